@@ -1,0 +1,102 @@
+"""bedside: deep learning in medicine, from a table to a model that is honestly evaluated and documented.
+
+The public names are loaded when they are first used, so that `import bedside` costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bedside.cohort import Cohort, Estimate, Finding, Fold, Roles, Task
+    from bedside.data import read_cohort
+    from bedside.data.checks import check
+    from bedside.data.table import read_table
+    from bedside.errors import (
+        BedsideError,
+        DataError,
+        LeakError,
+        RunError,
+        SettingError,
+        StorageError,
+        TrainingError,
+    )
+    from bedside.estimators import MLPClassifier, MLPRegressor
+    from bedside.evaluation.foreign import evaluate_table as evaluate
+    from bedside.folder import Run, open_run
+    from bedside.models import FAMILIES
+    from bedside.predict import predict
+    from bedside.run import report, train
+    from bedside.settings import RunSettings
+
+__version__ = "0.1.0"
+
+_PLACES = {
+    "BedsideError": "errors",
+    "Cohort": "cohort",
+    "DataError": "errors",
+    "Estimate": "cohort",
+    "FAMILIES": "models",
+    "Finding": "cohort",
+    "Fold": "cohort",
+    "LeakError": "errors",
+    "MLPClassifier": "estimators",
+    "MLPRegressor": "estimators",
+    "Roles": "cohort",
+    "Run": "folder",
+    "RunError": "errors",
+    "RunSettings": "settings",
+    "SettingError": "errors",
+    "StorageError": "errors",
+    "Task": "cohort",
+    "TrainingError": "errors",
+    "check": "data.checks",
+    "evaluate": "evaluation.foreign:evaluate_table",
+    "open_run": "folder",
+    "predict": "predict",
+    "read_cohort": "data",
+    "read_table": "data.table",
+    "report": "run",
+    "train": "run",
+}
+
+__all__ = [
+    "FAMILIES",
+    "BedsideError",
+    "Cohort",
+    "DataError",
+    "Estimate",
+    "Finding",
+    "Fold",
+    "LeakError",
+    "MLPClassifier",
+    "MLPRegressor",
+    "Roles",
+    "Run",
+    "RunError",
+    "RunSettings",
+    "SettingError",
+    "StorageError",
+    "Task",
+    "TrainingError",
+    "check",
+    "evaluate",
+    "open_run",
+    "predict",
+    "read_cohort",
+    "read_table",
+    "report",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'bedside' has no attribute {name!r}")
+    module, _, attribute = _PLACES[name].partition(":")
+    value = getattr(import_module(f"bedside.{module}"), attribute or name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

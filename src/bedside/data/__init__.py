@@ -1,0 +1,1 @@
+"""Files become a `Cohort`: reading, built-in cohorts, and checks."""

@@ -1,0 +1,75 @@
+"""What the data stage can find, one code each; the documentation is made from this table."""
+
+from collections.abc import Iterable, Sequence
+
+from bedside.cohort import Finding, Level
+
+# How a column can be used although it was left out.
+FORCE = "To use it nevertheless, name every column to learn from in data.features."
+
+CODES = {
+    "leak": "A feature alone gives the target away; training refuses until it is excluded or allowed.",
+    "suspicious": "A feature alone separates the target nearly perfectly; it may be known only after the outcome.",
+    "identifier": "A column has a different value for nearly every sample or patient and was left out.",
+    "free-text": "A column holds free text and was left out.",
+    "constant": "A column has the same value everywhere and was left out.",
+    "patient-column": "A column looks like a patient identifier, but no patient column was named.",
+    "no-patient": "No patient column was named, so each sample counts as its own patient.",
+    "forced-feature": "A column that would have been left out was named as a feature and is used.",
+    "assumed-positive": "The positive class was not named and could not be recognised.",
+    "calendar-date": "A feature is a calendar date: it may teach the model when, not what.",
+    "unread-date": "A column looks like dates with the day or month first and was left out.",
+    "missing-codes": "Cells such as NA or ? were read as missing.",
+    "leading-zeros": "Numbers with leading zeros were read as codes, not as amounts.",
+    "number-code": "A number such as -9 or 999 stands far from the others and may mean missing.",
+    "spelling": "Levels of a category differ only in case or spaces.",
+    "rows-repeat": "Many samples have the same features because few combinations exist; they are not linked.",
+    "duplicates": "Samples have identical features and stay on one side of every split.",
+    "duplicates-disagree": "Samples with identical features have different targets.",
+    "patient-roles": "Samples of one patient contradict each other about the site or a subgroup.",
+    "patient-targets": "Samples of one patient have different targets.",
+    "missing-half": "More than half of a feature is missing.",
+    "missing-differs": "A feature is missing much more often in one class than in another.",
+    "imbalance": "One class is rare.",
+    "few-patients": "A class has so few patients that its estimates will be wide.",
+    "events-per-feature": "The rarest class has fewer than ten patients per feature.",
+    "wide": "There are more features than samples.",
+    "order": "The rows of the file are sorted by the target.",
+    "site-target": "A site has samples of one class only, so the site tells the target.",
+    "new-extra": "New data have columns that the model does not use.",
+    "new-levels": "New data have categories that training never saw.",
+    "new-range": "New data have values outside the range of training.",
+    "new-missing": "A feature is missing in all new samples.",
+}
+
+WORST_FIRST: tuple[Level, ...] = ("error", "warning", "note")
+
+
+def finding(level: Level, code: str, message: str, remedy: str = "", columns: Iterable[str] = ()) -> Finding:
+    """A `Finding` whose code stands in the table above."""
+    assert code in CODES, code
+    return Finding(level, code, message, remedy, tuple(columns))
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Errors, then warnings, then notes; otherwise in the order given."""
+    return sorted(findings, key=lambda found: WORST_FIRST.index(found.level))
+
+
+def listing(names: Sequence[str], limit: int = 6) -> str:
+    """`'a', 'b' and 3 more`: column names or cells for a message."""
+    shown = [repr(str(name)) for name in names[:limit]]
+    rest = len(names) - len(shown)
+    if rest:
+        return f"{', '.join(shown)} and {rest} more"
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1] if shown else ""]))
+
+
+def count(number: int, thing: str, things: str | None = None) -> str:
+    """`1 sample`, `2 samples`, `12,000 samples`."""
+    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+
+
+def plural(number: int, one: str, many: str) -> str:
+    """The form of a word that agrees with `number`."""
+    return one if number == 1 else many

@@ -1,0 +1,1 @@
+"""Judging predictions: reads only the predictions table, never a model."""

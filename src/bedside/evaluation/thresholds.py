@@ -1,0 +1,94 @@
+"""The decision threshold of a binary task: chosen on validation samples, frozen, then applied to test samples.
+
+A sample is called positive if its score is at least the threshold. A chosen threshold lies midway between two
+neighbouring scores of the validation samples, so that rounding a score cannot turn a decision, and samples with
+tied scores are always decided alike.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bedside.cohort import Task
+from bedside.errors import DataError
+from bedside.settings import EvaluationSettings
+
+
+def candidates(score: np.ndarray) -> np.ndarray:
+    """Every threshold that decides the samples differently, from low (all positive) to high (all negative).
+
+    Scores (n,) in 0..1 -> thresholds (distinct scores + 1,).
+    """
+    distinct = np.unique(score)
+    between = (distinct[:-1] + distinct[1:]) / 2
+    between = np.where(between > distinct[:-1], between, distinct[1:])  # neighbours in floating point
+    above = (distinct[-1] + 1) / 2 if distinct[-1] < 1 else np.nextafter(1.0, 2.0)
+    return np.concatenate([[0.0], between, [above]])
+
+
+def choose(target: np.ndarray, score: np.ndarray, *, rule: str, value: float) -> float:
+    """The threshold that a rule picks.
+
+    Args:
+        target: True for the positive class, (n,), both classes present.
+        score: probability of the positive class, (n,).
+        rule: `youden` maximises sensitivity + specificity - 1 (Youden 1950,
+            doi:10.1002/1097-0142(1950)3:1<32::AID-CNCR2820030106>3.0.CO;2-3), of equally good thresholds the
+            lowest; `sensitivity` takes the highest threshold that reaches `value`, `specificity` the lowest.
+        value: sensitivity or specificity to reach, in 0..1.
+    """
+    thresholds = candidates(score)
+    missed = np.searchsorted(np.sort(score[target]), thresholds) / target.sum()
+    specificity = np.searchsorted(np.sort(score[~target]), thresholds) / (~target).sum()
+    sensitivity = 1 - missed
+    if rule == "sensitivity":
+        return float(thresholds[np.flatnonzero(sensitivity >= value - 1e-12)[-1]])
+    if rule == "specificity":
+        return float(thresholds[np.flatnonzero(specificity >= value - 1e-12)[0]])
+    gain = sensitivity + specificity
+    return float(thresholds[np.flatnonzero(gain >= gain.max() - 1e-12)[0]])
+
+
+def per_fold(predictions: pd.DataFrame, task: Task, settings: EvaluationSettings) -> list[dict[str, Any]]:
+    """One threshold for each repeat and fold, as records of estimates.json.
+
+    Predictions without validation samples, such as those of a foreign model, take `threshold_value` (0.5 if nothing
+    else was asked): a threshold cannot be chosen on the samples that test it.
+
+    Raises:
+        DataError: if the validation samples of a fold are all of one class.
+    """
+    return [
+        {"repeat": int(repeat), "fold": int(fold), **_threshold(rows, task, settings, f"repeat {repeat}, fold {fold}")}
+        for (repeat, fold), rows in _folds(predictions)
+    ]
+
+
+def _folds(predictions: pd.DataFrame) -> Iterator[tuple[tuple[int, int], pd.DataFrame]]:
+    for key, rows in predictions.groupby(["repeat", "fold"], sort=True):
+        repeat, fold = key
+        yield (repeat, fold), rows
+
+
+def _threshold(rows: pd.DataFrame, task: Task, settings: EvaluationSettings, place: str) -> dict[str, Any]:
+    valid = rows[rows["part"] == "valid"]
+    if settings.threshold == "fixed" or valid.empty:
+        return {"value": float(settings.threshold_value), "rule": "fixed", "chosen_on": "given", "n_samples": 0}
+    target = task.encode(valid["target"]) == 1
+    if target.all() or not target.any():
+        raise DataError(
+            f"The {len(valid)} validation samples of {place} are all {task.classes[int(target[0])]}, but the threshold "
+            f"rule {settings.threshold} needs both classes. Use fewer folds, or set evaluation.threshold=fixed."
+        )
+    score = valid[task.score_columns()[1]].to_numpy(dtype=np.float64)
+    value = choose(target, score, rule=settings.threshold, value=settings.threshold_value)
+    return {"value": value, "rule": settings.threshold, "chosen_on": "validation", "n_samples": len(valid)}
+
+
+def decide(rows: pd.DataFrame, task: Task, thresholds: list[dict[str, Any]]) -> np.ndarray:
+    """True where the score of the positive class reaches the threshold of the sample's fold, shape (n,)."""
+    known = {(record["repeat"], record["fold"]): record["value"] for record in thresholds}
+    frozen = np.array([known[key] for key in zip(rows["repeat"], rows["fold"], strict=True)])
+    return rows[task.score_columns()[1]].to_numpy(dtype=np.float64) >= frozen

@@ -1,0 +1,228 @@
+"""The run folder: plain files that hold everything of a run, written so that no reader ever sees half of one.
+
+Each file is written beside its place, flushed to the disk and renamed, which the operating system does at once
+or not at all; a folder of files likewise. Evaluation, explanation and report read a run only through `Run`.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bedside.errors import RunError, StorageError
+
+FORMAT = 1  # of the run folder; raised when a reader of the old one would misread the new one
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turns the errors of a full disk or a read-only folder into words."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise StorageError(
+                f"No space left to write {path} ({error.strerror}). Free some space, then go on: "
+                "a run continues with `bedside train --resume RUN`."
+            ) from error
+        if error.errno in _FORBIDDEN:
+            raise StorageError(f"May not write {path} ({error.strerror}). Choose a folder that you may write.") from error
+        raise
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        StorageError: if the disk is full or the folder may not be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path, record: Any) -> None:
+    """JSON with NaN refused: what is not defined is null, with its reason beside it."""
+    write_text(path, json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_yaml(path: Path, record: dict[str, Any]) -> None:
+    import yaml
+
+    write_text(path, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """CSV with ten significant digits: more than any score carries, few enough to be the same bytes again."""
+    write_text(path, table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+
+
+@contextmanager
+def whole_folder(path: Path) -> Iterator[Path]:
+    """A temporary folder to fill; it takes its place at once when the block ends, replacing an older one."""
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
+        try:
+            yield temporary
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    with open(file, "rb") as handle:
+                        os.fsync(handle.fileno())
+            temporary.chmod(0o755)
+            if path.exists():
+                shutil.rmtree(path)
+            os.replace(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def checksum(path: Path) -> str:
+    """sha256 of a file, 64 hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, read when asked. `bedside.train` returns one; `bedside.open_run(path)` opens one.
+
+    Raises:
+        RunError: from any property, if its file is missing or damaged.
+    """
+
+    path: Path
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """What was asked, as nested plain values."""
+        import yaml
+
+        return dict(yaml.safe_load(self._read("settings.yaml")) or {})
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """Versions, device, seeds, data fingerprint, wall time."""
+        return dict(self._json("environment.json"))
+
+    @cached_property
+    def findings(self) -> list[dict[str, Any]]:
+        """What the checks found, worst first."""
+        return list(self._json("findings.json"))
+
+    @cached_property
+    def estimates(self) -> dict[str, Any]:
+        """Every estimate, with how it was computed."""
+        return dict(self._json("estimates.json"))
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        """The cohort in numbers: samples, patients, classes, and one record per feature."""
+        return dict(self._json("description.json"))
+
+    @cached_property
+    def cohort(self) -> pd.DataFrame:
+        return self._table("cohort.csv")
+
+    @cached_property
+    def folds(self) -> pd.DataFrame:
+        return self._table("folds.csv")
+
+    @cached_property
+    def history(self) -> pd.DataFrame | None:
+        """One row per fold and epoch; None for families that do not train in epochs."""
+        return self._table("history.csv") if (self.path / "history.csv").exists() else None
+
+    @cached_property
+    def learning_rates(self) -> pd.DataFrame | None:
+        """The sweeps of the learning-rate finder: repeat, fold, learning_rate, loss; None if it was not asked for."""
+        return self._table("learning_rates.csv") if (self.path / "learning_rates.csv").exists() else None
+
+    @cached_property
+    def predictions(self) -> pd.DataFrame:
+        return self._table("predictions.csv")
+
+    @cached_property
+    def baseline(self) -> pd.DataFrame | None:
+        """Predictions of the simple baseline on the same folds; None if it was switched off."""
+        return self._table("baseline.csv") if (self.path / "baseline.csv").exists() else None
+
+    @property
+    def finished(self) -> bool:
+        return (self.path / "report.html").exists()
+
+    def _read(self, name: str) -> str:
+        try:
+            return (self.path / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            hint = f" Continue it with `bedside train --resume {self.path}`." if is_run(self.path) else ""
+            raise RunError(f"{self.path} has no {name}: the run is not finished.{hint}") from None
+
+    def _json(self, name: str) -> Any:
+        try:
+            return json.loads(self._read(name))
+        except json.JSONDecodeError as error:
+            raise RunError(f"{self.path / name} is damaged ({error}); remake the run.") from None
+
+    def _table(self, name: str) -> pd.DataFrame:
+        """A CSV file of the run; identifiers and class names stay text, only empty cells are missing."""
+        from io import StringIO
+
+        text = self._read(name)
+        header = text.partition("\n")[0].split(",")
+        named = ["sample", "patient", "site", "part"]
+        if self.description["task"]["kind"] != "regression":
+            named.append("target")
+        kinds = {column: str for column in named if column in header}
+        return pd.read_csv(StringIO(text), dtype=kinds, keep_default_na=False, na_values=[""])
+
+
+def is_run(path: Path) -> bool:
+    return (path / "settings.yaml").exists() and (path / "environment.json").exists()
+
+
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """Open a run folder after checking that it is one and that this version can read it.
+
+    Raises:
+        RunError: if the folder is missing, is not a run, or was written in another format.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise RunError(f"There is no run folder {folder}. `bedside train` prints the path of the one it makes.")
+    if not is_run(folder):
+        raise RunError(f"{folder} is not a run folder: it has no settings.yaml and environment.json.")
+    run = Run(folder)
+    found = run.environment.get("format")
+    if found != FORMAT:
+        version = run.environment.get("versions", {}).get("bedside", "unknown")
+        raise RunError(
+            f"{folder} was written by bedside {version} in format {found}; this version reads format {FORMAT}. "
+            f"Install bedside {version} to read it, or repeat it here: `bedside train --settings {folder}/settings.yaml`."
+        )
+    return run

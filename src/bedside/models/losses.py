@@ -1,0 +1,99 @@
+"""What a network is asked to make small, and how its raw output becomes a score.
+
+The three losses of the course: mean squared error for numbers, binary cross-entropy on logits for two classes,
+cross-entropy for several. A family with another aim brings its own objective; the loop stays the same.
+"""
+
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bedside.cohort import Task
+
+Batch = tuple[Tensor, Tensor, Tensor]
+"""Inputs (..., rows, features), targets (..., rows), weights (..., rows). A weight of 0 marks a row that only fills
+the batch. The leading dimension, if any, is the member of a stack of models that train at once."""
+
+
+class Objective(Protocol):
+    """(model, batch) -> mean loss over rows, shape (...), and the model's raw outputs."""
+
+    metric: str  # name of the number that history.csv tracks beside the loss
+
+    def __call__(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]: ...
+
+    def measure(self, outputs: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        """The tracked metric over all rows, shape (...)."""
+        ...
+
+
+class Supervised:
+    """The loss of a task, averaged over rows by weight."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.metric = {"binary": "auroc", "multiclass": "accuracy", "regression": "r2"}[task.kind]
+
+    def __call__(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+        inputs, target, weight = batch
+        outputs = model(inputs)
+        return weighted_mean(self.per_row(outputs, target), weight), outputs.detach()
+
+    def per_row(self, outputs: Tensor, target: Tensor) -> Tensor:
+        """Loss of each row, shape (..., rows), from logits (..., rows, outputs)."""
+        if self.task.kind == "multiclass":
+            flat = F.cross_entropy(outputs.flatten(0, -2), target.flatten().long(), reduction="none")
+            return flat.view(target.shape)
+        single = outputs.squeeze(-1)
+        if self.task.kind == "binary":
+            return F.binary_cross_entropy_with_logits(single, target.to(single.dtype), reduction="none")
+        return F.mse_loss(single, target.to(single.dtype), reduction="none")
+
+    def measure(self, outputs: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+        rows = (weight > 0).to(outputs.dtype)
+        if self.task.kind == "multiclass":
+            return weighted_mean((outputs.argmax(-1) == target).to(outputs.dtype), rows)
+        if self.task.kind == "binary":
+            return auroc(outputs.squeeze(-1), target, rows)
+        truth = target.to(outputs.dtype)
+        residual = weighted_mean((truth - outputs.squeeze(-1)) ** 2, rows)
+        spread = weighted_mean((truth - weighted_mean(truth, rows).unsqueeze(-1)) ** 2, rows)
+        return 1 - residual / spread
+
+    def scores(self, outputs: Tensor) -> Tensor:
+        """Logits (rows, outputs) -> probabilities (rows, classes), or numbers (rows,) for regression."""
+        if self.task.kind == "regression":
+            return outputs.squeeze(-1)
+        if self.task.kind == "multiclass":
+            return outputs.softmax(-1)
+        positive = outputs.squeeze(-1)
+        return torch.stack([torch.sigmoid(-positive), torch.sigmoid(positive)], dim=-1)
+
+
+def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
+    """Mean over the last dimension, (..., rows) -> (...)."""
+    return (values * weight).sum(-1) / weight.sum(-1)
+
+
+def auroc(logits: Tensor, target: Tensor, rows: Tensor) -> Tensor:
+    """Area under the ROC curve, (..., rows) -> (...): how often a positive row outranks a negative one.
+
+    Ties count half: each row counts the negatives strictly below it and half of those level with it. Rows with
+    `rows` = 0 do not count. Not a number if one class is absent.
+    """
+    order = logits.argsort(-1)
+    score, positive = logits.gather(-1, order), (target.gather(-1, order) * rows.gather(-1, order)).to(logits.dtype)
+    negative = rows.gather(-1, order) - positive
+    below = F.pad(negative.cumsum(-1), (1, 0))
+    first = torch.searchsorted(score.contiguous(), score.contiguous())
+    last = torch.searchsorted(score.contiguous(), score.contiguous(), right=True)
+    wins = (below.gather(-1, first) + below.gather(-1, last)) / 2
+    return (positive * wins).sum(-1) / (positive.sum(-1) * negative.sum(-1))
+
+
+def class_weights(target: Tensor, n_classes: int) -> Tensor:
+    """Weight of each training row so that every class counts the same, shape (rows,), mean 1."""
+    counts = torch.bincount(target.long(), minlength=n_classes).clamp(min=1)
+    return (len(target) / (n_classes * counts))[target.long()].float()

@@ -1,0 +1,61 @@
+"""Multilayer perceptron: layers of neurons, each a weighted sum followed by an activation.
+
+Source: Gorishniy et al. 2021, arXiv:2106.11959, section 3.1 (the MLP that is hard to beat on tables).
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from bedside.settings import Settings
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "gelu": nn.GELU,
+    "leaky_relu": nn.LeakyReLU,
+    "elu": nn.ELU,
+}
+NORMALISATIONS: dict[str, type[nn.Module]] = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}
+
+
+class MLPSettings(Settings):
+    """The architecture: what the course asks to vary."""
+
+    hidden: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = (64, 64)
+    """Neurons in each hidden layer; `[]` leaves none, which is logistic or linear regression."""
+    activation: Literal["relu", "tanh", "sigmoid", "gelu", "leaky_relu", "elu"] = "relu"
+    """The non-linear step after each hidden layer."""
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Share of neurons switched off at random in each training step."""
+    normalisation: Literal["none", "batch", "layer"] = "none"
+    """Rescaling of each hidden layer over the batch, or over its neurons."""
+
+
+class MLP(nn.Module):
+    """Input, hidden layers, output."""
+
+    def __init__(self, n_inputs: int, n_outputs: int, settings: MLPSettings) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        width = n_inputs
+        for neurons in settings.hidden:
+            layers.append(nn.Linear(width, neurons))
+            if settings.normalisation != "none":
+                layers.append(NORMALISATIONS[settings.normalisation](neurons))
+            layers.append(ACTIVATIONS[settings.activation]())
+            if settings.dropout > 0:
+                layers.append(nn.Dropout(settings.dropout))
+            width = neurons
+        self.hidden = nn.Sequential(*layers)
+        self.output = nn.Linear(width, n_outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Prepared features (batch, n_inputs) -> logits (batch, n_outputs)."""
+        return self.output(self.hidden(x))
+
+
+def build(n_inputs: int, n_outputs: int, settings: MLPSettings) -> nn.Module:
+    return MLP(n_inputs, n_outputs, settings)

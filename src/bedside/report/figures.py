@@ -1,0 +1,41 @@
+"""All figures of a run, in the order in which the report shows them."""
+
+from bedside.folder import Run
+from bedside.report import prediction_figures as predicted
+from bedside.report import training_figures as learned
+from bedside.report.style import Drawing, calm
+
+
+def draw(run: Run) -> dict[str, list[Drawing]]:
+    """Figures by section of the report: `performance`, `folds`, `training`.
+
+    Raises:
+        RunError: if the run is not finished.
+    """
+    with calm():
+        return {"performance": _performance(run), "folds": _folds(run), "training": _training(run)}
+
+
+def _performance(run: Run) -> list[Drawing]:
+    kind = run.estimates["task"]["kind"]
+    if kind == "regression":
+        return [predicted.observed_figure(run), predicted.residual_figure(run)]
+    confusion = [predicted.confusion_figure(run)] if run.estimates["confusion"] else []
+    if kind == "multiclass":
+        return [*predicted.class_figures(run), *confusion]
+    curves = [predicted.roc_figure(run), predicted.precision_recall_figure(run), predicted.calibration_figure(run)]
+    return [*curves, *confusion]
+
+
+def _folds(run: Run) -> list[Drawing]:
+    spread = learned.spread_figure(run.estimates["per_fold"], run.estimates["spread"])
+    return [spread] if spread else []
+
+
+def _training(run: Run) -> list[Drawing]:
+    drawings = []
+    if run.history is not None and len(run.history):
+        drawings = [learned.loss_figure(run.history), learned.metric_figure(run.history)]
+    if run.learning_rates is not None and len(run.learning_rates):
+        drawings.append(learned.sweep_figure(run.learning_rates))
+    return [drawing for drawing in drawings if drawing is not None]

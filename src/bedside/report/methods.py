@@ -1,0 +1,118 @@
+"""How the numbers of a run were made, in sentences that a methods section could quote."""
+
+from typing import Any
+
+from bedside.folder import Run
+from bedside.report.words import listing
+
+_SCHEMES = {
+    "holdout": "Patients were dealt once: about 60 % train, 20 % validate, 20 % are tested.",
+    "time": "Patients were divided by date: the latest fifth was tested, the model learned from those before.",
+    "site": "Each site was held out in turn: the model was tested on the one site that it had never seen.",
+}
+
+
+def methods(run: Run) -> list[dict[str, str]]:
+    """Paragraphs with a title each, in the order in which the work was done."""
+    paragraphs = {
+        "Patients and splits": _splits(run),
+        "Preparation": _preparation(run.settings.get("preparation", {})),
+        "Model": _model(run),
+        "Training": _training(run) if run.history is not None else "",
+        "Decisions": _decisions(run),
+        "Intervals": _intervals(run.estimates),
+        "Baseline": _baseline(run.estimates),
+    }
+    return [{"title": title, "text": text} for title, text in paragraphs.items() if text]
+
+
+def _splits(run: Run) -> str:
+    folds, n = run.settings.get("folds", {}), run.estimates["n"]
+    if folds.get("scheme") == "crossval":
+        times = f", repeated {n['repeats']} times with new folds" if n["repeats"] > 1 else ""
+        scheme = f"{folds.get('number', n['folds'])}-fold cross-validation{times}: in each fold one part is tested, the next validates, the others train."
+    else:
+        scheme = _SCHEMES.get(str(folds.get("scheme")), "")
+    unit = "No patient stands on two sides of a split." if n["patient_column"] else (
+        "There is no patient column, so each sample counts as its own patient; leakage between samples of one patient cannot be ruled out."
+    )
+    linked = " Samples with identical features were kept together." if folds.get("link_duplicates") else ""
+    return f"{scheme} {unit}{linked} Epoch, threshold and everything else that is chosen was chosen without the test patients, who were scored once."
+
+
+def _preparation(preparation: dict[str, Any]) -> str:
+    scale = ", numbers were scaled to mean 0 and standard deviation 1" if preparation.get("scale") == "standard" else ""
+    flags = ", with an indicator column for each feature that had gaps" if preparation.get("missing_indicators") else ""
+    return (
+        f"Everything was fitted on the training samples of each fold only. Gaps were filled with the median or the most frequent level{flags}"
+        f"{scale}; categories became one column per level."
+    )
+
+
+def _model(run: Run) -> str:
+    record = run._json("model/model.json") if (run.path / "model" / "model.json").exists() else {}
+    parameters = f" It has {record['parameters']:,} parameters." if record.get("parameters") else ""
+    final = {
+        "ensemble": f" The model that was kept is the mean of the {len(record.get('members', []))} members, whose predictions on patients they had not seen were scored.",
+        "refit": " The model that was kept was trained once more on all patients; this very model was not tested.",
+        "tested": " The model that was kept is the one that was tested.",
+    }.get(str(record.get("final")), "")
+    summary = str(record.get("summary") or run.settings.get("family", "")).rstrip(".")
+    return f"{summary}.{parameters}{final}"
+
+
+def _training(run: Run) -> str:
+    train = run.settings.get("train", {})
+    rate = "a learning rate chosen by a sweep over the training samples" if train.get("find_learning_rate") else f"learning rate {train.get('learning_rate')}"
+    stop = f" Training stopped when the validation loss had not fallen for {train['patience']} epochs." if train.get("early_stopping") and "patience" in train else ""
+    weights = " Rare classes were weighed up in the loss, which spoils calibration." if train.get("class_weights") == "balanced" else ""
+    return (
+        f"At most {train.get('epochs')} epochs of {train.get('optimizer')} with {rate}, batches of {train.get('batch_size')} samples and a "
+        f"{train.get('schedule')} schedule; the epoch with the lowest validation loss was kept.{stop}{weights}"
+    )
+
+
+def _decisions(run: Run) -> str:
+    kind, thresholds = run.estimates["task"]["kind"], run.estimates["thresholds"]
+    if kind == "multiclass":
+        return "The class with the highest score is the decision."
+    if not thresholds:
+        return ""
+    rule = {"youden": "the largest sum of sensitivity and specificity (Youden 1950, doi:10.1002/1097-0142(1950)3:1<32::aid-cncr2820030106>3.0.co;2-3)"}
+    first = thresholds[0]
+    if first["chosen_on"] == "given":
+        return f"The threshold {first['value']:.3g} was given before training."
+    where = "in each fold on its validation patients" if len(thresholds) > 1 else "on validation patients"
+    return f"The threshold was chosen {where} by {rule.get(first['rule'], 'the rule ' + repr(first['rule']))}, then frozen and applied to the test patients."
+
+
+def _intervals(estimates: dict[str, Any]) -> str:
+    return (
+        f"Intervals cover {estimates['level']:.0%} and come from {estimates['resamples']:,} resamples of whole patients unless a footnote says otherwise "
+        "(Efron and Tibshirani 1993). They speak of the sampling of these patients, not of another hospital. "
+        "Estimates carry as many digits as their interval supports."
+    )
+
+
+def _baseline(estimates: dict[str, Any]) -> str:
+    if not estimates["baseline"]:
+        return ""
+    return (
+        f"The baseline, {estimates['baseline']['family']}, saw the same folds, and its differences to the model were taken "
+        "on the same resampled patients, so they are paired."
+    )
+
+
+def repeat_command(run: Run) -> str:
+    """The command that repeats the run from its own settings."""
+    source = str(run.settings.get("source") or "TABLE")
+    quoted = f'"{source}"' if " " in source else source
+    return f"bedside train {quoted} --settings {run.path.name}/settings.yaml"
+
+
+def what_is_predicted(run: Run) -> str:
+    """`malignant against benign`, `dx (7 classes)`, `progression`: for the title."""
+    task, target = run.estimates["task"], run.description["roles"]["target"]
+    if task["kind"] == "binary":
+        return f"{task['positive']} against {task['classes'][0]}"
+    return f"{target}, {listing(task['classes']) if len(task['classes']) <= 4 else str(len(task['classes'])) + ' classes'}" if task["kind"] == "multiclass" else target

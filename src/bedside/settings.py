@@ -1,0 +1,327 @@
+"""Every setting of a run, with its default, its range and its meaning.
+
+The command line, settings.yaml, the documentation and later the app are made from these classes. A setting
+that cannot act is refused: `only_when` names the condition, and it is checked, printed and left out of
+settings.yaml by one mechanism. The settings of a model family stand beside the family (see `models`).
+"""
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+from bedside.errors import SettingError, nearest
+
+
+def only_when(**conditions: Any) -> dict[str, Any]:
+    """Marks a field that acts only if other fields of its class have one of the given values."""
+    return {"only_when": {k: list(v) if isinstance(v, tuple) else [v] for k, v in conditions.items()}}
+
+
+class Settings(BaseModel):
+    """Base of all settings: unknown keys are errors, a loaded setting never changes, idle settings are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _every_setting_acts(self) -> "Settings":
+        for name in sorted(self.model_fields_set):
+            for other, allowed in conditions_of(type(self).model_fields[name]).items():
+                found = getattr(self, other)
+                if found not in allowed:
+                    needed = " or ".join(str(value) for value in allowed)
+                    raise ValueError(f"{name} has no effect while {other} is {found}; it acts with {other} = {needed}")
+        return self
+
+    def acting(self) -> dict[str, Any]:
+        """Every setting that has an effect, as plain values for YAML; loading it gives the same settings."""
+        record: dict[str, Any] = {}
+        for name, field in type(self).model_fields.items():
+            if any(getattr(self, other) not in allowed for other, allowed in conditions_of(field).items()):
+                continue
+            value = getattr(self, name)
+            if isinstance(value, Settings):
+                record[name] = value.acting()
+            elif value not in (None, ()) or value != field.get_default(call_default_factory=True):
+                record[name] = list(value) if isinstance(value, tuple) else value
+        return record
+
+
+def conditions_of(field: FieldInfo) -> dict[str, list[Any]]:
+    """The `only_when` conditions of a field: {other field: values}."""
+    extra = field.json_schema_extra
+    return extra.get("only_when", {}) if isinstance(extra, dict) else {}  # type: ignore[return-value]
+
+
+class DataSettings(Settings):
+    """What the columns of the table are for, and how the file is read."""
+
+    target: str | None = None
+    """Column to predict."""
+    patient: str | None = None
+    """Column that identifies the patient; samples of one patient stay on one side of every split."""
+    site: str | None = None
+    """Column that names the hospital or scanner."""
+    time: str | None = None
+    """Column with the date of the sample, for `folds.scheme=time`."""
+    subgroups: tuple[str, ...] = ()
+    """Columns that describe groups to report on, such as sex; they stay features too."""
+    task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
+    """What is predicted; `auto` recognises it from the target and the report states it."""
+    positive: str | None = None
+    """Class to detect in a binary task, such as `malignant`."""
+    features: tuple[str, ...] = ()
+    """Columns to learn from; empty means all that have no role other than subgroup."""
+    exclude: tuple[str, ...] = ()
+    """Columns to leave out."""
+    categories: tuple[str, ...] = ()
+    """Columns whose numbers are codes, such as a chest pain type from 1 to 4."""
+    allow_leak: tuple[str, ...] = ()
+    """Features that may be used although they alone give the target away."""
+    separator: str | None = Field(default=None, min_length=1, max_length=1)
+    """Character between the columns of a text file; by default a comma, in .tsv files a tabulator."""
+    decimal: Literal[".", ","] = "."
+    """Decimal mark of a text file."""
+    encoding: str = "utf-8"
+    """Character encoding of a text file, such as `latin-1`."""
+    sheet: str | None = None
+    """Sheet of an Excel file; by default the only one."""
+
+
+class FoldSettings(Settings):
+    """How patients are dealt to training, validation and test."""
+
+    scheme: Literal["holdout", "crossval", "site", "time"] = "holdout"
+    """`holdout` 60/20/20; `crossval` every patient tested once per repeat; `site` each site held out in turn; `time` the latest fifth held out."""
+    number: int = Field(default=5, ge=3, le=100, json_schema_extra=only_when(scheme="crossval"))
+    """Folds per repeat; one is tested, the next validates, the others train."""
+    repeats: int = Field(default=1, ge=1, le=1000, json_schema_extra=only_when(scheme="crossval"))
+    """Times the whole cross-validation is dealt anew."""
+    link_duplicates: bool = True
+    """Keep samples with identical features on one side of every split."""
+
+
+class PreparationSettings(Settings):
+    """How raw columns become numbers; always fitted on training samples only."""
+
+    scale: Literal["standard", "none"] = "standard"
+    """`standard` gives each number mean 0 and standard deviation 1."""
+    missing_indicators: bool = True
+    """Add a 0/1 column for each feature with missing values in training; medians and modes fill the gaps."""
+    rare_level: int = Field(default=5, ge=1)
+    """Levels of a category with fewer training samples than this are joined into one."""
+
+
+class TrainSettings(Settings):
+    """The training loop of neural networks."""
+
+    epochs: int = Field(default=50, ge=1, le=100_000)
+    """Upper limit; early stopping may end sooner."""
+    early_stopping: bool = True
+    """Stop when the validation loss no longer falls; the best epoch is kept either way."""
+    patience: int = Field(default=10, ge=1, json_schema_extra=only_when(early_stopping=True))
+    """Epochs without a lower validation loss before training stops."""
+    batch_size: int = Field(default=32, ge=1)
+    """Samples per optimisation step."""
+    optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
+    """How weights are updated from gradients."""
+    learning_rate: float = Field(default=1e-3, gt=0, le=100, json_schema_extra=only_when(find_learning_rate=False))
+    """Step size at the start, or the peak of a one-cycle schedule."""
+    find_learning_rate: bool = False
+    """Choose the learning rate in each fold by a sweep over its own training samples."""
+    momentum: float = Field(default=0.9, ge=0, lt=1, json_schema_extra=only_when(optimizer="sgd"))
+    """Share of the last step that SGD keeps."""
+    weight_decay: float = Field(default=1e-4, ge=0)
+    """Pull of the weights towards zero; decoupled in AdamW, an L2 penalty otherwise."""
+    schedule: Literal["constant", "cosine", "onecycle"] = "cosine"
+    """How the learning rate changes over `epochs`."""
+    clip_norm: float | None = Field(default=1.0, gt=0)
+    """Largest norm of the gradient; longer ones are shortened to it. `null` switches clipping off."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """`balanced` weighs rare classes up in the loss; this spoils calibration, and the report says so."""
+
+    @model_validator(mode="after")
+    def _patience_can_act(self) -> "TrainSettings":
+        if "patience" in self.model_fields_set and self.patience >= self.epochs:
+            raise ValueError(f"patience={self.patience} can never act within epochs={self.epochs}; lower patience")
+        return self
+
+    def acting(self) -> dict[str, Any]:
+        """As for all settings; a default patience longer than `epochs` cannot act and is left out."""
+        record = super().acting()
+        if self.patience >= self.epochs:
+            record.pop("patience", None)
+        return record
+
+
+class EvaluationSettings(Settings):
+    """How predictions are judged."""
+
+    resamples: int = Field(default=2000, ge=100, le=1_000_000)
+    """Bootstrap resamples of patients behind each interval."""
+    level: float = Field(default=0.95, gt=0.5, lt=1)
+    """Coverage of the intervals."""
+    threshold: Literal["youden", "sensitivity", "specificity", "fixed"] = "youden"
+    """Rule for the decision threshold of a binary task; applied to validation samples, then frozen."""
+    threshold_value: float = Field(
+        default=0.5, ge=0, le=1, json_schema_extra=only_when(threshold=("sensitivity", "specificity", "fixed"))
+    )
+    """Sensitivity or specificity to reach on validation, or the fixed threshold itself."""
+    baseline: bool = True
+    """Fit the simple baseline on the same folds and compare."""
+
+    @model_validator(mode="after")
+    def _target_is_named(self) -> "EvaluationSettings":
+        if self.threshold in ("sensitivity", "specificity") and "threshold_value" not in self.model_fields_set:
+            raise ValueError(f"threshold={self.threshold} needs threshold_value, such as 0.95")
+        return self
+
+
+class DeviceSettings(Settings):
+    """Where networks train."""
+
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Passed to Lightning Fabric; `auto` takes a GPU when there is one and the network is large enough to gain."""
+    precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
+    """Arithmetic of the training loop, passed unchanged to Lightning Fabric."""
+    threads: int | None = Field(default=None, ge=1, le=1024)
+    """CPU threads; by default one for small layers, where more threads only wait for each other."""
+
+
+class RunSettings(Settings):
+    """Everything that `bedside train` was asked to do."""
+
+    source: str | None = None
+    """A built-in cohort, or a CSV, TSV, Parquet or Excel file with one row per sample."""
+    family: str = "mlp"
+    """Kind of model, a name printed by `bedside families`."""
+    seed: int = Field(default=0, ge=0, le=2**32 - 1)
+    """Drives folds, initial weights, batch order, dropout and resampling."""
+    final: Literal["ensemble", "refit"] = "ensemble"
+    """With several folds: the final model is the ensemble of the fold members, or one more fit on everything."""
+    data: DataSettings = DataSettings()
+    """Columns and file format."""
+    folds: FoldSettings = FoldSettings()
+    """Splits."""
+    preparation: PreparationSettings = PreparationSettings()
+    """Imputation, scaling and encoding."""
+    model: dict[str, Any] = Field(default_factory=dict)
+    """Settings of the chosen family."""
+    train: TrainSettings = TrainSettings()
+    """The training loop; only for families that are neural networks."""
+    evaluation: EvaluationSettings = EvaluationSettings()
+    """Metrics, intervals, threshold and baseline."""
+    device: DeviceSettings = DeviceSettings()
+    """CPU or GPU, precision and threads."""
+
+
+def build(kind: type[Settings], values: dict[str, Any], *, prefix: str = "") -> Any:
+    """Validate `values` as settings of class `kind`, with an error that names the setting and the nearest known one.
+
+    Raises:
+        SettingError: if a name is unknown, a value is out of range, or a setting cannot act.
+    """
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise SettingError("; ".join(_explain(kind, problem, prefix) for problem in error.errors())) from None
+
+
+def _explain(kind: type[Settings], problem: Any, prefix: str) -> str:
+    """One pydantic problem as a sentence: where, what was found, what is needed."""
+    place = ".".join(str(part) for part in problem["loc"] if not str(part).startswith("function-"))
+    name = f"{prefix}{place}" or "settings"
+    if problem["type"] == "extra_forbidden":
+        owner: Any = kind
+        for part in problem["loc"][:-1]:
+            owner = owner.model_fields[part].annotation
+        parent = name.rpartition(".")[0]
+        known = [f"{parent}.{field}" if parent else field for field in owner.model_fields]
+        return f"Unknown setting '{name}'.{nearest(name, known)} Known here: {', '.join(known)}."
+    message = problem["msg"].removeprefix("Value error, ")
+    found = "" if problem["type"] == "value_error" else f", not {problem['input']!r}"
+    return f"Setting {name}: {message[0].lower() + message[1:]}{found}."
+
+
+def merge(*layers: dict[str, Any]) -> dict[str, Any]:
+    """Nested dictionaries laid over each other; later ones win key by key."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            both = isinstance(value, dict) and isinstance(merged.get(key), dict)
+            merged[key] = merge(merged[key], value) if both else value
+    return merged
+
+
+def parse_assignment(text: str) -> dict[str, Any]:
+    """`train.epochs=80` -> {"train": {"epochs": 80}}; values are read as YAML, so lists and numbers work.
+
+    Raises:
+        SettingError: if there is no equals sign, no name, or the value is not YAML.
+    """
+    import yaml
+
+    name, equals, value = text.partition("=")
+    name = name.strip()
+    if not equals or not name:
+        raise SettingError(f"--set {text!r} is not a setting; write it as name=value, such as train.epochs=80.")
+    try:
+        parsed = yaml.safe_load(value)
+        if isinstance(parsed, str):  # YAML 1.1 reads 1e-3 as text, people mean a number
+            parsed = _number(parsed)
+    except yaml.YAMLError:
+        raise SettingError(f"--set {text!r}: {value!r} cannot be read; write lists as [128,64].") from None
+    for part in reversed(name.split(".")):
+        parsed = {part: parsed}
+    return dict(parsed)
+
+
+def _number(text: str) -> Any:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def describe(kind: type[Settings], prefix: str = "") -> Iterator[dict[str, str]]:
+    """One record per setting: name, type, range, default, meaning; for `bedside settings` and the documentation."""
+    for name, field in kind.model_fields.items():
+        nested = field.annotation
+        if isinstance(nested, type) and issubclass(nested, Settings):
+            yield from describe(nested, f"{prefix}{name}.")
+            continue
+        acts = "; ".join(f"only with {o} = {' or '.join(map(str, v))}" for o, v in conditions_of(field).items())
+        default = field.get_default(call_default_factory=True)
+        yield {
+            "name": f"{prefix}{name}",
+            "range": _range(field),
+            "default": "" if default in (None, (), {}) else _plain(default),
+            "meaning": " ".join(filter(None, [field.description or "", f"({acts})" if acts else ""])),
+        }
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, tuple) else str(value)
+
+
+def _range(field: FieldInfo) -> str:
+    """Allowed values in words: choices, bounds, or the type."""
+    from typing import get_args, get_origin
+
+    annotation = field.annotation
+    parts = [part for part in get_args(annotation) if part is not type(None)] or [annotation]
+    if get_origin(annotation) is Literal:
+        return " | ".join(str(choice) for choice in parts)
+    if get_origin(annotation) is tuple:
+        word = "list"
+    elif get_origin(annotation) is dict:
+        word = "see `bedside families`"
+    else:
+        names = {int: "whole number", float: "number", str: "text", bool: "true | false"}
+        word = names.get(parts[0], getattr(parts[0], "__name__", str(parts[0])))
+    signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+    bounds = [f"{s} {getattr(m, a):g}" for m in field.metadata for a, s in signs.items() if hasattr(m, a)]
+    return " ".join([word, ", ".join(bounds)]).strip()

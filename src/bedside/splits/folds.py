@@ -1,0 +1,240 @@
+"""Split patients, never rows, into training, validation and test sets.
+
+A patient who appears on both sides of a split lets the model recognise the patient instead of the disease.
+So the unit dealt here is the group: all samples of one patient, joined with every sample that is a duplicate
+of one of them. Nothing else in the package may create a split.
+
+Reads:  a `Cohort`.  Gives:  `Fold` objects holding row numbers.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import StratifiedKFold
+
+from bedside.cohort import Cohort, Finding, Fold
+from bedside.errors import DataError, SettingError
+from bedside.settings import FoldSettings
+
+PARTS = ("train", "valid", "test")
+
+
+def make_folds(cohort: Cohort, settings: FoldSettings, *, seed: int) -> list[Fold]:
+    """Deal the patients of a cohort to folds, the same way for the same seed.
+
+    Args:
+        cohort: any kind of data; only patients, targets, sites, times and linked duplicates are looked at.
+        settings: scheme, number of folds, repeats.
+        seed: shuffles the groups before they are dealt.
+
+    Returns:
+        One fold for `holdout` and `time`, one per site for `site`, number x repeats for `crossval`.
+
+    Raises:
+        DataError: if a class has too few patients, or the role that the scheme needs is missing.
+
+    Source:
+        Varma & Simon 2006, doi:10.1186/1471-2105-7-91 (choices must not see the test fold).
+    """
+    groups = join_groups(cohort, link_duplicates=settings.link_duplicates)
+    strata = group_strata(cohort, groups)
+    match settings.scheme:
+        case "holdout":
+            folds = _crossval(cohort, groups, strata, number=5, repeats=1, seed=seed)[:1]
+        case "crossval":
+            folds = _crossval(cohort, groups, strata, number=settings.number, repeats=settings.repeats, seed=seed)
+        case "site":
+            folds = _leave_one_site_out(cohort, groups, strata, seed=seed)
+        case "time":
+            folds = [_past_to_future(cohort, groups)]
+    for fold in folds:
+        _check(fold, cohort, groups)
+    return folds
+
+
+def join_groups(cohort: Cohort, *, link_duplicates: bool = True) -> np.ndarray:
+    """Number the groups that must stay together: one patient, or patients joined by duplicates; shape (n,).
+
+    Patient and duplicate numbers are the two sides of a graph, samples its edges; its connected parts are the groups.
+    """
+    patients, names = pd.factorize(cohort.samples["patient"])
+    if not link_duplicates:
+        return np.asarray(patients, dtype=np.int64)
+    links, kinds = pd.factorize(cohort.linked)
+    size = len(names) + len(kinds)
+    edges = coo_array((np.ones(len(cohort)), (patients, len(names) + links)), shape=(size, size))
+    _, part = connected_components(edges, directed=False)
+    return np.asarray(pd.factorize(part[patients])[0], dtype=np.int64)
+
+
+def group_strata(cohort: Cohort, groups: np.ndarray) -> np.ndarray:
+    """The stratum of each group, shape (n_groups,): its rarest class, or the fifth its mean target falls in.
+
+    Counting a patient with mixed samples by the rarest class keeps every class in every fold.
+    """
+    target = cohort.target
+    if cohort.task.kind == "regression":
+        means = pd.Series(target).groupby(groups).mean()
+        return np.asarray(pd.qcut(means, 5, labels=False, duplicates="drop"), dtype=np.int64)
+    rarity = np.argsort(np.argsort(-np.bincount(target, minlength=len(cohort.task.classes)), kind="stable"))
+    rarest = pd.Series(rarity[target]).groupby(groups).max().to_numpy()
+    return np.asarray(np.argsort(rarity)[rarest], dtype=np.int64)
+
+
+def everything(cohort: Cohort, *, repeat: int) -> Fold:
+    """All samples train and nobody is tested: for the final refit only, whose result is then not a tested one."""
+    rows = np.arange(len(cohort))
+    return Fold(repeat, 0, rows, rows, rows[:0])
+
+
+def _crossval(
+    cohort: Cohort, groups: np.ndarray, strata: np.ndarray, *, number: int, repeats: int, seed: int
+) -> list[Fold]:
+    """`number` folds per repeat: one part is tested, the next one validates, the others train."""
+    _enough_patients(cohort, strata, number)
+    folds = []
+    for repeat in range(repeats):
+        parts = _deal(groups, strata, number, seed=seed, repeat=repeat)
+        for k in range(number):
+            valid = parts[(k + 1) % number]
+            train = np.concatenate([part for j, part in enumerate(parts) if j not in (k, (k + 1) % number)])
+            folds.append(Fold(repeat, k, np.sort(train), valid, parts[k]))
+    return folds
+
+
+def _deal(groups: np.ndarray, strata: np.ndarray, number: int, *, seed: int, repeat: int) -> list[np.ndarray]:
+    """Row numbers of `number` parts that hold whole groups and share the strata evenly."""
+    state = np.random.RandomState(np.random.SeedSequence([seed, repeat]).generate_state(8))
+    dealer = StratifiedKFold(number, shuffle=True, random_state=state)
+    hand = np.empty(len(strata), dtype=np.int64)
+    for k, (_, chosen) in enumerate(dealer.split(strata, strata)):
+        hand[chosen] = k
+    return [np.flatnonzero(hand[groups] == k) for k in range(number)]
+
+
+def _enough_patients(cohort: Cohort, strata: np.ndarray, needed: int) -> None:
+    if cohort.task.kind == "regression":
+        if len(strata) < 5 * needed:
+            raise DataError(
+                f"{len(strata)} patients are too few for {needed} parts of a regression; at least {5 * needed} are needed."
+            )
+        return
+    for code, name in enumerate(cohort.task.classes):
+        count = int((strata == code).sum())
+        if count < needed:
+            lower = f"Use --folds crossval --set folds.number={count}, merge" if count >= 3 else "Merge"
+            raise DataError(
+                f"Class '{name}' has {count} {'patient' if count == 1 else 'patients'}, but {needed} parts need at least "
+                f"{needed}. {lower} this class with another, or leave it out."
+            )
+
+
+def _leave_one_site_out(cohort: Cohort, groups: np.ndarray, strata: np.ndarray, *, seed: int) -> list[Fold]:
+    """One fold per site: it is tested, a fifth of the other sites' patients validates.
+
+    Samples elsewhere of patients (or duplicates) that the tested site also has are left out of training.
+    """
+    if "site" not in cohort.samples:
+        raise SettingError("folds.scheme=site needs the column that names the site; add --site COLUMN.")
+    sites = cohort.samples["site"].to_numpy(dtype=object)
+    names = sorted(set(sites))
+    if len(names) < 2:
+        raise DataError(f"Column '{cohort.roles.site}' holds one site only ({names[0]!r}); leaving one out needs two.")
+    folds = []
+    for k, name in enumerate(names):
+        test = np.flatnonzero(sites == name)
+        rest = np.flatnonzero(~np.isin(groups, groups[test]))
+        if len(rest) == 0:
+            raise DataError(f"Every patient of the other sites was also seen at site {name!r}; use another scheme.")
+        used, rest_groups = np.unique(groups[rest], return_inverse=True)
+        _enough_patients(cohort, strata[used], 5)
+        parts = _deal(rest_groups, strata[used], 5, seed=seed, repeat=k)
+        folds.append(Fold(0, k, rest[np.sort(np.concatenate(parts[1:]))], rest[parts[0]], test))
+    return folds
+
+
+def _past_to_future(cohort: Cohort, groups: np.ndarray) -> Fold:
+    """The earliest 60 % of the samples train, the next 20 % validate, the latest 20 % are tested.
+
+    Equal times stay on one side. A patient seen on both sides of a border keeps only the later samples.
+    """
+    if "time" not in cohort.samples:
+        raise SettingError("folds.scheme=time needs the column with the date; add --time COLUMN.")
+    rank = np.asarray(pd.factorize(cohort.samples["time"], sort=True)[0])
+    ordered = np.sort(rank)
+    n = len(ordered)
+    first_valid, first_test = ordered[int(0.6 * n)], ordered[int(0.8 * n)]
+    test = np.flatnonzero(rank >= first_test)
+    valid = np.flatnonzero((rank >= first_valid) & (rank < first_test) & ~np.isin(groups, groups[test]))
+    later = np.concatenate([valid, test])
+    train = np.flatnonzero((rank < first_valid) & ~np.isin(groups, groups[later]))
+    if not (len(train) and len(valid)):
+        raise DataError(
+            f"Column '{cohort.roles.time}' has too few different times to train on the past: "
+            f"{len(np.unique(rank))} in {n} samples."
+        )
+    return Fold(0, 0, train, valid, test)
+
+
+def _check(fold: Fold, cohort: Cohort, groups: np.ndarray) -> None:
+    """No group may cross a border, and training and validation must hold what they have to learn and judge."""
+    train, valid, test = (np.unique(groups[getattr(fold, part)]) for part in PARTS)
+    assert not (np.intersect1d(train, valid).size or np.intersect1d(train, test).size or np.intersect1d(valid, test).size)
+    if cohort.task.kind == "regression":
+        return
+    for part in ("train", "valid"):
+        present = np.unique(cohort.target[getattr(fold, part)])
+        absent = [name for code, name in enumerate(cohort.task.classes) if code not in present]
+        if absent:
+            held_out = "" if "site" not in cohort.samples else f" (site {cohort.samples['site'].iloc[fold.test[0]]!r} held out)"
+            raise DataError(
+                f"Fold {fold.number + 1}{held_out} has no sample of class {' or '.join(map(repr, absent))} for "
+                f"{'training' if part == 'train' else 'validation'}. "
+                "Use another scheme (--folds crossval), or merge or leave out this class."
+            )
+
+
+def folds_table(cohort: Cohort, folds: list[Fold]) -> pd.DataFrame:
+    """folds.csv: sample, repeat, fold, part (train, valid, test or left_out); one row per fold and sample."""
+    blocks = []
+    for fold in folds:
+        part = np.full(len(cohort), "left_out", dtype=object)
+        for name in PARTS:
+            part[getattr(fold, name)] = name
+        columns = {"sample": cohort.samples.index, "repeat": fold.repeat, "fold": fold.number, "part": part}
+        blocks.append(pd.DataFrame(columns))
+    return pd.concat(blocks, ignore_index=True)
+
+
+def fold_findings(cohort: Cohort, folds: list[Fold], settings: FoldSettings) -> Iterator[Finding]:
+    """What a reader must know about the splits: samples left out, duplicates joined, sites with one class."""
+    left_out = sum(len(cohort) - sum(len(getattr(fold, part)) for part in PARTS) for fold in folds)
+    if left_out:
+        yield Finding(
+            "note",
+            "left-out-of-folds",
+            f"{left_out} samples over all folds were left out of training because the same patient, or a duplicate, "
+            "is tested or validates in that fold.",
+        )
+    joined = len(cohort) - len(np.unique(cohort.linked))
+    if joined and settings.link_duplicates:
+        yield Finding(
+            "note", "duplicates-joined", f"{joined} samples repeat another one and stay on its side of every split."
+        )
+    if joined and not settings.link_duplicates:
+        yield Finding(
+            "warning",
+            "duplicates-not-joined",
+            f"{joined} samples repeat another one, and folds may separate them: the result may be too good.",
+            "Leave folds.link_duplicates on.",
+        )
+    if settings.scheme == "site" and cohort.task.kind != "regression":
+        for fold in folds:
+            if len(np.unique(cohort.target[fold.test])) < 2:
+                site = cohort.samples["site"].iloc[fold.test[0]]
+                yield Finding(
+                    "warning", "site-one-class", f"Site {site!r} has samples of one class only: no AUROC there.", ""
+                )

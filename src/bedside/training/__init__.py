@@ -1,0 +1,1 @@
+"""Networks learn here; the test set is not an argument of `fit`."""

@@ -1,0 +1,85 @@
+"""Mini-batches as slices of tensors in memory: for small tables anything more only costs time."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from bedside.models.losses import Batch
+
+
+def n_batches(rows: int, batch_size: int) -> int:
+    """Batches in an epoch. A single row left over joins the batch before it: batch normalisation needs two."""
+    whole, rest = divmod(rows, batch_size)
+    return max(1, whole + (rest > 1 or (rest == 1 and whole == 0)))
+
+
+class TensorBatches:
+    """Batches of one data set, or of one per member of a stack, each shuffled by its own generator.
+
+    Without generators the rows come in order, in batches of the largest size that memory likes.
+    """
+
+    def __init__(
+        self,
+        inputs: Tensor,
+        target: Tensor,
+        weight: Tensor,
+        batch_size: int,
+        generators: Sequence[torch.Generator] | None = None,
+    ) -> None:
+        """
+        Args:
+            inputs: (rows, features), or (members, rows, features) for a stack.
+            target: (rows,) or (members, rows).
+            weight: like `target`; 0 marks rows at the end that only fill up a member with fewer rows.
+            batch_size: rows per step and member.
+            generators: one per member; each shuffles its member's real rows anew in every epoch.
+        """
+        self.inputs, self.target, self.weight = inputs, target, weight
+        self.batch_size, self.generators = batch_size, generators
+        members = weight.reshape(-1, weight.shape[-1])
+        self.counts = [int((member > 0).sum()) for member in members]  # real rows of each member
+        self.n_batches = n_batches(max(self.counts), batch_size)
+
+    def __len__(self) -> int:
+        return self.n_batches
+
+    def __iter__(self) -> Iterator[Batch]:
+        inputs, target, weight = self._shuffled() if self.generators else (self.inputs, self.target, self.weight)
+        dim = target.dim() - 1
+        size, last = self.batch_size, self.n_batches - 1
+        for k in range(self.n_batches):
+            start = k * size
+            length = target.shape[dim] - start if k == last else size
+            yield (
+                inputs.narrow(dim, start, length),
+                target.narrow(dim, start, length),
+                weight.narrow(dim, start, length),
+            )
+
+    def _shuffled(self) -> Batch:
+        """A new order of each member's real rows; the rows that fill up stay behind them."""
+        assert self.generators is not None
+        rows = self.target.shape[-1]
+        orders = []
+        for count, generator in zip(self.counts, self.generators, strict=True):
+            orders.append(torch.cat([torch.randperm(count, generator=generator), torch.arange(count, rows)]))
+        if self.target.dim() == 1:
+            order = orders[0].to(self.target.device)
+            return self.inputs[order], self.target[order], self.weight[order]
+        order = torch.stack(orders).to(self.target.device)
+        wide = order.unsqueeze(-1).expand(-1, -1, self.inputs.shape[-1])
+        return self.inputs.gather(1, wide), self.target.gather(1, order), self.weight.gather(1, order)
+
+
+def stack_members(members: Sequence[Batch]) -> Batch:
+    """Data sets of unequal length, side by side: (members, rows, features); short ones are filled with weight 0."""
+    rows = max(len(target) for _, target, _ in members)
+
+    def filled(part: Tensor) -> Tensor:
+        gap = torch.zeros((rows - len(part), *part.shape[1:]), dtype=part.dtype)
+        return torch.cat([part, gap])
+
+    inputs, target, weight = (torch.stack([filled(member[i]) for member in members]) for i in range(3))
+    return inputs, target, weight

@@ -1,0 +1,60 @@
+"""Device and threads, chosen by the size of the work."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from lightning_fabric import Fabric
+from threadpoolctl import threadpool_limits
+
+from bedside.errors import SettingError
+from bedside.settings import DeviceSettings
+
+SMALL = 2_000_000  # multiplications per step below which more threads, or a GPU, only wait for each other
+
+
+def make_fabric(settings: DeviceSettings, *, work: int) -> Fabric:
+    """Lightning Fabric on the device asked for.
+
+    Args:
+        settings: accelerator and precision.
+        work: multiplications of one forward pass of one batch; below `SMALL`, `auto` stays on the CPU.
+
+    Raises:
+        SettingError: if the accelerator is not there, or cannot do the precision.
+    """
+    accelerator = settings.accelerator
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if accelerator == "auto":
+        accelerator = next((name for name in ("cuda", "mps") if available[name] and work >= SMALL), "cpu")
+    if not available[accelerator]:
+        there = " and ".join(name for name, yes in available.items() if yes)
+        raise SettingError(f"device.accelerator={accelerator} is not available here; this machine has {there}.")
+    if settings.precision == "16-mixed" and accelerator == "cpu":
+        raise SettingError("device.precision=16-mixed needs a GPU; on a CPU use 32-true or bf16-mixed.")
+    return Fabric(accelerator=accelerator, devices=1, precision=settings.precision)
+
+
+def threads_for(settings: DeviceSettings, *, work: int) -> int:
+    """Threads that this work can keep busy: one for small layers, else one per core this process may use."""
+    if settings.threads is not None:
+        return settings.threads
+    return 1 if work < SMALL else available_cores()
+
+
+@contextmanager
+def limited_threads(count: int) -> Iterator[None]:
+    """Run a block on `count` threads, in torch and in the libraries under numpy and scikit-learn."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        with threadpool_limits(limits=count):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def available_cores() -> int:
+    """Cores this process may use; a container or a cluster job often has fewer than the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,187 @@
+"""The one training loop. Read it top to bottom: nothing calls back into it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, OneCycleLR
+
+from bedside.errors import TrainingError
+from bedside.models.losses import Batch, Objective
+from bedside.settings import TrainSettings
+from bedside.training.batches import TensorBatches
+from bedside.training.stack import Stack, clip_each
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch did to each member, shape (members,); a single network is one member.
+
+    Losses are means over rows by weight; train figures are gathered while the weights still move and dropout acts.
+    `active` members were still training; `best` ones had their lowest validation loss so far.
+    """
+
+    epoch: int  # from 1
+    train_loss: Tensor
+    valid_loss: Tensor
+    train_metric: Tensor
+    valid_metric: Tensor
+    learning_rate: float
+    active: Tensor
+    best: Tensor
+
+
+def fit(
+    fabric: Fabric,
+    model: nn.Module,
+    train: TensorBatches,
+    valid: TensorBatches,
+    objective: Objective,
+    settings: TrainSettings,
+) -> Iterator[EpochRecord]:
+    """Train `model` in place, one epoch per step of the iterator, and leave it with the weights of its best epoch.
+
+    The validation set decides when to stop and which epoch to keep. The test set is not an argument, so it cannot.
+
+    Args:
+        fabric: owns device and precision.
+        model: any module that `objective` can call, or a `Stack` of them.
+        train: shuffled batches.
+        valid: batches of patients that `train` does not hold.
+        objective: mean loss of one batch; the only place where families differ.
+        settings: epochs, optimiser, schedule, early stopping.
+
+    Yields:
+        One record per epoch. Whoever stops asking stops the training.
+
+    Raises:
+        TrainingError: if the validation loss of a member was never a number.
+    """
+    optimizer = make_optimizer(model, settings, fabric)
+    wrapped, optimizer = fabric.setup(model, optimizer)
+    schedule = make_schedule(optimizer, settings, steps=settings.epochs * len(train))
+    members = model.size if isinstance(model, Stack) else 1
+    best_loss = torch.full((members,), torch.inf)
+    best_epoch = torch.zeros(members, dtype=torch.long)
+    active = torch.ones(members, dtype=torch.bool)
+    best = {name: value.clone() for name, value in model.state_dict().items()}
+
+    for epoch in range(1, settings.epochs + 1):
+        learning_rate = float(optimizer.param_groups[0]["lr"])
+        wrapped.train()
+        losses, outputs, seen = [], [], []
+        for batch in train:
+            loss, output = step(fabric, wrapped, optimizer, batch, objective, settings.clip_norm)
+            schedule.step()
+            losses.append(loss.detach() * batch[2].sum(-1))
+            outputs.append(output)
+            seen.append(batch)
+        train_loss, train_metric = _summary(losses, outputs, seen, objective)
+        valid_loss, valid_metric = judge(wrapped, valid, objective)
+
+        improved = active & (valid_loss < best_loss)
+        _keep(best, model, improved)
+        best_loss = torch.where(improved, valid_loss, best_loss)
+        best_epoch = torch.where(improved, epoch, best_epoch)
+        yield EpochRecord(
+            epoch, train_loss, valid_loss, train_metric, valid_metric, learning_rate, active.clone(), improved
+        )
+        if settings.early_stopping:
+            active &= epoch - best_epoch < settings.patience
+        if not active.any():
+            break
+
+    model.load_state_dict(best)
+    if torch.isinf(best_loss).any():
+        remedy = "set device.precision to 32-true, or " if fabric._precision.precision != "32-true" else ""
+        raise TrainingError(
+            f"The validation loss was never a number. To mend it, {remedy}"
+            f"lower train.learning_rate (now {settings.learning_rate:g})."
+        )
+
+
+def step(
+    fabric: Fabric,
+    model: nn.Module,
+    optimizer: Optimizer,
+    batch: Batch,
+    objective: Objective,
+    clip_norm: float | None,
+) -> tuple[Tensor, Tensor]:
+    """One step of learning: predict, measure the error, send it back, update the weights.
+
+    Returns:
+        Loss of each member before the update, shape () or (members,), and the outputs it was computed from.
+    """
+    optimizer.zero_grad()
+    loss, outputs = objective(model, batch)
+    fabric.backward(loss.sum())
+    if clip_norm is not None:
+        if loss.dim():
+            clip_each(list(model.parameters()), clip_norm)
+        else:
+            # Not finite is normal while 16-bit loss scaling settles; a true NaN is reported at the end.
+            fabric.clip_gradients(model, optimizer, max_norm=clip_norm, error_if_nonfinite=False)
+    optimizer.step()
+    return loss, outputs
+
+
+@torch.no_grad()
+def judge(model: nn.Module, batches: TensorBatches, objective: Objective) -> tuple[Tensor, Tensor]:
+    """Mean loss and metric of each member over all rows, in evaluation mode; two tensors of shape (members,)."""
+    model.eval()
+    losses, outputs, seen = [], [], []
+    for batch in batches:
+        loss, output = objective(model, batch)
+        losses.append(loss * batch[2].sum(-1))
+        outputs.append(output)
+        seen.append(batch)
+    return _summary(losses, outputs, seen, objective)
+
+
+def _summary(
+    losses: list[Tensor], outputs: list[Tensor], batches: list[Batch], objective: Objective
+) -> tuple[Tensor, Tensor]:
+    """Mean loss and metric over the batches of an epoch, each of shape (members,), on the CPU."""
+    dim = batches[0][1].dim() - 1
+    target, weight = (torch.cat([batch[i] for batch in batches], dim=dim) for i in (1, 2))
+    mean = torch.stack(losses).sum(0) / weight.sum(-1)
+    metric = objective.measure(torch.cat(outputs, dim=dim).float(), target, weight)
+    return torch.atleast_1d(mean).float().cpu(), torch.atleast_1d(metric).float().cpu()
+
+
+@torch.no_grad()
+def _keep(best: dict[str, Tensor], model: nn.Module, improved: Tensor) -> None:
+    """Copy the weights of the members that improved."""
+    if not improved.any():
+        return
+    for name, value in model.state_dict().items():
+        if improved.all():
+            best[name].copy_(value)
+        else:  # a stack: every tensor has the members first
+            chosen = improved.to(value.device)
+            best[name][chosen] = value[chosen]
+
+
+def make_optimizer(model: nn.Module, settings: TrainSettings, fabric: Fabric) -> Optimizer:
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    rate, decay = settings.learning_rate, settings.weight_decay
+    if settings.optimizer == "sgd":
+        return torch.optim.SGD(parameters, lr=rate, momentum=settings.momentum, weight_decay=decay)
+    kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
+    fused = fabric.device.type == "cpu"  # one pass over all weights; on a GPU it would forbid clipping with 16 bits
+    return kind(parameters, lr=rate, weight_decay=decay, fused=fused)
+
+
+def make_schedule(optimizer: Optimizer, settings: TrainSettings, *, steps: int) -> LRScheduler:
+    """Learning rate by optimisation step, over the whole of `epochs`."""
+    match settings.schedule:
+        case "cosine":
+            return CosineAnnealingLR(optimizer, T_max=steps)
+        case "onecycle":
+            return OneCycleLR(optimizer, max_lr=settings.learning_rate, total_steps=steps)
+        case _:
+            return LambdaLR(optimizer, lambda _: 1.0)

@@ -1,0 +1,107 @@
+"""The final model of a run: a folder of members whose every file is named with its checksum in model.json."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from bedside.cohort import Task
+from bedside.data.table import Feature
+from bedside.errors import RunError
+from bedside.folder import FORMAT, checksum, whole_folder
+from bedside.models import families, family_named
+from bedside.training.fitted import Fitted, FittedEstimator, FittedNetwork
+
+
+@dataclass(frozen=True)
+class Model:
+    """One or more members; their mean is the score. `threshold` decides in a binary task."""
+
+    family: str
+    settings: dict[str, Any]
+    task: Task
+    features: tuple[Feature, ...]
+    members: tuple[Fitted, ...]
+    threshold: float | None
+    final: str  # "tested", "ensemble" or "refit"
+    parameters: int | None
+
+    def scores(self, inputs: Any) -> np.ndarray:
+        """Mean over members: probabilities (n, classes), or numbers (n,) for regression."""
+        return np.asarray(np.mean([member.scores(inputs) for member in self.members], axis=0))
+
+
+def save_model(path: Path, model: Model, names: list[str]) -> None:
+    """Write the folder whole: a subfolder per member under its name, and model.json with checksums."""
+    with whole_folder(path) as folder:
+        for name, member in zip(names, model.members, strict=True):
+            (folder / name).mkdir()
+            member.save(folder / name)
+        files = {str(file.relative_to(folder).as_posix()): checksum(file) for file in _files(folder)}
+        record = {
+            "format": FORMAT,
+            "family": model.family,
+            "summary": family_named(model.family).summary,
+            "settings": model.settings,
+            "task": asdict(model.task),
+            "features": [feature.to_dict() for feature in model.features],
+            "members": names,
+            "threshold": model.threshold,
+            "final": model.final,
+            "parameters": model.parameters,
+            "files": files,
+        }
+        (folder / "model.json").write_text(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False))
+
+
+def load_model(path: Path) -> Model:
+    """Read a model folder after checking every file against its checksum.
+
+    Raises:
+        RunError: if a file is missing, added, or not what was written, or the family is not installed.
+    """
+    try:
+        record = json.loads((path / "model.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise RunError(f"{path} holds no model.json: the run is not finished, or the folder is not a model.") from None
+    except ValueError as error:
+        raise RunError(f"{path / 'model.json'} is damaged ({error}); do not use this model.") from None
+    _check_files(path, record)
+    if record["family"] not in families():
+        raise RunError(f"This model is of family '{record['family']}', which is not installed here.")
+    task = Task(record["task"]["kind"], tuple(record["task"]["classes"]))
+    kind = FittedNetwork if family_named(record["family"]).network else FittedEstimator
+    members = [kind.load(path / name, record["family"], record["settings"], task) for name in record["members"]]
+    return Model(
+        family=record["family"],
+        settings=record["settings"],
+        task=task,
+        features=tuple(Feature.from_dict(feature) for feature in record["features"]),
+        members=tuple(members),
+        threshold=record["threshold"],
+        final=record["final"],
+        parameters=record["parameters"],
+    )
+
+
+def _check_files(path: Path, record: Mapping[str, Any]) -> None:
+    if record.get("format") != FORMAT:
+        raise RunError(f"{path} was written in format {record.get('format')}; this version reads format {FORMAT}.")
+    found = {file.relative_to(path).as_posix() for file in _files(path)} - {"model.json"}
+    expected = record["files"]
+    for word, names in (("lacks", expected.keys() - found), ("has the unknown", found - expected.keys())):
+        if names:
+            raise RunError(f"{path} {word} {', '.join(sorted(names))}; the model is not the one that was saved.")
+    changed = [name for name, known in expected.items() if checksum(path / name) != known]
+    if changed:
+        raise RunError(
+            f"{path}: {', '.join(sorted(changed))} is not what was saved (its sha256 differs from model.json). "
+            "The file was changed or damaged; take the model from a backup or train again."
+        )
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.rglob("*") if file.is_file())
