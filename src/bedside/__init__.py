@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from bedside.evaluation.foreign import evaluate_table as evaluate
     from bedside.folder import Run, open_run
     from bedside.models import FAMILIES
-    from bedside.predict import predict
-    from bedside.run import report, train
+    from bedside.report.html import write_report
+    from bedside.run import train
+    from bedside.scoring import predict
     from bedside.settings import RunSettings
 
 __version__ = "0.1.0"
@@ -52,11 +53,11 @@ _PLACES = {
     "check": "data.checks",
     "evaluate": "evaluation.foreign:evaluate_table",
     "open_run": "folder",
-    "predict": "predict",
+    "predict": "scoring",
     "read_cohort": "data",
     "read_table": "data.table",
-    "report": "run",
     "train": "run",
+    "write_report": "report.html",
 }
 
 __all__ = [
@@ -84,8 +85,8 @@ __all__ = [
     "predict",
     "read_cohort",
     "read_table",
-    "report",
     "train",
+    "write_report",
 ]
 
 

@@ -7,7 +7,7 @@ numbers but holds other cells is refused with the cells named; numbers with a le
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 import pandas as pd
@@ -24,8 +24,9 @@ MISSING = frozenset(
     + ["#N/A", "#DIV/0!", "#NAME?", "#NULL!", "#NUM!", "#REF!", "#VALUE!"]
 )
 BOOLEANS = (("false", "true"), ("no", "yes"), ("nein", "ja"), ("falsch", "wahr"))
+_EXAMPLES = {"number": "numbers", "date": "dates such as 2026-11-22", "boolean": "yes or no"}
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
-_LOCAL_DATE = re.compile(r"\d{1,2}([./-])\d{1,2}\1(\d{4}|\d{2})")
+_LOCAL = re.compile(r"\d{1,2}([./-])\d{1,2}\1(\d{4}|\d{2})")
 _WHOLE = re.compile(r"(-?)(0|[1-9]\d*)\.0+")
 
 
@@ -59,7 +60,9 @@ def read_columns(
     Raises:
         DataError: if a column mixes numbers with other cells, has another decimal mark, or holds infinite values.
     """
-    forced = {name: "category" for name in categories} | (kinds or {})
+    forced: dict[str, Kind] = {str(n): "category" for n, dtype in frame.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)}
+    forced |= dict.fromkeys(categories, "category")
+    forced |= kinds or {}
     done: dict[str, Column] = {}
     text: dict[str, np.ndarray] = {}
     for name, series in frame.items():
@@ -70,33 +73,32 @@ def read_columns(
             done[str(name)] = column
     found: list[Finding] = []
     if text:
-        block = _Block(list(text), np.stack(list(text.values())), decimal)
-        done.update((name, block.column(row, forced.get(name))) for row, name in enumerate(text))
+        block = _Block(list(text), np.stack(list(text.values())), decimal, new=bool(kinds))
+        for row, name in enumerate(text):
+            done[name] = block.require(row, forced[name]) if name in forced else block.recognise(row)
         found = block.findings()
     columns = [done[str(name)] for name in frame.columns]
     for column in columns:
-        _refuse_other_kind(column, (kinds or {}).get(column.name))
+        if kinds:
+            _refuse_other_kind(column, kinds[column.name])
         _refuse_infinite(column)
     return columns, found
 
 
 def read_text(series: pd.Series) -> np.ndarray:
     """A column as text and None: patients, sites, classes, categories; 1.0 is '1'; shape (n,)."""
-    cells = text_cells(series)
+    cells = np.array([cell.strip() for cell in text_cells(series)], dtype=object)
     cells[pd.Series(cells, dtype=object).isin(MISSING).to_numpy()] = None
     return _levels(cells)
 
 
 def text_cells(series: pd.Series) -> np.ndarray:
-    """Cells as stripped text, gaps as '', whole numbers without decimals; a fresh object array, shape (n,)."""
-    if isinstance(series.dtype, pd.CategoricalDtype):
-        series = series.astype(series.cat.categories.dtype)
+    """Cells as text, gaps as '', whole numbers without decimals; a fresh object array, shape (n,)."""
     cells = np.array(series.to_numpy(dtype=object, na_value=None))
     if pd.api.types.infer_dtype(cells, skipna=False) == "string":
         return cells
-    unique = pd.factorize(cells, use_na_sentinel=True)
-    names = np.array([*map(_text, unique[1]), ""], dtype=object)
-    return np.array(names[unique[0]])
+    codes, values = pd.factorize(cells, use_na_sentinel=True)
+    return np.array([*map(_text, values), ""], dtype=object)[codes]
 
 
 def _text(value: Any) -> str:
@@ -104,7 +106,7 @@ def _text(value: Any) -> str:
         return str(int(value))
     if isinstance(value, pd.Timestamp) or hasattr(value, "isoformat"):
         return str(value).removesuffix(" 00:00:00")
-    return str(value).strip()
+    return str(value)
 
 
 def _levels(cells: np.ndarray) -> np.ndarray:
@@ -116,8 +118,7 @@ def _levels(cells: np.ndarray) -> np.ndarray:
 
 def _typed(name: str, series: pd.Series) -> Column | None:
     """A column whose type the file itself states; None if its cells are text."""
-    inferred = series.dtype
-    if inferred == object:
+    if series.dtype == object:
         seen = pd.api.types.infer_dtype(series, skipna=True)
         if seen in ("datetime", "datetime64", "date"):
             series = pd.to_datetime(series.where(series.notna(), None), errors="coerce")
@@ -138,17 +139,17 @@ def decimal_years(dates: pd.Series) -> np.ndarray:
     """Dates as years: 2026-07-02 is about 2026.5; shape (n,), NaN where missing."""
     if getattr(dates.dtype, "tz", None) is not None:
         dates = dates.dt.tz_convert("UTC").dt.tz_localize(None)
-    start = pd.to_datetime(dates.dt.year.astype("Int64").astype(str) + "-01-01", errors="coerce", format="%Y-%m-%d")
-    days = (dates - start) / pd.Timedelta(days=1)
+    days = dates.dt.dayofyear - 1 + (dates - dates.dt.normalize()) / pd.Timedelta(days=1)
     return np.asarray(dates.dt.year + days / np.where(dates.dt.is_leap_year, 366, 365), dtype=np.float64)
 
 
 class _Block:
     """Many text columns parsed in one pass, so that 10,000 columns cost no more than their cells."""
 
-    def __init__(self, names: list[str], cells: np.ndarray, decimal: str) -> None:
-        """`cells`: text, shape (columns, n); changed in place."""
-        self.names, self.cells, self.decimal = names, cells, decimal
+    def __init__(self, names: list[str], cells: np.ndarray, decimal: str, *, new: bool) -> None:
+        """`cells`: text, shape (columns, n), changed in place; `new`: training has decided the kinds."""
+        self.names, self.cells, self.decimal, self.new = names, cells, decimal, new
+        self.zeros: list[str] = []  # names of columns read as codes because of leading zeros
         flat = cells.reshape(-1)
         self.numbers = _numbers(flat, decimal).reshape(cells.shape)
         other = np.flatnonzero(np.isnan(self.numbers.reshape(-1)))
@@ -159,21 +160,37 @@ class _Block:
         self.n_other = (np.isnan(self.numbers) & ~self.missing).sum(axis=1)
         self.n_present = (~self.missing).sum(axis=1)
 
-    def column(self, row: int, kind: str | None) -> Column:
-        """The column in that row of the block, of the kind it must have, if any, or else of the kind it looks like."""
-        name, cells, missing = self.names[row], self.cells[row], self.missing[row]
-        if kind is None and not self.n_other[row]:
-            if not _has_leading_zeros(cells, self.numbers[row]):
-                return Column(name, "number", self.numbers[row])
-            kind = "category"
-        if kind == "number" and not self.n_other[row]:
-            return Column(name, "number", self.numbers[row])
-        values = np.where(missing, None, cells)
+    def recognise(self, row: int) -> Column:
+        """The column in that row of the block, of the kind that all its cells agree on."""
+        if self.n_other[row]:
+            values = self._values(row)
+            return self._words(row, values) or self._dates(row, values) or self._category(row, values)
+        if self._has_leading_zeros(row):
+            self.zeros.append(self.names[row])
+            return self.require(row, "category")
+        return Column(self.names[row], "number", self.numbers[row])
+
+    def require(self, row: int, kind: Kind) -> Column:
+        """The column in that row, of a kind decided elsewhere: by the user, or in training."""
+        name, values = self.names[row], self._values(row)
         if kind == "category":
             return Column(name, "category", _levels(values))
-        return self._words(name, values) or self._dates(row, values) or self._category(row, values)
+        if not self.n_present[row]:
+            return Column(name, kind, self.numbers[row])
+        if kind == "number":
+            other = np.flatnonzero(np.isnan(self.numbers[row]) & ~self.missing[row])
+            if len(other):
+                self._refuse(row, other, kind)
+            return Column(name, kind, self.numbers[row])
+        column = self._words(row, values) if kind == "boolean" else self._dates(row, values)
+        if column is None:
+            self._refuse(row, np.flatnonzero(~self.missing[row]), kind)
+        return column
 
-    def _words(self, name: str, values: np.ndarray) -> Column | None:
+    def _values(self, row: int) -> np.ndarray:
+        return np.where(self.missing[row], None, self.cells[row])
+
+    def _words(self, row: int, values: np.ndarray) -> Column | None:
         codes, levels = pd.factorize(values, use_na_sentinel=True)
         folded = [str(level).casefold() for level in levels]
         pair = next((pair for pair in BOOLEANS if folded and set(folded) <= set(pair)), None)
@@ -181,7 +198,7 @@ class _Block:
             return None
         numbers = np.array([*map(pair.index, folded), np.nan])[codes]
         own = dict(zip(folded, map(str, levels), strict=True)) if len(set(folded)) == len(folded) else {}
-        return Column(name, "boolean", numbers, (own.get(pair[0], pair[0]), own.get(pair[1], pair[1])))
+        return Column(self.names[row], "boolean", numbers, (own.get(pair[0], pair[0]), own.get(pair[1], pair[1])))
 
     def _dates(self, row: int, values: np.ndarray) -> Column | None:
         codes, levels = pd.factorize(values, use_na_sentinel=True)
@@ -191,7 +208,7 @@ class _Block:
         dates = pd.to_datetime(pd.Series(levels, dtype=object), errors="coerce", format="ISO8601", utc=True)
         bad = set(levels[~looks | dates.isna().to_numpy()])
         if bad:
-            self._refuse(row, np.flatnonzero([value in bad for value in values]), "dates", "dates such as 2026-11-22")
+            self._refuse(row, np.flatnonzero([value in bad for value in values]), "date")
         return Column(self.names[row], "date", np.append(decimal_years(dates), np.nan)[codes])
 
     def _category(self, row: int, values: np.ndarray) -> Column:
@@ -205,14 +222,24 @@ class _Block:
                 f"Add --decimal {swap}, or --category {_quoted(self.names[row])} if they are codes."
             )
         if len(other) <= self.n_present[row] / 2:
-            self._refuse(row, other, "numbers", "numbers")
+            self._refuse(row, other, "number")
         return Column(self.names[row], "category", _levels(values))
 
-    def _refuse(self, row: int, rows: np.ndarray, mostly: str, what: str) -> None:
+    def _has_leading_zeros(self, row: int) -> bool:
+        """'007' among whole numbers; '0' and '0.5' are plain numbers."""
+        numbers = self.numbers[row][~self.missing[row]]
+        whole = bool(np.all(numbers % 1 == 0)) if np.isfinite(numbers).all() else False
+        return whole and any(cell[:1] == "0" and cell[1:2].isdigit() for cell in self.cells[row])
+
+    def _refuse(self, row: int, rows: np.ndarray, kind: Kind) -> NoReturn:
+        """Name the cells that do not fit, and the ways out."""
+        name, cells = self.names[row], _bad_cells(self.cells[row], rows)
+        ways = f"Write {plural(len(rows), 'it as', 'them as')} {_EXAMPLES[kind]} or leave {plural(len(rows), 'it', 'them')} empty"
+        if self.new:
+            raise DataError(f"Column '{name}' was a {kind} in training, but here {cells}. {ways}.")
         raise DataError(
-            f"Column '{self.names[row]}' is mostly {mostly}, but {_bad_cells(self.cells[row], rows)}. "
-            f"Write them as {what} or leave them empty; or add --category {_quoted(self.names[row])} to use the column "
-            f"as categories, or --exclude {_quoted(self.names[row])} to leave it out."
+            f"Column '{name}' is mostly {kind}s, but {cells}. {ways}; or add --category {_quoted(name)} to use the "
+            f"column as categories, or --exclude {_quoted(name)} to leave it out."
         )
 
     def findings(self) -> list[Finding]:
@@ -227,10 +254,11 @@ class _Block:
             message = f"Read as missing: {named}, in {plural(len(where), 'column', 'columns')} {listing(where)}."
             remedy = "If one of these is an answer and not a gap, write it in words, such as 'none' or 'negative'."
             found.append(finding("note", "missing-codes", message, remedy, where))
-        zeros = [n for n, c, x in zip(self.names, self.cells, self.numbers, strict=True) if _has_leading_zeros(c, x)]
-        if zeros:
-            message = f"{listing(zeros)} {plural(len(zeros), 'holds', 'hold')} numbers with leading zeros, such as '007'; they are read as codes."
-            found.append(finding("note", "leading-zeros", message, "If they are amounts, write them without the zeros.", zeros))
+        if self.zeros:
+            verb = plural(len(self.zeros), "holds", "hold")
+            message = f"{listing(self.zeros)} {verb} numbers with leading zeros, such as '007'; they are read as codes."
+            remedy = "If they are amounts, write them without the zeros."
+            found.append(finding("note", "leading-zeros", message, remedy, self.zeros))
         return found
 
 
@@ -240,14 +268,6 @@ def _numbers(cells: np.ndarray, decimal: str) -> np.ndarray:
         text = pd.Series(cells, dtype=object)
         cells = text.str.replace(",", ".", regex=False).mask(text.str.contains(".", regex=False), "").to_numpy(object)
     return np.asarray(pd.to_numeric(cells, errors="coerce"), dtype=np.float64)
-
-
-def _has_leading_zeros(cells: np.ndarray, numbers: np.ndarray) -> bool:
-    """'007' among cells that are all numbers or missing; '0' and '0.5' are plain numbers."""
-    if not any(cell[:1] == "0" and cell[1:2].isdigit() for cell in cells):
-        return False
-    rest = cells[np.isnan(numbers)]
-    return all(cell in MISSING for cell in rest)
 
 
 def _bad_cells(cells: np.ndarray, rows: np.ndarray) -> str:
@@ -270,16 +290,15 @@ def _refuse_infinite(column: Column) -> None:
         )
 
 
-def _refuse_other_kind(column: Column, kind: Kind | None) -> None:
+def _refuse_other_kind(column: Column, kind: Kind) -> None:
     """New data must be of the kind that training saw; a column without any value fits every kind."""
-    same = {"number": ("number", "boolean"), "boolean": ("boolean",), "date": ("date",), "category": ("category",)}
-    if kind is None or column.kind in same[kind] or column.missing.all():
+    if column.kind == kind or column.missing.all():
         return
     rows = np.flatnonzero(~column.missing)
     cells = listing(list(dict.fromkeys(column.values[rows[:1000]])), 4)
     raise DataError(
         f"Column '{column.name}' was a {kind} in training but is a {column.kind} here: {cells} (first in row {rows[0] + 1}). "
-        f"Write it as in the training data."
+        "Write it as in the training data."
     )
 
 
@@ -288,4 +307,4 @@ def looks_like_local_dates(column: Column) -> bool:
     if column.kind != "category":
         return False
     levels = pd.unique(column.values[~column.missing])
-    return len(levels) > 0 and sum(_LOCAL_DATE.fullmatch(level) is not None for level in levels) > len(levels) / 2
+    return len(levels) > 0 and sum(_LOCAL.fullmatch(level) is not None for level in levels) > len(levels) / 2

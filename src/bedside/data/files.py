@@ -211,6 +211,7 @@ def _read_excel(path: Path, sheet: str | None) -> pd.DataFrame:
     if cells.empty:
         raise DataError(f"Sheet '{sheet or sheets[0]}' of {path.name} is empty.")
     header: list[Any] = cells.iloc[0].tolist()
+    cells = cells.mask(cells.isin([""]), None)
     return cells.iloc[1:].reset_index(drop=True).set_axis(pd.Index(header, dtype=object), axis=1)
 
 

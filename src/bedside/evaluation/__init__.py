@@ -1,1 +1,128 @@
-"""Judging predictions: reads only the predictions table, never a model."""
+"""Judging predictions: reads only the predictions table, never a model, so it works for anybody's model.
+
+`evaluate` is the whole stage: thresholds chosen on validation samples, metrics with patient-resampled intervals on
+test samples, the baseline beside them, and the sentences for the top of the report.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bedside.cohort import Task
+from bedside.errors import DataError
+from bedside.evaluation import compare, panels, thresholds, verdict
+from bedside.evaluation.curves import Curves, agreement, curves
+from bedside.evaluation.foreign import foreign
+from bedside.evaluation.intervals import estimates, resample
+from bedside.settings import EvaluationSettings
+
+__all__ = ["Curves", "agreement", "curves", "evaluate", "foreign"]
+
+
+def evaluate(
+    predictions: pd.DataFrame,
+    task: Task,
+    settings: EvaluationSettings,
+    *,
+    seed: int,
+    baseline: pd.DataFrame | None = None,
+    baseline_family: str = "",
+    patient_column: bool = True,
+) -> dict[str, Any]:
+    """Everything in estimates.json: plain values, no NaN, no infinity.
+
+    Cross-validation pools the out-of-fold predictions of the folds of one repeat, takes each metric of the pool, and
+    averages over repeats; patients are resampled jointly over repeats, because a repeat predicts the same patients
+    again and adds none. A pool has every patient, so metrics exist even where a fold has one class only, and the
+    interval speaks of patients. The price: a pooled AUROC also compares scores of different fold models, which
+    biases it downwards when the classes are unevenly dealt or the signal is weak (Parker et al. 2007,
+    doi:10.1186/1471-2105-8-326; Airola et al. 2011, doi:10.1016/j.csda.2010.11.018). Stratified folds keep this
+    small, and `per_fold` and `spread` show each fold by itself.
+
+    Intervals hold the fitted models fixed: they say how sure the number is for these models on patients like these,
+    not how it would vary with other training patients.
+
+    Args:
+        predictions: one row per repeat, fold and sample of the valid and test parts, as in predictions.csv.
+        task: what was predicted.
+        settings: resamples, level and threshold rule.
+        seed: drives the resampling; same seed, same result.
+        baseline: predictions of the simple baseline for the same samples and folds.
+        baseline_family: its name.
+        patient_column: False if samples stand for patients because no column names them.
+
+    Raises:
+        DataError: if there is no test sample, a target is not one of the classes, the validation samples of a fold
+            are all of one class, or the baseline predicts other samples.
+    """
+    test = panels.tested(predictions)
+    _check(test, task)
+    patients = pd.factorize(test["patient"], sort=True)[0]
+    n = panels.sizes(test, task, patient_column=patient_column)
+    frozen = thresholds.per_fold(predictions, task, settings) if task.kind == "binary" else []
+    model = panels.per_repeat(test, task, frozen, patients)
+    sides = [model]
+    if baseline is not None:
+        rows = panels.tested(baseline)
+        compare.check_same_samples(test, rows)
+        cut = thresholds.per_fold(baseline, task, settings) if task.kind == "binary" else []
+        sides.append(panels.per_repeat(rows, task, cut, patients))
+
+    # One set of draws for model and baseline: columns are the metrics of the model, then those of the baseline.
+    both = [panels.averaged(side) for side in sides]
+    ones = np.ones((1, model[0].n_patients))
+    values = np.stack([side(ones)[0] for side in both])  # (sides, metrics)
+    draws = resample(
+        lambda weights: np.concatenate([side(weights) for side in both], axis=1),
+        panels.presence(test, task, patients),
+        resamples=settings.resamples,
+        seed=seed,
+    )
+    drawn = np.split(draws, len(sides), axis=1)  # one (resamples, metrics) per side
+
+    how, level = _how(n), settings.level
+    found = estimates(model, values[0], drawn[0], level=level, how=how)
+    folds = panels.per_fold(test, task, frozen)
+    result: dict[str, Any] = {
+        "task": {"kind": task.kind, "classes": list(task.classes), "positive": task.positive},
+        "n": n,
+        "level": level,
+        "resamples": settings.resamples,
+        "thresholds": frozen,
+        "estimates": [estimate.to_dict() for estimate in found],
+        "per_fold": folds,
+        "spread": panels.spread(folds),
+        "confusion": panels.confusion(test, task, frozen),
+        "baseline": None,
+    }
+    if len(sides) == 2:
+        simple = estimates(sides[1], values[1], drawn[1], level=level, how=how)
+        paired = compare.differences(model[0], values[0] - values[1], drawn[0] - drawn[1], found, level=level, how=how)
+        result["baseline"] = compare.comparison(task.kind, baseline_family, found, simple, paired)
+    result["sentences"] = verdict.sentences(result, task)
+    return result
+
+
+def _how(n: dict[str, Any]) -> str:
+    """How folds and repeats were joined, for the method of each estimate."""
+    pooled = f"out-of-fold predictions of {n['folds']} folds pooled" if n["folds"] > 1 else ""
+    repeated = f"mean of {n['repeats']} repeats" if n["repeats"] > 1 else ""
+    return ", ".join(part for part in (pooled, repeated) if part)
+
+
+def _check(test: pd.DataFrame, task: Task) -> None:
+    """There is something to test, and every target is known.
+
+    Raises:
+        DataError: if not.
+    """
+    if test.empty:
+        raise DataError("The predictions have no row with part = test; only test samples are judged.")
+    if task.kind != "regression":
+        unknown = test["target"].astype(str)[task.encode(test["target"]) < 0]
+        if len(unknown):
+            raise DataError(
+                f"{len(unknown)} test samples have a target such as {unknown.iloc[0]!r} that is not one of the classes "
+                f"{', '.join(task.classes)}. Correct the target column, or add a score column for that class."
+            )

@@ -16,8 +16,7 @@ import numpy as np
 from scipy.stats import norm
 
 from bedside.cohort import Estimate
-from bedside.evaluation.metrics import Metric
-from bedside.evaluation.statistics import Statistic, Sums
+from bedside.evaluation.statistics import Metric, Statistic, Sums
 
 UNDEFINED_SHARE = 0.05  # more resamples than this without a value, and the others would flatter
 REDRAWS = 100  # a class that a hundred draws in a row miss cannot be resampled
@@ -121,9 +120,8 @@ def estimates(
     found = []
     for number, metric in enumerate(panels[0].metrics):
         alike = [panel.metrics[number] for panel in panels]
-        interval = _interval(panels, alike, float(values[number]), draws[:, number], level=level)
-        low, high, method = interval
-        masks = [np.any(other.rows, axis=0) for other in alike]
+        low, high, method = _interval(panels, alike, float(values[number]), draws[:, number], level=level)
+        masks = [other.samples for other in alike]
         found.append(
             Estimate(
                 metric=metric.name,
@@ -147,11 +145,11 @@ def _interval(
     if np.isnan(value):
         reasons = dict.fromkeys(metric.undefined for metric in alike if metric.undefined)
         return None, None, f"not defined: {next(iter(reasons), 'no value')}".replace("not defined: not", "not")
-    if alike[0].edge and value in (0.0, 1.0):
+    if all(metric.edge == "constant" for metric in alike):
+        return value, value, "all samples have the same score: 0.5 by definition, whoever is drawn"
+    if alike[0].edge in ("proportion", "ranking") and value in (0.0, 1.0):
         bounds = [at_the_edge(m, panel, value, level=level) for m, panel in zip(alike, panels, strict=True)]
         return min(b[0] for b in bounds), max(b[1] for b in bounds), bounds[0][2]
-    if alike[0].name == "auroc" and np.all(draws == value):
-        return value, value, "all samples have the same score: there is nothing to estimate"
     if alike[0].biased:
         draws = np.maximum(0, draws - (np.nanmean(draws) - value))
     low, high, method = percentile(draws, level=level, n_patients=panels[0].n_patients)

@@ -1,17 +1,15 @@
-"""What metrics are made of: weighted sums, a ranking, a logistic recalibration; each for many resamples at once.
+"""What metrics are made of: weighted sums or a ranking, for many resamples at once.
 
 A resample of patients is a row of weights: how often each sample was drawn. Everything here takes weights of
 shape (b, n), b resamples of n samples, and gives (b, k) numbers; a single row of ones gives the point value, so
 value and interval come from the same lines. The result has the precision of the weights.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import numpy as np
-from scipy.special import expit, logit
-
-SMALLEST = 1e-10  # predictions.csv keeps ten digits; scores nearer to 0 or 1 than this are set to it before a logarithm
-EXACT_ROWS = 10_000  # up to here every resample is recalibrated to convergence, above by one third-order step
 
 
 class Statistic(Protocol):
@@ -86,85 +84,42 @@ def _dot(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.einsum("bk,bk->b", left, right)
 
 
-class Recalibration:
-    """Logistic regression of the target on given columns, refitted for every resample, starting from the full fit.
+@dataclass(frozen=True, eq=False)
+class Metric:
+    """A number with a name, what it is made of, and what to say when it cannot be had.
 
-    Newton's method, weighted: gradient and Hessian are matrix products. Up to `EXACT_ROWS` samples it runs to
-    convergence. Above, `sums` and `step` give one step of Chebyshev's third-order method from the full fit
-    (Traub 1964, Iterative methods for the solution of equations, 5.2), which needs weighted sums only.
+    `rows` are the samples in the denominator, one mask of shape (n,) per proportion that is averaged. When the
+    value lies at its `edge`, 0 or 1, resampling the same samples can only repeat it, and the interval comes from
+    the number of patients in `rows` instead (see `intervals.at_the_edge`); a `constant` score has nothing to rank.
     """
 
-    def __init__(self, target: np.ndarray, design: np.ndarray, offset: np.ndarray) -> None:
-        """Target, boolean, (n,); design (n, k); offset of the linear predictor, (n,)."""
-        self.target, self.design, self.offset = target.astype(np.float64), design, offset
-        self.solution = _maximum_likelihood(self.target, design, offset)  # (k,)
-        self.products = np.einsum("nj,nk->njk", design, design).reshape(len(design), -1)  # (n, k * k)
+    name: str
+    statistics: tuple[Statistic, ...]
+    finish: Callable[[np.ndarray], np.ndarray]  # (b, k of all statistics) -> (b,)
+    rows: tuple[np.ndarray, ...]
+    of: str = ""
+    edge: Literal["", "proportion", "ranking", "constant"] = ""
+    undefined: str = ""  # why there is no value, when there is none
+    note: str = ""  # a choice the reader must know to repeat it
+    biased: bool = False  # resampling adds to it, so its draws are shifted back
+
+    @property
+    def samples(self) -> np.ndarray:
+        """Mask of the samples that the value is made from, (n,); both classes for a ranking."""
+        used = np.any(self.rows, axis=0)
+        return used if self.edge in ("", "proportion") else np.ones_like(used)
 
     def __call__(self, weights: np.ndarray) -> np.ndarray:
-        """Weights (b, n) -> coefficients (b, k); NaN where the resample determines none."""
-        kind, size = weights.dtype, len(self.solution)
-        target, offset = self.target.astype(kind), self.offset.astype(kind)
-        design, products = self.design.astype(kind), self.products.astype(kind)
-        found = np.tile(self.solution, (len(weights), 1))
-        tolerance = 1e-4 if kind == np.float32 else 1e-10
-        for _ in range(12):
-            chance = expit(found.astype(kind) @ design.T + offset)
-            slope = (weights * (target - chance)) @ design
-            chance *= 1 - chance
-            step = _solve(((weights * chance) @ products).reshape(-1, size, size), slope)
-            found += step
-            if np.nan_to_num(np.abs(step)).max() < tolerance:
-                return found
-        return np.where(np.abs(step).max(axis=1, keepdims=True) < tolerance, found, np.nan)
-
-    def sums(self) -> Sums:
-        """Columns of the first three derivatives of the log likelihood at the full fit: k + k^2 + k^3."""
-        chance = expit(self.design @ self.solution + self.offset)
-        spread = chance * (1 - chance)
-        triples = np.einsum("nj,nk->njk", self.products, self.design).reshape(len(self.design), -1)
-        third = (spread * (1 - 2 * chance))[:, None] * triples
-        return Sums((self.target - chance)[:, None] * self.design, spread[:, None] * self.products, third)
-
-    def step(self, sums: np.ndarray) -> np.ndarray:
-        """Coefficients (b, k) from the weighted sums of the columns of `sums`, (b, k + k^2 + k^3)."""
-        k = len(self.solution)
-        slope, curvature, third = np.split(sums, [k, k + k * k], axis=1)
-        curvature, third = curvature.reshape(-1, k, k), third.reshape(-1, k, k, k)
-        newton = _solve(curvature, slope)
-        return self.solution + newton - _solve(curvature, np.einsum("bijk,bj,bk->bi", third, newton, newton)) / 2
+        """Weights (b, n) -> values (b,); NaN where the metric is not defined."""
+        return self.finish(np.concatenate([statistic(weights) for statistic in self.statistics], axis=1))
 
 
-def _maximum_likelihood(target: np.ndarray, design: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """Unpenalised logistic regression by Newton's method with halved steps: (n,), (n, k), (n,) -> (k,)."""
-
-    def loss(coefficients: np.ndarray) -> float:
-        predictor = design @ coefficients + offset
-        return float(np.sum(np.logaddexp(0, predictor) - target * predictor))
-
-    found = np.zeros(design.shape[1])
-    for _ in range(100):
-        chance = expit(design @ found + offset)
-        curvature = (design * (chance * (1 - chance))[:, None]).T @ design
-        step = _solve(curvature[None], (design.T @ (target - chance))[None])[0]
-        while loss(found + step) > loss(found) and np.abs(step).max() > 1e-12:
-            step = step / 2
-        found = found + step
-        if not np.abs(step).max() > 1e-10:
-            break
-    return found
+def ratio(top: np.ndarray, bottom: np.ndarray) -> np.ndarray:
+    """(b,) / (b,), NaN where the denominator is not positive."""
+    return np.divide(top, bottom, out=np.full_like(top, np.nan), where=bottom > 0)
 
 
-def _solve(matrices: np.ndarray, sides: np.ndarray) -> np.ndarray:
-    """Small linear systems: (b, k, k), (b, k) -> (b, k); NaN where a matrix is singular."""
-    matrices, sides = matrices.astype(np.float64), sides.astype(np.float64)
-    scale = np.einsum("bii->b", matrices) / sides.shape[1]
-    singular = ~(np.linalg.det(matrices) > 1e-10 * scale ** sides.shape[1]) | ~(scale > 0)
-    safe = np.where(singular[:, None, None], np.eye(sides.shape[1]), matrices)
-    solved = np.linalg.solve(safe, sides[:, :, None])[:, :, 0]
-    solved[singular] = np.nan
-    return solved
-
-
-def log_odds(score: np.ndarray) -> np.ndarray:
-    """Logarithm of the odds of a probability, (n,) -> (n,); within `SMALLEST` of 0 and 1 it stays finite."""
-    return logit(np.clip(score, SMALLEST, 1 - SMALLEST))
+def mean(name: str, values: np.ndarray) -> Metric:
+    """The mean over samples of (n,) values."""
+    everyone = np.ones(len(values), dtype=bool)
+    return Metric(name, (Sums(everyone, values),), lambda s: ratio(s[:, 1], s[:, 0]), (everyone,))

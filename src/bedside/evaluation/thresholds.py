@@ -5,7 +5,6 @@ neighbouring scores of the validation samples, so that rounding a score cannot t
 tied scores are always decided alike.
 """
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,8 @@ import pandas as pd
 from bedside.cohort import Task
 from bedside.errors import DataError
 from bedside.settings import EvaluationSettings
+
+GIVEN = 0.5  # the threshold when a rule has no validation samples to look at
 
 
 def candidates(score: np.ndarray) -> np.ndarray:
@@ -54,37 +55,35 @@ def choose(target: np.ndarray, score: np.ndarray, *, rule: str, value: float) ->
 def per_fold(predictions: pd.DataFrame, task: Task, settings: EvaluationSettings) -> list[dict[str, Any]]:
     """One threshold for each repeat and fold, as records of estimates.json.
 
-    Predictions without validation samples, such as those of a foreign model, take `threshold_value` (0.5 if nothing
-    else was asked): a threshold cannot be chosen on the samples that test it.
+    Predictions without validation samples, such as those of a foreign model, take the fixed threshold, or 0.5 under
+    another rule: a threshold cannot be chosen on the samples that test it.
 
     Raises:
         DataError: if the validation samples of a fold are all of one class.
     """
-    return [
-        {"repeat": int(repeat), "fold": int(fold), **_threshold(rows, task, settings, f"repeat {repeat}, fold {fold}")}
-        for (repeat, fold), rows in _folds(predictions)
-    ]
+    folds = predictions[["repeat", "fold"]].drop_duplicates().sort_values(["repeat", "fold"])
+    return [_threshold(predictions, task, settings, int(repeat), int(fold)) for repeat, fold in folds.to_numpy()]
 
 
-def _folds(predictions: pd.DataFrame) -> Iterator[tuple[tuple[int, int], pd.DataFrame]]:
-    for key, rows in predictions.groupby(["repeat", "fold"], sort=True):
-        repeat, fold = key
-        yield (repeat, fold), rows
-
-
-def _threshold(rows: pd.DataFrame, task: Task, settings: EvaluationSettings, place: str) -> dict[str, Any]:
-    valid = rows[rows["part"] == "valid"]
+def _threshold(
+    predictions: pd.DataFrame, task: Task, settings: EvaluationSettings, repeat: int, fold: int
+) -> dict[str, Any]:
+    """The record of one fold."""
+    inside = (predictions["repeat"] == repeat) & (predictions["fold"] == fold) & (predictions["part"] == "valid")
+    valid = predictions[inside]
+    place = {"repeat": repeat, "fold": fold}
     if settings.threshold == "fixed" or valid.empty:
-        return {"value": float(settings.threshold_value), "rule": "fixed", "chosen_on": "given", "n_samples": 0}
+        value = float(settings.threshold_value) if settings.threshold == "fixed" else GIVEN
+        return {**place, "value": value, "rule": "fixed", "chosen_on": "given", "n_samples": 0}
     target = task.encode(valid["target"]) == 1
     if target.all() or not target.any():
         raise DataError(
-            f"The {len(valid)} validation samples of {place} are all {task.classes[int(target[0])]}, but the threshold "
+            f"The {len(valid)} validation samples of repeat {repeat}, fold {fold} are all {task.classes[int(target[0])]}, but the threshold "
             f"rule {settings.threshold} needs both classes. Use fewer folds, or set evaluation.threshold=fixed."
         )
     score = valid[task.score_columns()[1]].to_numpy(dtype=np.float64)
     value = choose(target, score, rule=settings.threshold, value=settings.threshold_value)
-    return {"value": value, "rule": settings.threshold, "chosen_on": "validation", "n_samples": len(valid)}
+    return {**place, "value": value, "rule": settings.threshold, "chosen_on": "validation", "n_samples": len(valid)}
 
 
 def decide(rows: pd.DataFrame, task: Task, thresholds: list[dict[str, Any]]) -> np.ndarray:

@@ -23,8 +23,7 @@ def _performance(run: Run) -> list[Drawing]:
     confusion = [predicted.confusion_figure(run)] if run.estimates["confusion"] else []
     if kind == "multiclass":
         return [*predicted.class_figures(run), *confusion]
-    curves = [predicted.roc_figure(run), predicted.precision_recall_figure(run), predicted.calibration_figure(run)]
-    return [*curves, *confusion]
+    return [*predicted.binary_figures(run), *confusion]
 
 
 def _folds(run: Run) -> list[Drawing]:

@@ -1,5 +1,6 @@
 """How the numbers of a run were made, in sentences that a methods section could quote."""
 
+import json
 from typing import Any
 
 from bedside.folder import Run
@@ -50,7 +51,7 @@ def _preparation(preparation: dict[str, Any]) -> str:
 
 
 def _model(run: Run) -> str:
-    record = run._json("model/model.json") if (run.path / "model" / "model.json").exists() else {}
+    record = model_record(run)
     parameters = f" It has {record['parameters']:,} parameters." if record.get("parameters") else ""
     final = {
         "ensemble": f" The model that was kept is the mean of the {len(record.get('members', []))} members, whose predictions on patients they had not seen were scored.",
@@ -101,6 +102,12 @@ def _baseline(estimates: dict[str, Any]) -> str:
         f"The baseline, {estimates['baseline']['family']}, saw the same folds, and its differences to the model were taken "
         "on the same resampled patients, so they are paired."
     )
+
+
+def model_record(run: Run) -> dict[str, Any]:
+    """model/model.json, or nothing if the run keeps no model."""
+    path = run.path / "model" / "model.json"
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
 
 
 def repeat_command(run: Run) -> str:

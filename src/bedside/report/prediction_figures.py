@@ -1,26 +1,35 @@
 """Figures of what the test patients show: discrimination, calibration, decisions, and predicted numbers."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, Task
+from bedside.evaluation.curves import Curves, agreement, curves, precision_recall, roc
 from bedside.folder import Run
-from bedside.report._curves import precision_recall, reliability, roc
 from bedside.report.style import BASELINE, EVENT, HALF, INK, MODEL, MUTED, PAPER, Drawing, canvas, grid, short, to_svg, unit_square
 
 MOST_FOLDS = 10  # thin lines per fold up to here; more would be a grey cloud
 MOST_POINTS = 1500  # of a scatter plot
+_DOTTED: dict[str, Any] = {"color": MUTED, "linewidth": 0.8, "linestyle": (0, (1, 2))}
+_DASHED: dict[str, Any] = {"color": BASELINE, "linewidth": 1.2, "linestyle": (0, (4, 1.5))}
+_DOT: dict[str, Any] = {"color": EVENT, "markeredgecolor": PAPER}
+_AREAS = {"roc": "auroc", "precision-recall": "average_precision"}
 
 
-def tested(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table["part"] == "test"]
+def task_of(run: Run) -> Task:
+    record = run.estimates["task"]
+    return Task(record["kind"], tuple(record["classes"]))
 
 
-def one_against_rest(table: pd.DataFrame, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Truth (0 or 1) and score of one class, shapes (n,)."""
-    return (table["target"].astype(str) == name).to_numpy(), table[f"score_{name}"].to_numpy(dtype=np.float64)
+def curves_of(run: Run, table: pd.DataFrame | None) -> dict[str, Curves]:
+    """The curves of each class to detect, by its name; empty without a table."""
+    if table is None:
+        return {}
+    return {found.of: found for found in curves(table, task_of(run), level=run.estimates["level"])}
 
 
 def find(estimates: dict, metric: str, of: tuple[str, ...] = ("", "macro")) -> Estimate | None:
@@ -33,76 +42,85 @@ def _text(estimate: Estimate | None) -> str:
     return "" if estimate is None else f" {estimate.text()}"
 
 
-def roc_figure(run: Run) -> Drawing:
+def binary_figures(run: Run) -> list[Drawing]:
+    """ROC, precision-recall and calibration; none if the test part holds one class only."""
+    model, baseline = curves_of(run, run.predictions), curves_of(run, run.baseline)
+    positive = run.estimates["task"]["positive"]
+    if positive not in model:
+        return []
+    return [
+        roc_figure(run, model[positive], baseline.get(positive)),
+        precision_recall_figure(run, model[positive], baseline.get(positive)),
+        calibration_figure(run, model[positive]),
+    ]
+
+
+def roc_figure(run: Run, model: Curves, baseline: Curves | None) -> Drawing:
     """Sensitivity against false alarms over all thresholds; the model, the baseline, the frozen threshold."""
     figure, axes = canvas(HALF)
-    positive = run.estimates["task"]["positive"]
-    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
-    for fold in _single_folds(run):
-        axes.plot(*roc(*one_against_rest(fold, positive)), color=MODEL, alpha=0.25, linewidth=0.7)
-    if run.baseline is not None:
-        axes.plot(*roc(*one_against_rest(tested(run.baseline), positive)), color=BASELINE, linestyle=(0, (4, 1.5)),
-                  linewidth=1.2, label=_baseline_label(run, "auroc"))
+    axes.plot([0, 1], [0, 1], **_DOTTED)
+    folds = single_folds(run)
+    for truth, score in folds:
+        axes.plot(*_roc_line(roc(truth, score)), color=MODEL, alpha=0.25, linewidth=0.7)
+    if baseline is not None:
+        axes.plot(*_roc_line(baseline.roc), **_DASHED, label=_baseline_label(run, "auroc"))
     area = find(run.estimates, "auroc")
-    axes.plot(*roc(*one_against_rest(tested(run.predictions), positive)), color=MODEL, label=f"{_family(run)}{_text(area)}")
+    axes.plot(*_roc_line(model.roc), color=MODEL, label=f"{_family(run)}{_text(area)}")
     sensitivity, specificity = find(run.estimates, "sensitivity"), find(run.estimates, "specificity")
     if sensitivity and specificity and sensitivity.value is not None and specificity.value is not None:
-        axes.plot(1 - specificity.value, sensitivity.value, "o", color=EVENT, markeredgecolor=PAPER, markersize=7, label="frozen threshold")
+        axes.plot(1 - specificity.value, sensitivity.value, "o", **_DOT, markersize=7, label="frozen threshold")
     unit_square(axes, "1 − specificity", "sensitivity")
     _legend(axes, "lower right")
     return Drawing(
         "roc", "Receiver operating characteristic",
-        f"Sensitivity against the share of false alarms over all thresholds, test patients only; {positive} is the "
-        f"class to detect.{_thin_lines(run)} The dotted diagonal is a coin toss.",
+        f"Sensitivity against the share of false alarms over all thresholds, test patients only; {model.of} is the "
+        f"class to detect.{_thin_lines(folds)} The dotted diagonal is a coin toss.",
         f"Area under the curve{_text(area)}.", to_svg(figure, "roc"),
-    )
+    )  # fmt: skip
 
 
-def precision_recall_figure(run: Run) -> Drawing:
+def precision_recall_figure(run: Run, model: Curves, baseline: Curves | None) -> Drawing:
     """Predictive value against sensitivity: what an alarm is worth, at the prevalence of this cohort."""
     figure, axes = canvas(HALF)
-    positive = run.estimates["task"]["positive"]
-    truth, score = one_against_rest(tested(run.predictions), positive)
-    axes.axhline(truth.mean(), color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)), label=f"prevalence {truth.mean():.2f}")
-    for fold in _single_folds(run):
-        axes.plot(*precision_recall(*one_against_rest(fold, positive)), color=MODEL, alpha=0.25, linewidth=0.7)
-    if run.baseline is not None:
-        axes.plot(*precision_recall(*one_against_rest(tested(run.baseline), positive)), color=BASELINE,
-                  linestyle=(0, (4, 1.5)), linewidth=1.2, label=_baseline_label(run, "average_precision"))
+    axes.axhline(model.prevalence, **_DOTTED, label=f"prevalence {model.prevalence:.2g}")
+    folds = single_folds(run)
+    for truth, score in folds:
+        axes.plot(*_precision_line(precision_recall(truth, score)), color=MODEL, alpha=0.25, linewidth=0.7)
+    if baseline is not None:
+        axes.plot(*_precision_line(baseline.precision_recall), **_DASHED, label=_baseline_label(run, "average_precision"))
     area = find(run.estimates, "average_precision")
-    axes.plot(*precision_recall(truth, score), color=MODEL, label=f"{_family(run)}{_text(area)}")
+    axes.plot(*_precision_line(model.precision_recall), color=MODEL, label=f"{_family(run)}{_text(area)}")
     unit_square(axes, "recall (sensitivity)", "precision (positive predictive value)")
     _legend(axes, "lower left")
     return Drawing(
         "precision-recall", "Precision and recall",
-        f"Share of alarms that are right against the share of {positive} found, test patients only.{_thin_lines(run)} "
+        f"Share of alarms that are right against the share of {model.of} found, test patients only.{_thin_lines(folds)} "
         "The dotted line is the prevalence: the precision of guessing.",
-        f"Average precision{_text(area)} at a prevalence of {truth.mean():.2f}.", to_svg(figure, "precision-recall"),
-    )
+        f"Average precision{_text(area)} at a prevalence of {model.prevalence:.2g}.", to_svg(figure, "precision-recall"),
+    )  # fmt: skip
 
 
-def calibration_figure(run: Run) -> Drawing:
+def calibration_figure(run: Run, model: Curves) -> Drawing:
     """Observed against predicted risk, over the histogram of the scores."""
-    figure, (above, below) = canvas((4.3, 4.7), 2, 1, sharex=True, height_ratios=(3.6, 1))
-    positive = run.estimates["task"]["positive"]
-    truth, score = one_against_rest(tested(run.predictions), positive)
-    _reliability(above, truth, score)
-    unit_square(above, "", f"observed share of {short(positive)}")
-    bins = np.linspace(0, 1, 31)
-    below.hist(score[truth], bins, color=EVENT, label=short(positive))
-    heights = np.histogram(score[~truth], bins)[0]
-    below.bar(bins[:-1], -heights, np.diff(bins), align="edge", color=MODEL, alpha=0.55, label=short(run.estimates["task"]["classes"][0]))
+    figure, (above, below) = canvas((4.3, 4.9), 2, 1, sharex=True, height_ratios=(3.8, 1))
+    _reliability(above, model.calibration)
+    unit_square(above, "", f"observed share of {short(model.of)}", square=False)
+    bars, other = model.histogram, run.estimates["task"]["classes"][0]
+    width = bars["high"] - bars["low"]
+    below.bar(bars["low"], bars["positives"], width, align="edge", color=EVENT, label=short(model.of))
+    below.bar(bars["low"], -bars["negatives"], width, align="edge", color=MODEL, alpha=0.55, label=short(other))
     below.axhline(0, color=MUTED, linewidth=0.7)
     below.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
-    below.set(xlabel="predicted risk", ylabel="samples")
-    below.legend(loc="upper center", ncols=2, bbox_to_anchor=(0.5, 1.32), fontsize=7)
-    slope = find(run.estimates, "calibration_slope", ("", positive))
+    below.set(xlabel="predicted risk", ylabel="predictions")
+    below.legend(loc="lower center", ncols=2, bbox_to_anchor=(0.5, 1.0), fontsize=7)
+    slope = find(run.estimates, "calibration_slope", ("", model.of))
     return Drawing(
         "calibration", "Calibration",
-        "Above: observed share against mean predicted risk in groups of equal size, with 95 % Wilson intervals; on "
-        "the diagonal a predicted risk means what it says. Below: how many samples got which score.",
+        "Above: observed share against mean predicted risk in ten bins of equal width, with "
+        f"{run.estimates['level']:.0%} Wilson intervals over patients; on the diagonal a predicted risk means what it "
+        "says. Below: how many predictions got which score.",
         f"Calibration slope{_text(slope) or ' not given'}; 1 is ideal.", to_svg(figure, "calibration"),
-    )
+    )  # fmt: skip
 
 
 def confusion_figure(run: Run) -> Drawing:
@@ -141,46 +159,56 @@ def confusion_figure(run: Run) -> Drawing:
 
 def class_figures(run: Run) -> list[Drawing]:
     """ROC, precision-recall and calibration of each class against the rest, as small multiples."""
-    table = tested(run.predictions)
-    base = None if run.baseline is None else tested(run.baseline)
+    model, baseline = curves_of(run, run.predictions), curves_of(run, run.baseline)
+    dashed = " Dashed: the baseline." if baseline else ""
+    if not model:
+        return []
     return [
-        _small_multiples(run, table, base, "roc", "Receiver operating characteristic, each class against the rest",
-                         "Sensitivity against the share of false alarms.", "auroc"),
-        _small_multiples(run, table, base, "precision-recall", "Precision and recall, each class against the rest",
-                         "The dotted line is the share of the class in the cohort.", "average_precision"),
-        _small_multiples(run, table, None, "calibration", "Calibration, each class against the rest",
-                         "Observed share against mean predicted probability in groups of equal size, with 95 % Wilson intervals.", ""),
-    ]
+        _small_multiples(
+            run, model, baseline, "roc", "Receiver operating characteristic, each class against the rest",
+            f"Sensitivity against the share of false alarms, test patients only.{dashed}", ("1 − specificity", "sensitivity"),
+        ),
+        _small_multiples(
+            run, model, baseline, "precision-recall", "Precision and recall, each class against the rest",
+            f"The dotted line is the share of the class among the test patients.{dashed}", ("recall", "precision"),
+        ),
+        _small_multiples(
+            run, model, {}, "calibration", "Calibration, each class against the rest",
+            "Observed share against mean predicted probability in ten bins of equal width, with Wilson intervals over patients.",
+            ("predicted probability", "observed share"),
+        ),
+    ]  # fmt: skip
 
 
-def _small_multiples(run: Run, table: pd.DataFrame, base: pd.DataFrame | None, name: str, title: str, caption: str, metric: str) -> Drawing:
-    classes = run.estimates["task"]["classes"]
-    columns = min(len(classes), 3 if len(classes) <= 6 else 4)
-    rows = -(-len(classes) // columns)
-    figure, grid_of_axes = canvas((8.8, 8.8 / columns * rows * 1.06), rows, columns, sharex=True, sharey=True, squeeze=False)
-    for axes in grid_of_axes.flat[len(classes):]:
+def _small_multiples(
+    run: Run, model: dict[str, Curves], baseline: dict[str, Curves], name: str, title: str, caption: str, ends: tuple[str, str]
+) -> Drawing:
+    """One little square per class, on common axes."""
+    columns = min(len(model), 3 if len(model) <= 6 else 4)
+    rows = -(-len(model) // columns)
+    figure, squares = canvas((8.8, 8.8 / columns * rows * 1.06), rows, columns, sharex=True, sharey=True, squeeze=False)
+    for axes in squares.flat[len(model) :]:
         axes.set_visible(False)
-    for axes, of in zip(grid_of_axes.flat, classes, strict=False):
-        truth, score = one_against_rest(table, of)
-        if name == "calibration":
-            _reliability(axes, truth, score)
-        else:
-            curve = roc if name == "roc" else precision_recall
-            if base is not None:
-                axes.plot(*curve(*one_against_rest(base, of)), color=BASELINE, linewidth=1.1, linestyle=(0, (4, 1.5)))
-            axes.plot(*curve(truth, score), color=MODEL)
-            level = [0, 1] if name == "roc" else [truth.mean()] * 2
-            axes.plot([0, 1], level, color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
+    for axes, (of, found) in zip(squares.flat, model.items(), strict=False):
+        _one_class(axes, name, found, baseline.get(of))
         unit_square(axes, "", "")
-        estimate = find(run.estimates, metric, (of,)) if metric else None
+        estimate = find(run.estimates, _AREAS.get(name, ""), (of,))
         axes.set_title(f"{short(of, 24)}\n{estimate.text()}" if estimate else short(of, 24))
-    x, y = {"roc": ("1 − specificity", "sensitivity"), "precision-recall": ("recall", "precision"),
-            "calibration": ("predicted probability", "observed share")}[name]
-    figure.supxlabel(x, fontsize=8)
-    figure.supylabel(y, fontsize=8)
-    dashed = " Dashed: the baseline." if base is not None else ""
-    return Drawing(name, title, f"{caption} Test patients only.{dashed}", f"One panel for each of {len(classes)} classes.",
-                   to_svg(figure, name), wide=True)
+    figure.supxlabel(ends[0], fontsize=8)
+    figure.supylabel(ends[1], fontsize=8)
+    return Drawing(name, title, caption, f"One panel for each of {len(model)} classes.", to_svg(figure, name), wide=True)
+
+
+def _one_class(axes: Axes, name: str, model: Curves, baseline: Curves | None) -> None:
+    if name == "calibration":
+        return _reliability(axes, model.calibration)
+    line = _roc_line if name == "roc" else _precision_line
+    table = (lambda found: found.roc) if name == "roc" else (lambda found: found.precision_recall)
+    if baseline is not None:
+        axes.plot(*line(table(baseline)), **_DASHED)
+    axes.plot([0, 1], [0, 1] if name == "roc" else [model.prevalence] * 2, **_DOTTED)
+    axes.plot(*line(table(model)), color=MODEL)
+    return None
 
 
 def observed_figure(run: Run) -> Drawing:
@@ -190,7 +218,7 @@ def observed_figure(run: Run) -> Drawing:
     both = table[["predicted", "target"]].to_numpy(dtype=np.float64)
     low, high = both.min(), both.max()
     margin = 0.03 * (high - low or 1)
-    axes.plot([low, high], [low, high], color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
+    axes.plot([low, high], [low, high], **_DOTTED)
     axes.plot(shown["predicted"], shown["target"], "o", color=MODEL, alpha=0.45, markersize=3.2, markeredgewidth=0)
     axes.set(xlim=(low - margin, high + margin), ylim=(low - margin, high + margin), aspect="equal", xlabel="predicted", ylabel="observed")
     grid(axes)
@@ -206,7 +234,7 @@ def residual_figure(run: Run) -> Drawing:
     """What the model got wrong, against what it predicted."""
     table, shown = _scatter(run)
     figure, axes = canvas(HALF)
-    axes.axhline(0, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
+    axes.axhline(0, **_DOTTED)
     axes.plot(shown["predicted"], shown["target"] - shown["predicted"], "o", color=MODEL, alpha=0.45, markersize=3.2, markeredgewidth=0)
     ordered = table.sort_values("predicted", kind="stable")
     groups = np.array_split(np.arange(len(ordered)), min(10, max(1, len(ordered) // 10)))
@@ -224,20 +252,33 @@ def residual_figure(run: Run) -> Drawing:
     )
 
 
-def _reliability(axes: Axes, truth: np.ndarray, score: np.ndarray) -> None:
-    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
-    predicted, observed, low, high = reliability(truth, score)
-    axes.vlines(predicted, low, high, color=MODEL, linewidth=0.9)
-    axes.plot(predicted, observed, "o-", color=MODEL, markersize=4, linewidth=0.9, markeredgecolor=PAPER, markeredgewidth=0.5)
+def _roc_line(points: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    return points["false_positive_rate"], points["sensitivity"]
 
 
-def _single_folds(run: Run) -> list[pd.DataFrame]:
-    folds = [fold for _, fold in tested(run.predictions).groupby(["repeat", "fold"])]
+def _precision_line(points: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
+    return points["recall"], points["precision"]
+
+
+def _reliability(axes: Axes, bins: pd.DataFrame) -> None:
+    axes.plot([0, 1], [0, 1], **_DOTTED)
+    axes.vlines(bins["score"], bins["frequency_low"], bins["frequency_high"], color=MODEL, linewidth=0.9)
+    axes.plot(bins["score"], bins["frequency"], "o-", color=MODEL, markersize=4, linewidth=0.9, markeredgecolor=PAPER, markeredgewidth=0.5)
+
+
+def single_folds(run: Run) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Truth and score of the test part of each fold that holds both classes; none if there are too many to draw."""
+    positive, folds = run.estimates["task"]["positive"], []
+    test = run.predictions[run.predictions["part"] == "test"]
+    for _, fold in test.groupby(["repeat", "fold"]):
+        truth = (fold["target"].astype(str) == positive).to_numpy()
+        if truth.any() and not truth.all():
+            folds.append((truth, fold[f"score_{positive}"].to_numpy(dtype=np.float64)))
     return folds if 1 < len(folds) <= MOST_FOLDS else []
 
 
-def _thin_lines(run: Run) -> str:
-    return " Thin lines: the single folds." if _single_folds(run) else ""
+def _thin_lines(folds: list[tuple[np.ndarray, np.ndarray]]) -> str:
+    return " Thin lines: the single folds." if folds else ""
 
 
 def _family(run: Run) -> str:
@@ -255,8 +296,8 @@ def _legend(axes: Axes, place: str) -> None:
 
 
 def _scatter(run: Run) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """All test rows, and as many of them as a figure can show: every k-th."""
-    table = tested(run.predictions)
+    """Every test sample once, and as many of them as a figure can show: every k-th."""
+    table = agreement(run.predictions)
     return table, table.iloc[:: -(-len(table) // MOST_POINTS)]
 
 

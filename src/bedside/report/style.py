@@ -100,9 +100,9 @@ def grid(axes: Axes, *, axis: str = "both") -> None:
     axes.grid(True, axis=axis, color=RULE, linewidth=0.6)  # type: ignore[arg-type]
 
 
-def unit_square(axes: Axes, x: str, y: str) -> None:
-    """Both axes from 0 to 1, square."""
-    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal", xlabel=x, ylabel=y)
+def unit_square(axes: Axes, x: str, y: str, *, square: bool = True) -> None:
+    """Both axes from 0 to 1."""
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal" if square else "auto", xlabel=x, ylabel=y)
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5", "0.75", "1"])
     grid(axes)

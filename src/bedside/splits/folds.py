@@ -15,7 +15,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedKFold
 
-from bedside.cohort import Cohort, Finding, Fold
+from bedside.cohort import Cohort, Finding, Fold, Roles, Task
 from bedside.errors import DataError, SettingError
 from bedside.settings import FoldSettings
 
@@ -82,6 +82,26 @@ def group_strata(cohort: Cohort, groups: np.ndarray) -> np.ndarray:
     rarity = np.argsort(np.argsort(-np.bincount(target, minlength=len(cohort.task.classes)), kind="stable"))
     rarest = pd.Series(rarity[target]).groupby(groups).max().to_numpy()
     return np.asarray(np.argsort(rarity)[rarest], dtype=np.int64)
+
+
+def validation_rows(target: np.ndarray, groups: np.ndarray | None, *, task: Task, seed: int) -> np.ndarray:
+    """A fifth of the rows, whole groups at a time and stratified, to stop a training on; shape (about n / 5,).
+
+    Args:
+        target: integers from 0 for classes, or numbers, shape (n,).
+        groups: patient of each row, shape (n,), or None if each row is its own patient.
+
+    Raises:
+        DataError: if a class has fewer than 5 groups.
+    """
+    names = np.arange(len(target)) if groups is None else np.asarray(groups)
+    shown = target if task.kind == "regression" else np.array(task.classes, dtype=object)[target]
+    samples = pd.DataFrame({"patient": names, "target": shown})
+    cohort = Cohort("rows", samples, Roles("target", "patient"), task, None, np.arange(len(target)))
+    joined = join_groups(cohort)
+    strata = group_strata(cohort, joined)
+    _enough_patients(cohort, strata, 5)
+    return _deal(joined, strata, 5, seed=seed, repeat=0)[0]
 
 
 def everything(cohort: Cohort, *, repeat: int) -> Fold:

@@ -1,0 +1,257 @@
+"""The command line: each verb reads its options, calls one public function and prints.
+
+Nothing heavy is imported before a verb needs it, so that `bedside --help` answers at once.
+"""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from bedside.errors import BedsideError
+
+app = typer.Typer(
+    help="Deep learning in medicine, honestly evaluated: from a clinical table to a report. Research and teaching only.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+
+COLUMNS = "Columns"
+FILE = "Reading the file"
+
+Source = Annotated[str | None, typer.Argument(help="A built-in cohort, or a CSV, TSV, Parquet or Excel file.")]
+Target = Annotated[str | None, typer.Option(help="Column to predict.", rich_help_panel=COLUMNS)]
+Patient = Annotated[str | None, typer.Option(help="Column that identifies the patient.", rich_help_panel=COLUMNS)]
+Site = Annotated[str | None, typer.Option(help="Column that names the site.", rich_help_panel=COLUMNS)]
+Time = Annotated[str | None, typer.Option(help="Column with the date.", rich_help_panel=COLUMNS)]
+Subgroup = Annotated[
+    list[str] | None, typer.Option(help="Column of a group to report on; repeat for more.", rich_help_panel=COLUMNS)
+]
+TaskOption = Annotated[
+    str | None, typer.Option("--task", help="binary, multiclass or regression.", rich_help_panel=COLUMNS)
+]
+Positive = Annotated[str | None, typer.Option(help="Class to detect, such as malignant.", rich_help_panel=COLUMNS)]
+Feature = Annotated[
+    list[str] | None, typer.Option(help="Column to learn from; by default all others.", rich_help_panel=COLUMNS)
+]
+Exclude = Annotated[list[str] | None, typer.Option(help="Column to leave out; repeat for more.", rich_help_panel=COLUMNS)]
+Category = Annotated[list[str] | None, typer.Option(help="Column whose numbers are codes.", rich_help_panel=COLUMNS)]
+AllowLeak = Annotated[
+    list[str] | None, typer.Option(help="Use this column although it gives the target away.", rich_help_panel=COLUMNS)
+]
+Separator = Annotated[str | None, typer.Option(help="Character between columns, such as ';'.", rich_help_panel=FILE)]
+Decimal = Annotated[str | None, typer.Option(help="Decimal mark, '.' or ','.", rich_help_panel=FILE)]
+Encoding = Annotated[str | None, typer.Option(help="Character encoding, such as latin-1.", rich_help_panel=FILE)]
+Sheet = Annotated[str | None, typer.Option(help="Sheet of an Excel file.", rich_help_panel=FILE)]
+RunFolder = Annotated[Path, typer.Argument(help="A run folder, such as runs/heart-2026-11-22-101500.")]
+
+
+def main() -> None:
+    """Run the command line; errors a user can act on are printed without a traceback, exit code 2."""
+    try:
+        app()
+    except BedsideError as error:
+        _console(stderr=True).print(f"[bold red]Error:[/] {_escaped(str(error))}", soft_wrap=True, highlight=False)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of a pipe has gone, such as `| head`
+        sys.stderr.close()
+        sys.exit(0)
+
+
+@app.command()
+def train(
+    source: Source = None,
+    target: Target = None,
+    patient: Patient = None,
+    site: Site = None,
+    time: Time = None,
+    subgroup: Subgroup = None,
+    task: TaskOption = None,
+    positive: Positive = None,
+    feature: Feature = None,
+    exclude: Exclude = None,
+    category: Category = None,
+    allow_leak: AllowLeak = None,
+    family: Annotated[str | None, typer.Option(help="Kind of model; see `bedside families`.")] = None,
+    folds: Annotated[str | None, typer.Option(help="holdout, crossval, site or time.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed deals and starts everything anew.")] = None,
+    final: Annotated[str | None, typer.Option(help="ensemble of the fold members, or refit on everything.")] = None,
+    find_lr: Annotated[bool, typer.Option("--find-lr", help="Let a sweep choose the learning rate.")] = False,
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting; see `bedside settings`.")
+    ] = None,
+    settings: Annotated[Path | None, typer.Option(help="YAML file of settings; options win over it.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the run.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue this unfinished run.")] = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+) -> None:
+    """Train a model on a table, judge it honestly and write a report."""
+    from bedside.terminal.progress import show_run
+    from bedside.run import train_steps
+    from bedside.settings import RunSettings, build, merge, parse_assignment
+
+    data = _data_options(
+        target=target, patient=patient, site=site, time=time, subgroups=subgroup, task=task, positive=positive,
+        features=feature, exclude=exclude, categories=category, allow_leak=allow_leak,
+        separator=separator, decimal=decimal, encoding=encoding, sheet=sheet,
+    )  # fmt: skip
+    options: dict[str, Any] = {"data": data} if data else {}
+    options |= _given(family=family, seed=seed, final=final)
+    if folds is not None:
+        options["folds"] = {"scheme": folds}
+    if find_lr:
+        options["train"] = {"find_learning_rate": True}
+    layers = [_settings_file(settings), options, *(parse_assignment(text) for text in assign or [])]
+    asked = build(RunSettings, merge(*layers))
+    show_run(train_steps(source or (None if resume else asked.source), asked, folder=output, resume=resume), _console())
+
+
+@app.command()
+def check(
+    source: Annotated[str, typer.Argument(help="A built-in cohort, or a CSV, TSV, Parquet or Excel file.")],
+    target: Target = None,
+    patient: Patient = None,
+    site: Site = None,
+    time: Time = None,
+    subgroup: Subgroup = None,
+    task: TaskOption = None,
+    positive: Positive = None,
+    feature: Feature = None,
+    exclude: Exclude = None,
+    category: Category = None,
+    allow_leak: AllowLeak = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+) -> None:
+    """Look at the data for leaks, duplicates and gaps; train nothing."""
+    from bedside.data import read_cohort
+    from bedside.data.checks import check as check_cohort
+    from bedside.data.description import describe
+    from bedside.settings import DataSettings, build
+    from bedside.terminal.tables import print_cohort, print_findings
+
+    data = _data_options(
+        target=target, patient=patient, site=site, time=time, subgroups=subgroup, task=task, positive=positive,
+        features=feature, exclude=exclude, categories=category, allow_leak=allow_leak,
+        separator=separator, decimal=decimal, encoding=encoding, sheet=sheet,
+    )  # fmt: skip
+    cohort = read_cohort(source, build(DataSettings, data, prefix="data."))
+    print_cohort(describe(cohort), _console())
+    findings = check_cohort(cohort)
+    print_findings(findings, _console())
+    if any(finding.level == "error" for finding in findings):
+        raise typer.Exit(1)
+
+
+@app.command()
+def predict(
+    run: RunFolder,
+    table: Annotated[Path, typer.Argument(help="Table with the columns that the model learned from.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV file for the scores.")],
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+) -> None:
+    """Score new samples with a run's model."""
+    from bedside.scoring import predict as predict_table
+    from bedside.settings import DataSettings, build
+    from bedside.terminal.tables import print_findings
+
+    options = _data_options(separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
+    prediction = predict_table(run, table, output=output, settings=build(DataSettings, options, prefix="data."))
+    print_findings(prediction.findings, _console())
+    _console().print(f"{len(prediction.table)} samples scored: [bold]{_escaped(str(output))}[/]", soft_wrap=True)
+
+
+@app.command()
+def report(run: RunFolder) -> None:
+    """Make report.html and card.md anew from a run's files."""
+    from bedside.run import report as make_report
+
+    _console().print(f"Report: [bold]{_escaped(str(make_report(run)))}[/]", soft_wrap=True)
+
+
+@app.command()
+def families() -> None:
+    """List the kinds of models."""
+    from bedside.models import families as known
+    from bedside.terminal.tables import print_families
+
+    print_families(known(), _console())
+
+
+@app.command()
+def cohorts() -> None:
+    """List the built-in cohorts."""
+    from bedside.data.samples import COHORTS
+    from bedside.terminal.tables import print_cohorts
+
+    print_cohorts(COHORTS, _console())
+
+
+@app.command()
+def settings(
+    family: Annotated[str | None, typer.Option(help="Only the settings of this family.")] = None,
+) -> None:
+    """List every setting with its range, default and meaning."""
+    from bedside.models import families as known
+    from bedside.models import settings_class
+    from bedside.settings import RunSettings, describe
+    from bedside.terminal.tables import print_settings
+
+    if family is None:
+        print_settings("Settings of a run", list(describe(RunSettings)), _console())
+    for name in [family] if family else known():
+        if records := list(describe(settings_class(name), "model.")):
+            print_settings(f"With --family {name}", records, _console())
+
+
+def _data_options(**options: Any) -> dict[str, Any]:
+    """Options that were given, as values of `DataSettings`."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in _given(**options).items()}
+
+
+def _given(**options: Any) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value not in (None, [])}
+
+
+def _settings_file(path: Path | None) -> dict[str, Any]:
+    """Settings of a YAML file; the `bedside` line that a run writes is left aside."""
+    if path is None:
+        return {}
+    import yaml
+
+    from bedside.errors import SettingError
+
+    try:
+        record = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except FileNotFoundError:
+        raise SettingError(f"There is no settings file {path}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise SettingError(f"{path} is not a YAML file of settings: {error}") from None
+    if not isinstance(record, dict):
+        raise SettingError(f"{path} holds no settings; write lines such as `family: mlp`.")
+    return {name: value for name, value in record.items() if name != "bedside"}
+
+
+def _console(*, stderr: bool = False) -> Any:
+    from rich.console import Console
+
+    return Console(stderr=stderr)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

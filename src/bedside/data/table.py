@@ -1,0 +1,178 @@
+"""A table becomes a cohort: `read_table` for files and DataFrames, `TableInputs` for the features."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bedside import settings as settings_module
+from bedside.cohort import Cohort, Finding, Roles
+from bedside.data import roles as roles_of
+from bedside.data.cells import Column, Kind, read_columns
+from bedside.data.codes import count, finding
+from bedside.data.files import named_columns, read_file, refuse_idle
+from bedside.data.selection import select
+from bedside.data.targets import read_target
+from bedside.settings import DataSettings
+
+LINKED_IF_DISTINCT = 0.9  # share of different rows from which equal rows are duplicates and not coincidence
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One column to learn from. Dates are decimal years; `low` and `high` are the range in the cohort;
+    `levels` are the values of a category, or the words for false and true of a boolean."""
+
+    name: str
+    kind: Kind
+    low: float | None = None
+    high: float | None = None
+    levels: tuple[str, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**self.__dict__, "levels": list(self.levels)}
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> "Feature":
+        return cls(**{**record, "levels": tuple(record["levels"])})
+
+    @classmethod
+    def of(cls, column: Column) -> "Feature":
+        if column.kind in ("number", "date"):
+            return cls(column.name, column.kind, float(np.nanmin(column.values)), float(np.nanmax(column.values)))
+        present = column.words if column.kind == "boolean" else sorted(set(column.values[~column.missing]))
+        return cls(column.name, column.kind, levels=tuple(present))
+
+
+@dataclass(frozen=True)
+class TableInputs:
+    """The features of the samples. Numbers, booleans and dates are float64 columns with NaN,
+    categories object columns of text and None."""
+
+    frame: pd.DataFrame
+    features: tuple[Feature, ...]
+    kind: str = "table"
+
+    def __len__(self) -> int:
+        return len(self.frame)
+
+    def take(self, rows: np.ndarray) -> "TableInputs":
+        """The given rows, shape (k,), in that order."""
+        return TableInputs(self.frame.take(np.asarray(rows)).reset_index(drop=True), self.features)
+
+    def fingerprint(self) -> str:
+        """sha256 of names, kinds and cells, 64 hexadecimal digits; levels and ranges do not count."""
+        digest = hashlib.sha256(repr([(f.name, f.kind) for f in self.features] + [len(self)]).encode())
+        for feature, (_, series) in zip(self.features, self.frame.items(), strict=True):
+            if feature.kind == "category":
+                codes, levels = pd.factorize(series.to_numpy(), use_na_sentinel=True)
+                digest.update(repr(list(levels)).encode() + codes.astype("<i8").tobytes())
+            else:
+                digest.update(_canonical(series.to_numpy()).astype("<f8").tobytes())
+        return digest.hexdigest()
+
+    @classmethod
+    def of(cls, columns: Sequence[Column], features: Sequence[Feature] | None = None) -> "TableInputs":
+        """Inputs from columns that were read; `features` are those of training when the data are new."""
+        series = {c.name: pd.Series(c.values, dtype=object if c.kind == "category" else None) for c in columns}
+        return cls(pd.DataFrame(series), tuple(features or map(Feature.of, columns)))
+
+
+def read_table(source: str | Path | pd.DataFrame, settings: DataSettings | None = None, **options: Any) -> Cohort:
+    """Read a CSV, TSV, Parquet or Excel file, or a DataFrame, into a cohort.
+
+    Samples are named by their row: '1' is the first row below the column names. Cells that hold exactly one of
+    `cells.MISSING` are missing. A named index of a DataFrame or Parquet file becomes a column.
+
+    Args:
+        source: one row per sample, one column per role or feature.
+        settings: what the columns are for and how the file is read.
+        options: single fields of `DataSettings`, laid over `settings`, such as `target="disease"`.
+
+    Raises:
+        DataError: if the file or its columns cannot be used; the message names the remedy.
+        SettingError: if a setting is unknown or cannot act.
+    """
+    settings = with_options(settings or DataSettings(), options)
+    if isinstance(source, pd.DataFrame):
+        refuse_idle(settings, ("separator", "decimal", "encoding", "sheet"), "a DataFrame")
+        return make_cohort(named_columns(source, "the table"), settings, name="table")
+    path = Path(source)
+    return make_cohort(read_file(path, settings), settings, name=path.stem, about={"source": path.name})
+
+
+def with_options(settings: DataSettings, options: dict[str, Any]) -> DataSettings:
+    """Settings with single fields replaced; unknown names are refused with the nearest known one."""
+    known = settings.model_dump(exclude_unset=True)
+    return settings_module.build(DataSettings, {**known, **options}) if options else settings  # type: ignore[no-any-return]
+
+
+def make_cohort(frame: pd.DataFrame, settings: DataSettings, *, name: str, about: dict[str, str] | None = None) -> Cohort:
+    """A cohort from raw cells whose columns have names; files, DataFrames and built-in cohorts all come through here."""
+    columns = list(frame.columns)
+    roles = roles_of.assign(settings, columns)
+    names = roles_of.feature_names(settings, roles, columns)
+    target, task, about_target = read_target(frame, settings)
+    patients, about_patients = roles_of.read_patients(frame, roles)
+    read, about_cells = read_columns(
+        frame[names], decimal=settings.decimal, categories=[n for n in settings.categories if n in names]
+    )
+    chosen, left_out = select(read, patients, forced=bool(settings.features), has_patient_column=roles.patient is not None)
+    inputs = TableInputs.of(chosen)
+    linked, about_rows = link(inputs)
+    return Cohort(
+        name=name,
+        samples=_samples(frame, settings, roles, patients, target),
+        roles=roles,
+        task=task,
+        inputs=inputs,
+        linked=linked,
+        findings=(*about_patients, *about_target, *left_out, *about_cells, *about_rows),
+        about=about or {},
+    )
+
+
+def _samples(frame: pd.DataFrame, settings: DataSettings, roles: Roles, patients: np.ndarray, target: pd.Series) -> pd.DataFrame:
+    columns: dict[str, Any] = {"patient": patients, "target": target.to_numpy()}
+    if roles.site is not None:
+        columns["site"] = roles_of.read_site(frame, roles.site)
+    if roles.time is not None:
+        columns["time"] = roles_of.read_time(frame, roles.time, settings.decimal)
+    for name in roles.subgroups:
+        if name not in columns:
+            columns[name] = roles_of.read_subgroup(frame, name, settings)
+    return pd.DataFrame(columns, index=pd.Index(roles_of.sample_ids(len(frame)), name="sample"))
+
+
+def link(inputs: TableInputs) -> tuple[np.ndarray, list[Finding]]:
+    """Number groups of samples with identical features, shape (n,), if nearly all rows are distinct.
+
+    Where few combinations exist, as with three yes-or-no questions, equal rows are coincidence and nothing is linked.
+    """
+    n = len(inputs)
+    values = [
+        pd.factorize(series.to_numpy(), use_na_sentinel=True)[0].astype(np.float64)
+        if feature.kind == "category"
+        else _canonical(series.to_numpy())
+        for feature, (_, series) in zip(inputs.features, inputs.frame.items(), strict=True)
+    ]
+    rows = np.column_stack(values)
+    groups = pd.factorize(np.array([row.tobytes() for row in rows], dtype=object))[0].astype(np.int64)
+    distinct = int(groups.max()) + 1
+    if distinct == n or distinct >= LINKED_IF_DISTINCT * n:
+        return groups, []
+    message = (
+        f"Only {count(distinct, 'different row')} of features in {count(n, 'sample')}: rows repeat because few combinations "
+        "exist, so equal rows are not treated as duplicates."
+    )
+    remedy = "If samples were entered twice, remove the copies."
+    return np.arange(n, dtype=np.int64), [finding("note", "rows-repeat", message, remedy)]
+
+
+def _canonical(values: np.ndarray) -> np.ndarray:
+    """Equal numbers have equal bytes: one NaN, no negative zero."""
+    return np.where(np.isnan(values), np.nan, values + 0.0)

@@ -1,0 +1,105 @@
+"""The model beside its baseline: the same samples, folds and resampled patients for both, so the difference is paired.
+
+Better or worse is said only if the interval of the difference in the headline metric excludes 0: AUROC for classes
+(macro with several), R2 for numbers, because it is the same in any unit and 0 for knowing nothing.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bedside.cohort import Estimate
+from bedside.errors import DataError
+from bedside.evaluation.intervals import Panel, percentile
+from bedside.evaluation.metrics import HEADLINE, HIGHER_IS_BETTER, LABELS
+
+
+def check_same_samples(test: pd.DataFrame, baseline: pd.DataFrame) -> None:
+    """Both tables must test the same samples in the same folds, in the same order.
+
+    Raises:
+        DataError: if they do not.
+    """
+    keys = ["repeat", "fold", "sample", "target"]
+    same = len(test) == len(baseline) and all(
+        bool(np.all(test[key].astype(str).to_numpy() == baseline[key].astype(str).to_numpy())) for key in keys
+    )
+    if not same:
+        raise DataError(
+            f"The baseline predicts {len(baseline)} test rows and the model {len(test)}, and they are not the same "
+            "samples in the same folds. A paired comparison needs both; train both on the same folds."
+        )
+
+
+def differences(
+    panel: Panel, values: np.ndarray, draws: np.ndarray, found: list[Estimate], *, level: float, how: str = ""
+) -> list[Estimate]:
+    """Model minus baseline for every metric that has a better direction, whole or macro.
+
+    Args:
+        panel: a panel of the model.
+        values: differences on the data as given, (metrics,).
+        draws: differences on the same resampled patients, (resamples, metrics).
+        found: estimates of the model, in the order of the columns.
+        level: coverage of the intervals, in 0..1.
+        how: what the method must say beyond the resampling.
+    """
+    paired = []
+    for number, estimate in enumerate(found):
+        if estimate.metric not in HIGHER_IS_BETTER or estimate.of not in ("", "macro"):
+            continue
+        value = None if np.isnan(values[number]) else float(values[number])
+        low, high, method = percentile(draws[:, number], level=level, n_patients=panel.n_patients)
+        if value is None:
+            low, high, method = None, None, "not defined for the model or for the baseline"
+        method = "; ".join(part for part in ("paired: the same patients for both", method, how) if part)
+        paired.append(
+            Estimate(
+                estimate.metric, value, low, high, level, estimate.n_patients, estimate.n_samples, method, estimate.of
+            )
+        )
+    return paired
+
+
+def judge(difference: Estimate) -> str:
+    """better, worse, or not distinguishable: what the interval of a difference allows to say."""
+    if difference.low is None or difference.high is None or difference.low <= 0 <= difference.high:
+        return "not distinguishable"
+    return "better" if (difference.low > 0) == HIGHER_IS_BETTER[difference.metric] else "worse"
+
+
+def comparison(
+    kind: str, family: str, found: list[Estimate], baseline: list[Estimate], paired: list[Estimate]
+) -> dict[str, Any]:
+    """The baseline's part of estimates.json."""
+    headline = HEADLINE[kind]
+    model, simple, difference = (
+        next(estimate for estimate in group if estimate.metric == headline and estimate.of in ("", "macro"))
+        for group in (found, baseline, paired)
+    )
+    return {
+        "family": family,
+        "estimates": [estimate.to_dict() for estimate in baseline],
+        "differences": [estimate.to_dict() for estimate in paired],
+        "headline": headline,
+        "verdict": judge(difference),
+        "sentence": sentence(family, model, simple, difference),
+    }
+
+
+def sentence(family: str, model: Estimate, simple: Estimate, difference: Estimate) -> str:
+    """The comparison in words, with its numbers."""
+    verdict = judge(difference)
+    words = {"better": "Better than", "worse": "Worse than", "not distinguishable": "Not distinguishable from"}
+    name = f"the baseline ({family})" if family else "the baseline"
+    return (
+        f"{words[verdict]} {name}: {LABELS[model.metric]} {model.text()} against {simple.text()}, "
+        f"difference {signed(difference)} on the same {difference.n_patients} patients."
+    )
+
+
+def signed(difference: Estimate) -> str:
+    """A difference with its sign: `+0.02 [-0.01, 0.05]`."""
+    text = difference.text()
+    return f"+{text}" if difference.value is not None and not text.startswith("-") else text

@@ -1,0 +1,244 @@
+"""Anybody's predictions become a predictions table: a vendor's, a colleague's, or our own predictions.csv.
+
+Nothing is guessed. The positive class is taken from the data only where its name leaves no doubt, scores must be
+probabilities, and what is missing is named together with the way to supply it.
+"""
+
+import numpy as np
+import pandas as pd
+
+from bedside.cohort import Task
+from bedside.errors import DataError, nearest
+
+# Pairs (other class, positive class) that need no explanation, compared without regard to case.
+PLAIN_PAIRS = (
+    ("0", "1"),
+    ("-1", "1"),
+    ("false", "true"),
+    ("no", "yes"),
+    ("negative", "positive"),
+    ("neg", "pos"),
+    ("absent", "present"),
+    ("control", "case"),
+    ("healthy", "diseased"),
+    ("benign", "malignant"),
+)
+PREFIX = "score_"
+OWN = ("sample", "patient", "repeat", "fold", "part", "target")
+
+
+def foreign(
+    table: pd.DataFrame,
+    *,
+    target: str | None = None,
+    score: str | None = None,
+    positive: str | None = None,
+    patient: str | None = None,
+    sample: str | None = None,
+) -> tuple[pd.DataFrame, Task]:
+    """A predictions table and its task from a table with one row per sample.
+
+    Args:
+        table: as read from a file. Scores stand in `score` (probability of the positive class), in one column
+            `score_<class>` per class, or in `predicted` (a number as target). A table with the columns of
+            predictions.csv keeps its folds and parts; of any other, every row is a test sample.
+        target: column with the truth; `target` by default.
+        score: column with the score; by default `score`, the `score_<class>` columns, or `predicted`.
+        positive: class whose probability is given; needed unless the names say it, such as 0 and 1.
+        patient: column that identifies the patient; by default `patient` if there is one, else each sample counts
+            as its own patient.
+        sample: column that identifies the sample; by default `sample` if there is one, else rows are numbered.
+
+    Raises:
+        DataError: if a column is missing, a value is missing or not a probability, the target has one class only or
+            a class without a score column, the positive class is not known, or a sample stands twice.
+    """
+    if table.empty:
+        raise DataError("The predictions have no rows. Give one row per sample, with its target and its score.")
+    if not table.columns.is_unique:
+        twice = table.columns[table.columns.duplicated()][0]
+        raise DataError(f"Column {twice!r} stands twice. Rename or drop one of them.")
+    truth = _column(table, target, "target")
+    scores = _score_columns(table, score)
+    named = _own_names(table, patient, sample)
+    if scores == ["predicted"] or (score is None and "predicted" in scores):
+        predictions, task = _numbers(table, truth, scores[0])
+    else:
+        predictions, task = _classes(table, truth, scores, positive)
+    known = {*OWN, *scores, *predictions.columns}
+    roles = [name for name in table.columns if _is_own(table) and name not in known]  # site, time and subgroups
+    named = pd.concat([named, predictions, table[roles]], axis=1)
+    _refuse_twice(named)
+    return named, task
+
+
+def _is_own(table: pd.DataFrame) -> bool:
+    """Whether the table has the columns of predictions.csv."""
+    return set(OWN) <= set(table.columns)
+
+
+def _column(table: pd.DataFrame, name: str | None, default: str) -> str:
+    """The named column, or the default one."""
+    wanted = name or default
+    if wanted in table.columns:
+        return wanted
+    option = f"--{default} COLUMN"
+    remedy = "Check the spelling." if name else f"Name it with {option}."
+    raise DataError(
+        f"There is no column {wanted!r}; the table has {', '.join(map(str, table.columns))}."
+        f"{nearest(wanted, map(str, table.columns))} {remedy}"
+    )
+
+
+def _score_columns(table: pd.DataFrame, score: str | None) -> list[str]:
+    """Columns with scores: the named one, or what stands in the table."""
+    if score is not None:
+        return [_column(table, score, "score")]
+    if "score" in table.columns:
+        return ["score"]
+    several = [str(name) for name in table.columns if str(name).startswith(PREFIX)]
+    if several:
+        return several
+    return ["predicted"] if "predicted" in table.columns else [_column(table, None, "score")]
+
+
+def _own_names(table: pd.DataFrame, patient: str | None, sample: str | None) -> pd.DataFrame:
+    """sample, patient, repeat, fold and part of each row."""
+    rows = pd.Series(np.arange(len(table)), index=table.index).astype(str)
+    sample = sample or ("sample" if "sample" in table.columns else None)
+    patient = patient or ("patient" if "patient" in table.columns else None)
+    samples = _complete(table, _column(table, sample, "sample")).astype(str) if sample else rows
+    patients = _complete(table, _column(table, patient, "patient")).astype(str) if patient else samples
+    own = pd.DataFrame({"sample": samples, "patient": patients})
+    if not _is_own(table):
+        return own.assign(repeat=0, fold=0, part="test")
+    odd = set(table["part"].astype(str)) - {"valid", "test"}
+    if odd:
+        raise DataError(f"Column 'part' holds {sorted(odd)[0]!r}; it may hold valid and test only.")
+    folds = {name: _numeric(table, name).astype(np.int64) for name in ("repeat", "fold")}
+    return own.assign(**folds, part=table["part"].astype(str))
+
+
+def _complete(table: pd.DataFrame, name: str) -> pd.Series:
+    """A column without missing values."""
+    missing = table[name].isna()
+    if missing.any():
+        raise DataError(
+            f"Column {name!r} has {int(missing.sum())} missing values, the first in row {int(missing.argmax()) + 1}. "
+            "Fill them in or remove these rows, and say so where you report the result."
+        )
+    return table[name]
+
+
+def _numeric(table: pd.DataFrame, name: str) -> pd.Series:
+    """A column of finite numbers."""
+    column = _complete(table, name)
+    numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
+    odd = ~np.isfinite(numbers)
+    if odd.any():
+        raise DataError(f"Column {name!r} holds {column[odd].iloc[0]!r}, where finite numbers are needed.")
+    return numbers
+
+
+def _numbers(table: pd.DataFrame, truth: str, score: str) -> tuple[pd.DataFrame, Task]:
+    found = {"target": _numeric(table, truth), "predicted": _numeric(table, score)}
+    return pd.DataFrame(found), Task("regression")
+
+
+def _classes(table: pd.DataFrame, truth: str, scores: list[str], positive: str | None) -> tuple[pd.DataFrame, Task]:
+    """Target and score columns of a binary or multiclass task."""
+    target = _complete(table, truth).map(_name)
+    present = sorted(target.unique())
+    if len(present) == 1:
+        raise DataError(
+            f"All {len(target)} samples have {truth} = {present[0]}. Judging a score needs samples of both classes."
+        )
+    values = {name: _probability(table, name) for name in scores}
+    if len(scores) == 1:
+        classes = _two_classes(present, positive, truth)
+        score = values[scores[0]]
+        found = pd.DataFrame({"target": target, PREFIX + classes[0]: 1 - score, PREFIX + classes[1]: score})
+        return found, Task("binary", classes)
+    names = tuple(name.removeprefix(PREFIX) for name in scores)
+    _refuse_unscored(present, names)
+    _refuse_improper(pd.DataFrame(values))
+    if len(names) == 2:
+        own = _is_own(table) and positive is None  # predictions.csv: the positive class comes last
+        names = names if own else _two_classes(sorted(names), positive, truth)
+    found = pd.DataFrame({"target": target, **{PREFIX + name: values[PREFIX + name] for name in names}})
+    return found, Task("binary" if len(names) == 2 else "multiclass", names)
+
+
+def _name(value: object) -> str:
+    """A class as text; 1.0 is 1, as in a column of whole numbers that once had a gap."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _two_classes(present: list[str], positive: str | None, truth: str) -> tuple[str, str]:
+    """(other class, positive class)."""
+    if len(present) > 2:
+        raise DataError(
+            f"Column {truth!r} has {len(present)} classes ({', '.join(present[:6])}), but one score column tells only two "
+            f"apart. Give one column {PREFIX}<class> per class; if the target is a number, call the prediction 'predicted'."
+        )
+    if positive is not None:
+        if positive not in present:
+            raise DataError(
+                f"The positive class {positive!r} is not in column {truth!r}, which holds {' and '.join(present)}."
+                f"{nearest(positive, present)}"
+            )
+        return next(name for name in present if name != positive), positive
+    folded = {name.casefold(): name for name in present}
+    for other, wanted in PLAIN_PAIRS:
+        if set(folded) == {other, wanted}:
+            return folded[other], folded[wanted]
+    raise DataError(
+        f"Which of {' and '.join(present)} is the class that the score is the probability of? "
+        f"Name it, such as --positive {present[-1]}."
+    )
+
+
+def _probability(table: pd.DataFrame, name: str) -> pd.Series:
+    """A column of numbers in 0..1."""
+    numbers = _numeric(table, name)
+    low, high = numbers.min(), numbers.max()
+    if low < 0 or high > 1:
+        raise DataError(
+            f"Column {name!r} goes from {low:g} to {high:g}; scores must be probabilities in 0..1. Divide percentages by "
+            "100, put logits through the logistic function, and calibrate other scores on other patients first."
+        )
+    return numbers
+
+
+def _refuse_unscored(present: list[str], names: tuple[str, ...]) -> None:
+    unscored = [name for name in present if name not in names]
+    if unscored:
+        raise DataError(
+            f"The target has the class {unscored[0]!r}, but there is no column {PREFIX}{unscored[0]}; score columns are "
+            f"{', '.join(PREFIX + name for name in names)}.{nearest(unscored[0], names)} Add the column or rename the class."
+        )
+
+
+def _refuse_improper(scores: pd.DataFrame) -> None:
+    """Probabilities of the classes of a sample sum to 1, give or take rounding to two decimals."""
+    totals = scores.sum(axis=1).to_numpy()
+    worst = int(np.abs(totals - 1).argmax())
+    if abs(totals[worst] - 1) > 0.005 * scores.shape[1] + 1e-9:
+        raise DataError(
+            f"The scores of row {worst + 1} sum to {totals[worst]:g}; the probabilities of all classes must sum to 1. "
+            "Give every class its column, or normalise the scores."
+        )
+
+
+def _refuse_twice(predictions: pd.DataFrame) -> None:
+    """A sample is tested once per repeat, and stands once in each fold."""
+    test = predictions[predictions["part"] == "test"]
+    twice = test.duplicated(["repeat", "sample"])
+    if not twice.any():
+        twice = predictions.duplicated(["repeat", "fold", "sample"])
+        test = predictions
+    if twice.any():
+        raise DataError(
+            f"Sample {test.loc[twice, 'sample'].iloc[0]!r} stands more than once. Keep one row per sample; if the column "
+            "names patients with several samples each, name it with --patient and leave the sample column out."
+        )

@@ -1,0 +1,125 @@
+"""From a predictions table to panels of metrics, one per repeat, and what is told fold by fold."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bedside.cohort import Task
+from bedside.evaluation.intervals import Panel
+from bedside.evaluation.metrics import Metric, binary, multiclass, regression
+from bedside.evaluation.thresholds import decide
+
+
+def tested(predictions: pd.DataFrame) -> pd.DataFrame:
+    """The test part, sorted, so that nothing depends on the order of the rows."""
+    test = predictions[predictions["part"] == "test"]
+    return test.sort_values(["repeat", "fold", "sample"], kind="stable", ignore_index=True)
+
+
+def metrics_of(rows: pd.DataFrame, task: Task, thresholds: list[dict[str, Any]]) -> list[Metric]:
+    """The metrics of the task on these rows, decided at the thresholds of their folds."""
+    target = task.encode(rows["target"])
+    scores = rows[task.score_columns()].to_numpy(dtype=np.float64)
+    if task.kind == "regression":
+        return regression(target, scores[:, 0])
+    if task.kind == "multiclass":
+        return multiclass(target, scores, task.classes)
+    return binary(target == 1, scores[:, 1], decide(rows, task, thresholds), positive=task.classes[1])
+
+
+def per_repeat(test: pd.DataFrame, task: Task, thresholds: list[dict[str, Any]], patients: np.ndarray) -> list[Panel]:
+    """One panel per repeat, its folds pooled; patient number of each row of `test`, (n,)."""
+    n_patients = int(patients.max()) + 1
+    repeats = test["repeat"].to_numpy()
+    masks = [repeats == repeat for repeat in np.unique(repeats)]
+    return [Panel(metrics_of(test[mask], task, thresholds), patients[mask], n_patients) for mask in masks]
+
+
+def averaged(panels: list[Panel]) -> Callable[[np.ndarray], np.ndarray]:
+    """The mean over repeats as a function of draws: (b, patients) -> (b, metrics)."""
+    return lambda draws: np.mean([panel(draws) for panel in panels], axis=0)
+
+
+def presence(test: pd.DataFrame, task: Task, patients: np.ndarray) -> np.ndarray:
+    """Number of samples that each patient has of each class, (patients, classes); one column for a regression."""
+    target = np.zeros(len(test), dtype=int) if task.kind == "regression" else task.encode(test["target"])
+    counts = np.zeros((int(patients.max()) + 1, max(1, len(task.classes))))
+    np.add.at(counts, (patients, target), 1)
+    return counts
+
+
+def per_fold(test: pd.DataFrame, task: Task, thresholds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Every whole and macro metric in every fold; null where the fold does not define it, such as one class only."""
+    records = []
+    for _, rows in test.groupby(["repeat", "fold"], sort=True):
+        everyone = np.ones((1, len(rows)))
+        for metric in metrics_of(rows, task, thresholds):
+            if metric.of not in ("", "macro"):
+                continue
+            value = float(metric(everyone)[0])
+            records.append(
+                {
+                    "repeat": int(rows["repeat"].iloc[0]),
+                    "fold": int(rows["fold"].iloc[0]),
+                    "metric": metric.name,
+                    "value": value if np.isfinite(value) else None,
+                    "n_samples": len(rows),
+                    "n_patients": int(rows["patient"].nunique()),
+                }
+            )
+    return records
+
+
+def spread(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Mean, standard deviation and range of each metric over the folds that define it.
+
+    The standard deviation describes the folds; it is no standard error, because folds share training samples
+    (Bengio & Grandvalet 2004, Journal of Machine Learning Research 5:1089).
+    """
+    found: dict[str, list[float]] = {}
+    for record in records:
+        if record["value"] is not None:
+            found.setdefault(record["metric"], []).append(record["value"])
+    return [
+        {
+            "metric": name,
+            "mean": float(np.mean(values)),
+            "sd": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+            "low": min(values),
+            "high": max(values),
+            "n_folds": len(values),
+        }
+        for name, values in found.items()
+    ]
+
+
+def confusion(test: pd.DataFrame, task: Task, thresholds: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Samples by true class (rows) and decision (columns), mean over repeats; None for a regression."""
+    if task.kind == "regression":
+        return None
+    if task.kind == "binary":
+        decision = decide(test, task, thresholds).astype(int)
+    else:
+        decision = test[task.score_columns()].to_numpy(dtype=np.float64).argmax(axis=1)
+    counts = np.zeros((len(task.classes), len(task.classes)))
+    np.add.at(counts, (task.encode(test["target"]), decision), 1 / test["repeat"].nunique())
+    return {"classes": list(task.classes), "counts": np.round(counts, 6).tolist()}
+
+
+def sizes(test: pd.DataFrame, task: Task, *, patient_column: bool) -> dict[str, Any]:
+    """Numbers of the test part, each sample counted once."""
+    once = test.drop_duplicates("sample")
+    events = None
+    if task.kind != "regression":
+        counts = np.bincount(task.encode(once["target"]), minlength=len(task.classes))
+        events = {name: int(count) for name, count in zip(task.classes, counts, strict=True)}
+    return {
+        "samples": len(once),
+        "patients": int(once["patient"].nunique()),
+        "events": events,
+        "folds": int(test.groupby("repeat")["fold"].nunique().max()),
+        "repeats": int(test["repeat"].nunique()),
+        "patient_column": patient_column,
+    }

@@ -1,0 +1,131 @@
+"""At most six plain sentences for the top of a report, each from a rule written here.
+
+1. How well. Binary: AUROC with its interval; multiclass: macro AUROC; regression: R2. If the interval includes 0.5
+   (R2: 0) the sentence says that the model may know nothing. Accuracy is never the headline: with 5 % diseased,
+   calling everyone healthy is 95 % accurate. No adjectives such as "excellent": labels for AUROC values have no
+   scientific basis (de Hond et al. 2022, doi:10.1016/S2589-7500(22)00188-1).
+2. How sure. Fewer than 100 patients with or without a class are too few to tell (Vergouwe et al. 2005,
+   doi:10.1016/j.jclinepi.2004.06.017; Collins et al. 2016, doi:10.1002/sim.6787); for a number as target fewer than
+   235 patients, which know its spread to 10 % (Archer et al. 2021, doi:10.1002/sim.8766). Without a patient column
+   the sentence says that samples of one patient may lie on both sides of a split.
+3. Against the baseline: better, worse, or not distinguishable (see `compare`).
+4. The decision (binary): sensitivity and specificity at the frozen threshold.
+5. Calibration. Miscalibrated if the interval of the slope excludes 1 or that of the intercept excludes 0 (regression:
+   slope 1, mean error 0); Van Calster et al. 2019, doi:10.1186/s12916-019-1466-7. Not finding it is not proof.
+6. Fold spread: lowest and highest headline value over the folds.
+"""
+
+from typing import Any
+
+from bedside.cohort import Estimate, Task
+from bedside.evaluation.metrics import HEADLINE, LABELS
+
+ENOUGH_PER_CLASS = 100
+ENOUGH_FOR_NUMBERS = 235
+
+
+def sentences(result: dict[str, Any], task: Task) -> list[str]:
+    """The sentences, from the other entries of estimates.json."""
+    found = {(record["metric"], record["of"]): Estimate.from_dict(record) for record in result["estimates"]}
+    said = [_how_well(found, task), _how_sure(found, task, result["n"])]
+    if result["baseline"]:
+        said.append(result["baseline"]["sentence"])
+    if task.kind == "binary":
+        said.append(_decision(found, result["thresholds"]))
+    if task.kind != "multiclass":
+        said.append(_calibration(found, task))
+    said.append(_spread(result["spread"], task))
+    return [sentence for sentence in said if sentence]
+
+
+def _headline(found: dict[tuple[str, str], Estimate], task: Task) -> Estimate:
+    return found[HEADLINE[task.kind], "macro" if task.kind == "multiclass" else ""]
+
+
+def _how_well(found: dict[tuple[str, str], Estimate], task: Task) -> str:
+    headline = _headline(found, task)
+    name = f"Macro {LABELS[headline.metric]}" if task.kind == "multiclass" else LABELS[headline.metric]
+    if headline.value is None:
+        return f"{name} cannot be given: {headline.method.removeprefix('not defined: ')}."
+    nothing, ignorant = (0, "predicting the mean") if task.kind == "regression" else (0.5, "chance")
+    if headline.high is not None and headline.high < nothing:
+        return f"{name} {headline.text()}: worse than {ignorant}, which gives {nothing}."
+    if headline.low is not None and headline.low <= nothing:
+        return f"{name} {headline.text()}: the interval includes {nothing}, so it may be no better than {ignorant}."
+    meaning = {
+        "binary": f"the share of pairs of samples, one {task.positive} and one not, that the scores put in the right order",
+        "multiclass": "the share of pairs of samples from different classes put in the right order, "
+        "averaged over the classes",
+        "regression": "the share of the variation of the target that the predictions explain",
+    }
+    return f"{name} {headline.text()}: {meaning[task.kind]}."
+
+
+def _how_sure(found: dict[tuple[str, str], Estimate], task: Task, n: dict[str, Any]) -> str:
+    if task.kind == "regression":
+        tested = f"{n['patients']} patients"
+        enough, need = n["patients"] >= ENOUGH_FOR_NUMBERS, str(ENOUGH_FOR_NUMBERS)
+    else:
+        counts = _patients_per_class(found, task)
+        tested = f"{n['patients']} patients ({', '.join(f'{name} {count}' for name, count in counts.items())})"
+        enough, need = min(counts.values()) >= ENOUGH_PER_CLASS, f"{ENOUGH_PER_CLASS} of each class"
+    if enough:
+        said = f"Tested on {tested}; the least for validating a model is {need}."
+    else:
+        said = f"Too few patients to tell: tested on {tested}, where the least for validating a model is {need}."
+    if not n["patient_column"]:
+        said += " No patient column was named, so leakage between samples of one patient cannot be ruled out."
+    return said
+
+
+def _patients_per_class(found: dict[tuple[str, str], Estimate], task: Task) -> dict[str, int]:
+    """Patients behind the sensitivity of each class; the specificity of a binary task is that of its other class."""
+    if task.kind == "multiclass":
+        return {name: found["sensitivity", name].n_patients for name in task.classes}
+    return {
+        str(task.positive): found["sensitivity", ""].n_patients,
+        task.classes[0]: found["specificity", ""].n_patients,
+    }
+
+
+def _decision(found: dict[tuple[str, str], Estimate], thresholds: list[dict[str, Any]]) -> str:
+    values = sorted({f"{record['value']:.2g}" for record in thresholds}, key=float)
+    which = f"threshold {values[0]}" if len(values) == 1 else f"thresholds of the folds ({values[0]} to {values[-1]})"
+    frozen = "chosen on validation samples" if thresholds[0]["chosen_on"] == "validation" else "given beforehand"
+    sensitivity, specificity = found["sensitivity", ""], found["specificity", ""]
+    return f"At the {which}, {frozen}: sensitivity {sensitivity.text()}, specificity {specificity.text()}."
+
+
+def _calibration(found: dict[tuple[str, str], Estimate], task: Task) -> str:
+    slope = found["calibration_slope", ""]
+    shift = found["calibration_in_the_large" if task.kind == "regression" else "calibration_intercept", ""]
+    if slope.value is None:
+        return f"Calibration slope {slope.method}."
+    flaws = _flaws(slope, shift, task)
+    unsure = slope.low is None or shift.low is None
+    finding = "Miscalibrated: " + " and ".join(flaws) if flaws else "No miscalibration found"
+    finding = "Calibration cannot be judged" if unsure and not flaws else finding
+    return f"{finding} (slope {slope.text()}, ideal 1; {LABELS[shift.metric]} {shift.text()}, ideal 0)."
+
+
+def _flaws(slope: Estimate, shift: Estimate, task: Task) -> list[str]:
+    """What the intervals of slope and shift exclude, in words."""
+    what = "predictions" if task.kind == "regression" else "scores"
+    flaws = []
+    if slope.high is not None and slope.high < 1:
+        flaws.append(f"{what} are too extreme")
+    if slope.low is not None and slope.low > 1:
+        flaws.append(f"{what} are not extreme enough")
+    if shift.low is not None and shift.high is not None and not shift.low <= 0 <= shift.high:
+        too_high = (shift.low > 0) == (task.kind == "regression")  # mean error, or a correction of log odds
+        flaws.append(f"{what} are too {'high' if too_high else 'low'} on average")
+    return flaws
+
+
+def _spread(spread: list[dict[str, Any]], task: Task) -> str:
+    """Lowest and highest fold, if there are several."""
+    for record in spread:
+        if record["metric"] == HEADLINE[task.kind] and record["n_folds"] > 1:
+            name = LABELS[record["metric"]]
+            return f"Over {record['n_folds']} folds {name} ranged from {record['low']:.2f} to {record['high']:.2f}."
+    return ""

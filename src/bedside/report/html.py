@@ -1,0 +1,155 @@
+"""The report: one HTML page that needs nothing but itself, and its figures as files for papers."""
+
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from bedside import folder
+from bedside.folder import Run
+from bedside.report import methods as words_of
+from bedside.report import tables
+from bedside.report.figures import draw
+from bedside.report.panel import panel, static_rows
+from bedside.report.style import short
+from bedside.report.words import number, percent
+
+_HEADLINES = {
+    "binary": ("auroc", "sensitivity", "specificity", "calibration_slope"),
+    "multiclass": ("auroc", "accuracy", "balanced_accuracy"),
+    "regression": ("r2", "mae", "calibration_slope"),
+}
+
+
+def write_report(run: Run) -> Path:
+    """Write `report.html` and `figures/*.svg` into the run folder; the same run gives the same bytes.
+
+    Everything is read and drawn before the first file is written, and report.html comes last.
+
+    Raises:
+        RunError: if the run is not finished or a file of it is damaged.
+        StorageError: if the disk is full.
+    """
+    drawings = draw(run)
+    page = environment().get_template("report.html").render(page_context(run, drawings))
+    for drawing in (drawing for section in drawings.values() for drawing in section):
+        folder.write_text(run.path / "figures" / f"{drawing.name}.svg", drawing.svg)
+    folder.write_text(run.path / "report.html", page)
+    return run.path / "report.html"
+
+
+def environment() -> Environment:
+    """Templates that escape whatever comes from the data, and refuse a name that is not there."""
+    templates = Environment(
+        loader=PackageLoader("bedside.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    templates.filters.update(number=number, percent=percent, signed=tables.signed)
+    return templates
+
+
+def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
+    """Everything the templates need, as plain values."""
+    estimates, description = run.estimates, run.description
+    splits, operating = tables.split_rows(run), panel(run)
+    ordered = [*drawings["performance"], *drawings["training"], *drawings["folds"]]
+    groups = tables.estimate_groups(estimates["estimates"])
+    per_class = tables.class_table(estimates)
+    paragraphs = words_of.methods(run)
+    return {
+        "cohort": description,
+        "estimates": estimates,
+        "findings": run.findings,
+        "environment": run.environment,
+        "family": run.settings.get("family", "model"),
+        "predicted": words_of.what_is_predicted(run),
+        "facts": _facts(run),
+        "headlines": _headlines(groups, estimates["task"]["kind"]),
+        "contents": _contents(estimates, operating, drawings),
+        "level": f"{estimates['level']:.0%}",
+        "groups": groups,
+        "per_class": per_class,
+        "notes": tables.footnotes(*([row["estimate"].to_dict() for row in group["rows"]] for group in groups), per_class["records"] if per_class else []),
+        "comparison": tables.comparison_rows(estimates) if estimates["baseline"] else [],
+        "comparison_notes": tables.footnotes(estimates["baseline"]["differences"]) if estimates["baseline"] else {},
+        "drawings": drawings,
+        "numbers": {drawing.name: i for i, drawing in enumerate(ordered, start=1)},
+        "panel": operating,
+        "panel_rows": static_rows(operating) if operating else [],
+        "splits": splits,
+        "patient_ranges": tables.split_ranges(splits, "patients"),
+        "sample_ranges": tables.split_ranges(splits, "samples"),
+        "features": tables.feature_rows(description),
+        "link_duplicates": run.settings.get("folds", {}).get("link_duplicates", False),
+        "scheme": paragraphs[0]["text"],
+        "methods": paragraphs,
+        "settings": tables.setting_rows(run.settings),
+        "command": words_of.repeat_command(run),
+        "record": _record(run.environment),
+        "folder": run.path.name,
+    }
+
+
+def _facts(run: Run) -> list[tuple[str, str]]:
+    """The two lines of facts under the title."""
+    n, task, cohort = run.estimates["n"], run.estimates["task"], run.description
+    folds = run.settings.get("folds", {}).get("scheme", "")
+    repeats = f", {n['repeats']} repeats" if n["repeats"] > 1 else ""
+    baseline = run.estimates["baseline"]
+    return [
+        ("Patients", f"{cohort['patients']:,}" + ("" if n["patient_column"] else " (no patient column)")),
+        ("Samples", f"{cohort['samples']:,}"),
+        _outcome(task, n, cohort),
+        ("Features", f"{len(cohort['features']):,}"),
+        ("Splits", f"{folds}, {n['folds']} {'fold' if n['folds'] == 1 else 'folds'}{repeats}"),
+        ("Model", str(run.settings.get("family", ""))),
+        ("Baseline", baseline["family"] if baseline else "switched off"),
+        ("Date", str(run.environment["started"])[:10]),
+    ]
+
+
+def _outcome(task: dict[str, Any], n: dict[str, Any], cohort: dict[str, Any]) -> tuple[str, str]:
+    if task["kind"] == "regression":
+        return "Target", cohort["roles"]["target"]
+    if task["kind"] == "multiclass":
+        return "Classes", str(len(task["classes"]))
+    events = n["events"][task["positive"]]
+    return f"{short(task['positive'])} among tested samples", f"{events:,} ({percent(events, n['samples'])})"
+
+
+def _headlines(groups: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
+    rows = {row["estimate"].metric: row for group in groups for row in group["rows"]}
+    return [rows[metric] for metric in _HEADLINES[kind] if metric in rows]
+
+
+def _contents(estimates: dict[str, Any], operating: dict[str, Any] | None, drawings: dict[str, list[Any]]) -> list[tuple[str, str]]:
+    """Sections that this run has, in order: (id, heading)."""
+    sections = [
+        ("findings", "Findings", True),
+        ("estimates", "Estimates", True),
+        ("baseline", "Against the baseline", bool(estimates["baseline"])),
+        ("performance", "Performance in figures", True),
+        ("panel", "Choose an operating point", operating is not None),
+        ("learning", "Learning and folds", bool(drawings["training"] or drawings["folds"])),
+        ("data", "Patients and data", True),
+        ("methods", "How the numbers were made", True),
+        ("settings", "Settings", True),
+        ("reproducibility", "Reproducibility", True),
+    ]
+    return [(name, heading) for name, heading, there in sections if there]
+
+
+def _record(environment: dict[str, Any]) -> list[tuple[str, str]]:
+    """What somebody needs who wants the same numbers again."""
+    versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
+    seconds = float(environment["wall_seconds"])
+    time = f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
+    return [
+        ("Started", str(environment["started"])),
+        ("Wall time", time),
+        ("Seed", str(environment["seed"])),
+        ("Device", f"{environment['device']}, {environment['threads']} threads"),
+        ("Platform", str(environment.get("platform", "–"))),
+        ("Versions", versions),
+        ("Data fingerprint", f"sha256 {environment['data_fingerprint']}"),
+        ("Git revision", str(environment.get("git") or "not in a repository")),
+    ]

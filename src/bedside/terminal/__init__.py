@@ -1,0 +1,1 @@
+"""What people see in a terminal: progress while a run goes on, tables when it is done."""

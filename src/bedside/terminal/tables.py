@@ -1,0 +1,106 @@
+"""Tables for the terminal, from the same records that the report is made of."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from bedside.cohort import Estimate, Finding
+from bedside.folder import Run
+from bedside.models import Family
+
+COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", box=None, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def print_findings(findings: Iterable[Finding], console: Console) -> None:
+    for finding in findings:
+        console.print(f"[{COLOURS[finding.level]}]{finding.level}[/]  {escape(str(finding))}", highlight=False, soft_wrap=True)
+
+
+def print_summary(run: Run, console: Console) -> None:
+    """Sentences, the main estimates beside the baseline's, and where the report lies."""
+    record = run.estimates
+    console.print()
+    for sentence in record["sentences"]:
+        console.print(escape(sentence), highlight=False)
+    console.print()
+    print_estimates(record, console)
+    console.print(f"\nReport: [bold]{escape(str(run.path / 'report.html'))}[/]", soft_wrap=True, highlight=False)
+
+
+def print_estimates(record: Mapping[str, Any], console: Console) -> None:
+    """Every estimate with its interval; the baseline's beside it when there is one."""
+    baseline = record["baseline"]
+    beside = {(e["metric"], e["of"]): Estimate.from_dict(e).text() for e in baseline["estimates"]} if baseline else {}
+    level = f"{record['level']:.0%} interval"
+    table = _table(f"On {record['n']['patients']} test patients", "metric", f"estimate [{level}]")
+    if baseline:
+        table.add_column(f"{baseline['family']} (baseline)")
+    for entry in record["estimates"]:
+        estimate = Estimate.from_dict(entry)
+        name = entry["metric"].replace("_", " ") + (f" ({entry['of']})" if entry["of"] else "")
+        cells = [escape(name), estimate.text()]
+        table.add_row(*cells, *([beside.get((entry["metric"], entry["of"]), "")] if baseline else []))
+    console.print(table)
+
+
+def print_cohort(description: Mapping[str, Any], console: Console) -> None:
+    """What the file was understood to be: task, classes, and one line per feature."""
+    task = description["task"]
+    console.print(
+        f"[bold]{escape(description['name'])}[/]: {description['samples']} samples of {description['patients']} patients, "
+        f"{task['kind']} task on '{escape(description['roles']['target'])}'.",
+        highlight=False,
+    )
+    if task["kind"] != "regression":
+        counts = [f"{entry['class']} {entry['samples']}" for entry in description["target"]]
+        positive = f"; to detect: {task['positive']}" if task["positive"] else ""
+        console.print(escape(f"Classes: {', '.join(counts)}{positive}."), highlight=False)
+    table = _table("Features", "name", "kind", "missing", "median or levels")
+    for feature in description["features"][:40]:
+        table.add_row(escape(feature["name"]), feature["kind"], str(feature["missing"]), escape(_values(feature)))
+    console.print(table)
+    hidden = len(description["features"]) - 40
+    if hidden > 0:
+        console.print(f"... and {hidden} more features.")
+    console.print()
+
+
+def _values(feature: Mapping[str, Any]) -> str:
+    if feature["kind"] == "category":
+        shown = ", ".join(f"{entry['level']} ({entry['samples']})" for entry in feature["levels"][:5])
+        return shown + (f", ... {feature['n_levels']} levels" if feature["n_levels"] > 5 else "")
+    if feature.get("median") is None:
+        return ""
+    return f"{feature['median']:.4g} ({feature['low']:.4g} to {feature['high']:.4g})"
+
+
+def print_families(families: Mapping[str, Family], console: Console) -> None:
+    table = _table("Families", "name", "data", "tasks", "what it is")
+    for name, family in families.items():
+        table.add_row(name, family.data, ", ".join(family.tasks), escape(family.summary))
+    console.print(table)
+
+
+def print_cohorts(cohorts: Mapping[str, Any], console: Console) -> None:
+    table = _table("Built-in cohorts", "name", "task", "what it is", "licence")
+    for name, cohort in cohorts.items():
+        table.add_row(name, cohort.task, escape(cohort.title), escape(cohort.licence))
+    console.print(table)
+
+
+def print_settings(title: str, records: Sequence[Mapping[str, str]], console: Console) -> None:
+    table = _table(title, "setting", "range", "default", "meaning")
+    for record in records:
+        table.add_row(*(escape(record[key]) for key in ("name", "range", "default", "meaning")))
+    console.print(table)
+    console.print()
