@@ -21,7 +21,12 @@ from bedside.settings import DataSettings
 
 SUFFIXES = (".csv", ".tsv", ".parquet", ".xlsx")
 _TEXT = (".csv", ".tsv")
-_SEPARATORS = {";": "add --separator ';'", "\t": "save it as .tsv, or add --separator $'\\t'", "|": "add --separator '|'", ",": "add --separator ,"}
+_SEPARATORS = {
+    ";": "add --separator ';'",
+    "\t": "save it as .tsv, or add --separator $'\\t'",
+    "|": "add --separator '|'",
+    ",": "add --separator ,",
+}
 _CONTENTS = {b"PK\x03\x04": ".xlsx", b"PAR1": ".parquet", b"\xd0\xcf\x11\xe0": ".xls"}  # first bytes of other formats
 _ENCODINGS = ("utf-8", "cp1252", "latin-1")  # tried, in this order, only to suggest one
 
@@ -67,13 +72,21 @@ def named_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:
     for position, label in enumerate(names):
         if not label:
             empty = frame.iloc[:, position].isin(["", None]).all()
-            remedy = "It is empty: delete it." if empty else "Row numbers? Delete the column; otherwise give it a name in the first row."
+            remedy = (
+                "It is empty: delete it."
+                if empty
+                else "Row numbers? Delete the column; otherwise give it a name in the first row."
+            )
             raise DataError(f"Column {position + 1} of {name} has no name. {remedy}")
-    twice = list(dict.fromkeys(label for label in names if names.count(label) > 1)) if len(set(names)) < len(names) else []
+    twice = (
+        list(dict.fromkeys(label for label in names if names.count(label) > 1)) if len(set(names)) < len(names) else []
+    )
     if twice:
         places = " and ".join(str(i + 1) for i, label in enumerate(names) if label == twice[0])
         more = f" So do {listing(twice[1:])}." if twice[1:] else ""
-        raise DataError(f"Column name '{twice[0]}' stands twice or more in {name} (columns {places}).{more} Give each column its own name.")
+        raise DataError(
+            f"Column name '{twice[0]}' stands twice or more in {name} (columns {places}).{more} Give each column its own name."
+        )
     if frame.empty:
         raise DataError(f"{name} has column names ({listing(names)}) but no rows; one row per sample is needed.")
     return frame.set_axis(names, axis=1)
@@ -93,7 +106,9 @@ def _refuse_missing(path: Path) -> None:
 
 def _refuse_kind(path: Path, suffix: str) -> None:
     if suffix == ".xls":
-        raise DataError(f"{path.name} is in the old Excel format. Open it in Excel or LibreOffice and save it as .xlsx.")
+        raise DataError(
+            f"{path.name} is in the old Excel format. Open it in Excel or LibreOffice and save it as .xlsx."
+        )
     if suffix not in SUFFIXES:
         raise DataError(
             f"{path.name} ends in '{suffix}', which is not read. Known kinds: {', '.join(SUFFIXES)}. "
@@ -105,7 +120,9 @@ def _refuse_kind(path: Path, suffix: str) -> None:
         raise DataError(f"{path.name} is empty (0 bytes). Export it again.")
     found = _CONTENTS.get(start)
     if found and found != suffix:
-        raise DataError(f"{path.name} ends in '{suffix}' but its content is that of a {found} file. Rename it, then try again.")
+        raise DataError(
+            f"{path.name} ends in '{suffix}' but its content is that of a {found} file. Rename it, then try again."
+        )
 
 
 def _read_text(path: Path, settings: DataSettings) -> pd.DataFrame:
@@ -169,7 +186,9 @@ def _decode(path: Path, encoding: str) -> str:
     try:
         text = content.decode("utf-8-sig" if codec == "utf-8" else codec)
     except UnicodeError as error:
-        raise DataError(f"{path.name} is not {encoding}: {_place(content, error)}. {_suggest(content, codec)}") from None
+        raise DataError(
+            f"{path.name} is not {encoding}: {_place(content, error)}. {_suggest(content, codec)}"
+        ) from None
     if "\0" in text:
         raise DataError(f"{path.name} holds zero bytes when read as {encoding}. {_suggest(content, codec)}")
     return text
@@ -200,13 +219,17 @@ def _read_excel(path: Path, sheet: str | None) -> pd.DataFrame:
     try:
         book = pd.ExcelFile(path, engine="openpyxl")
     except (BadZipFile, KeyError, ValueError) as error:
-        raise DataError(f"{path.name} is damaged, locked with a password, or no Excel file ({error}). Save it again as .xlsx.") from None
+        raise DataError(
+            f"{path.name} is damaged, locked with a password, or no Excel file ({error}). Save it again as .xlsx."
+        ) from None
     with book:
         sheets = [str(name) for name in book.sheet_names]
         if sheet is None and len(sheets) > 1:
             raise DataError(f"{path.name} has {len(sheets)} sheets: {listing(sheets)}. Add --sheet NAME.")
         if sheet is not None and sheet not in sheets:
-            raise DataError(f"{path.name} has no sheet '{sheet}'.{nearest(sheet, sheets)} Its sheets: {listing(sheets)}.")
+            raise DataError(
+                f"{path.name} has no sheet '{sheet}'.{nearest(sheet, sheets)} Its sheets: {listing(sheets)}."
+            )
         cells: pd.DataFrame = book.parse(sheet or sheets[0], header=None, dtype=object, na_filter=False)
     if cells.empty:
         raise DataError(f"Sheet '{sheet or sheets[0]}' of {path.name} is empty.")
@@ -216,9 +239,7 @@ def _read_excel(path: Path, sheet: str | None) -> pd.DataFrame:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
-    from pyarrow import ArrowInvalid
-
     try:
         return pd.read_parquet(path, engine="pyarrow")
-    except (ArrowInvalid, ValueError) as error:
+    except ValueError as error:
         raise DataError(f"{path.name} is damaged or no Parquet file ({error}). Write it again.") from None

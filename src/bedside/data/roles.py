@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from bedside.cohort import RESERVED, Finding, Roles
-from bedside.data.cells import read_columns, read_text, text_cells
+from bedside.data.cells import read_text, text_cells
 from bedside.data.codes import count, finding, listing
+from bedside.data.columns import read_columns
 from bedside.errors import DataError, SettingError, nearest
 from bedside.settings import DataSettings
 
@@ -19,11 +20,22 @@ def assign(settings: DataSettings, columns: Sequence[str]) -> Roles:
         DataError: if a column does not exist, has two roles that exclude each other, or a reserved name.
     """
     if settings.target is None:
-        raise DataError(f"No target was named. Add --target COLUMN, the column to predict. Columns: {listing(columns, 20)}.")
+        raise DataError(
+            f"No target was named. Add --target COLUMN, the column to predict. Columns: {listing(columns, 20)}."
+        )
     singles = {"target": settings.target, "patient": settings.patient, "site": settings.site, "time": settings.time}
     named = {role: name for role, name in singles.items() if name is not None}
-    many = {"subgroup": settings.subgroups, "feature": settings.features, "exclude": settings.exclude, "category": settings.categories}
-    for role, names in [*((role, (name,)) for role, name in named.items()), *many.items(), ("allow-leak", settings.allow_leak)]:
+    many = {
+        "subgroup": settings.subgroups,
+        "feature": settings.features,
+        "exclude": settings.exclude,
+        "category": settings.categories,
+    }
+    for role, names in [
+        *((role, (name,)) for role, name in named.items()),
+        *many.items(),
+        ("allow-leak", settings.allow_leak),
+    ]:
         for name in names:
             require(name, columns, role)
     _refuse_clashes(named, many)
@@ -37,7 +49,9 @@ def feature_names(settings: DataSettings, roles: Roles, columns: Sequence[str]) 
     names = list(dict.fromkeys(settings.features)) or [name for name in columns if name not in taken]
     idle = [name for name in settings.categories if name not in {*names, *roles.subgroups, roles.target}]
     if idle:
-        raise SettingError(f"--category {idle[0]} has no effect: '{idle[0]}' is no feature, subgroup or target. Leave it away.")
+        raise SettingError(
+            f"--category {idle[0]} has no effect: '{idle[0]}' is no feature, subgroup or target. Leave it away."
+        )
     idle = [name for name in settings.allow_leak if name not in names]
     if idle:
         raise SettingError(f"--allow-leak {idle[0]} has no effect: '{idle[0]}' is no feature. Leave it away.")
@@ -138,5 +152,3 @@ def _refuse_gaps(missing: np.ndarray, name: str, role: str) -> None:
             f"Column '{name}' ({role}) is empty in {count(len(rows), 'row')}, the first is row {rows[0] + 1}{codes}. "
             f"Fill {'it' if len(rows) == 1 else 'them'} in, or remove {'this row' if len(rows) == 1 else 'these rows'}."
         )
-
-

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from bedside.cohort import Finding
-from bedside.data.cells import Column, looks_like_local_dates
 from bedside.data.codes import FORCE, count, finding, listing, plural
+from bedside.data.columns import Column, looks_like_local_dates
 from bedside.errors import DataError
 
 NEARLY_UNIQUE = 0.9  # share of different values from which text, or a number called an id, identifies
@@ -54,30 +54,19 @@ def select(
     """
     _refuse_empty(columns)
     units = Units.from_patients(patients)
-    keep, found, constant = [], [], []
-    for column in columns:
-        if _is_constant(column):
-            constant.append(column.name)
-            problem = None
-        else:
-            problem = _problem(column, units, has_patient_column)
-        if forced and problem:
-            found.append(_kept(problem))
-        elif problem:
-            found.append(problem)
-        if forced or not (problem or _is_last(constant, column)):
-            keep.append(column)
-        if column.kind == "date":
-            found.append(_calendar(column.name))
-    if constant:
-        found.append(_kept(_constant(constant)) if forced else _constant(constant))
+    constant = [column.name for column in columns if _is_constant(column)]
+    problems = {
+        column.name: problem
+        for column in columns
+        if not _is_constant(column) and (problem := _problem(column, units, has_patient_column))
+    }
+    found = [*problems.values(), *([_constant(constant)] if constant else [])]
+    out = set() if forced else {*problems, *constant}
+    keep = [column for column in columns if column.name not in out]
     if not keep:
         raise DataError(f"No column is left to learn from. {' '.join(problem.message for problem in found)} {FORCE}")
-    return keep, found
-
-
-def _is_last(names: list[str], column: Column) -> bool:
-    return bool(names) and names[-1] == column.name
+    dates = [_calendar(column.name) for column in keep if column.kind == "date"]
+    return keep, [*(map(_kept, found) if forced else found), *dates]
 
 
 def _refuse_empty(columns: Sequence[Column]) -> None:
@@ -102,7 +91,13 @@ def _problem(column: Column, units: Units, has_patient_column: bool) -> Finding 
     if column.kind == "category" and looks_like_local_dates(column):
         shown = listing(list(pd.unique(column.values[~column.missing])), 2)
         message = f"Column '{name}' looks like dates ({shown}) and was left out, because the order of day and month is not known."
-        return finding("warning", "unread-date", message, "Write dates as 2026-11-22, or make them a number such as an age.", (name,))
+        return finding(
+            "warning",
+            "unread-date",
+            message,
+            "Write dates as 2026-11-22, or make them a number such as an age.",
+            (name,),
+        )
     if column.kind not in ("category", "number") or (column.kind == "number" and not _whole(column)):
         return None
     present = column.values[~column.missing]

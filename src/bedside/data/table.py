@@ -12,8 +12,8 @@ import pandas as pd
 from bedside import settings as settings_module
 from bedside.cohort import Cohort, Finding, Roles
 from bedside.data import roles as roles_of
-from bedside.data.cells import Column, Kind, read_columns
 from bedside.data.codes import count, finding
+from bedside.data.columns import Column, Kind, read_columns
 from bedside.data.files import named_columns, read_file, refuse_idle
 from bedside.data.selection import select
 from bedside.data.targets import read_target
@@ -108,10 +108,12 @@ def read_table(source: str | Path | pd.DataFrame, settings: DataSettings | None 
 def with_options(settings: DataSettings, options: dict[str, Any]) -> DataSettings:
     """Settings with single fields replaced; unknown names are refused with the nearest known one."""
     known = settings.model_dump(exclude_unset=True)
-    return settings_module.build(DataSettings, {**known, **options}) if options else settings  # type: ignore[no-any-return]
+    return settings_module.build(DataSettings, {**known, **options}) if options else settings
 
 
-def make_cohort(frame: pd.DataFrame, settings: DataSettings, *, name: str, about: dict[str, str] | None = None) -> Cohort:
+def make_cohort(
+    frame: pd.DataFrame, settings: DataSettings, *, name: str, about: dict[str, str] | None = None
+) -> Cohort:
     """A cohort from raw cells whose columns have names; files, DataFrames and built-in cohorts all come through here."""
     columns = list(frame.columns)
     roles = roles_of.assign(settings, columns)
@@ -121,7 +123,9 @@ def make_cohort(frame: pd.DataFrame, settings: DataSettings, *, name: str, about
     read, about_cells = read_columns(
         frame[names], decimal=settings.decimal, categories=[n for n in settings.categories if n in names]
     )
-    chosen, left_out = select(read, patients, forced=bool(settings.features), has_patient_column=roles.patient is not None)
+    chosen, left_out = select(
+        read, patients, forced=bool(settings.features), has_patient_column=roles.patient is not None
+    )
     inputs = TableInputs.of(chosen)
     linked, about_rows = link(inputs)
     return Cohort(
@@ -136,7 +140,9 @@ def make_cohort(frame: pd.DataFrame, settings: DataSettings, *, name: str, about
     )
 
 
-def _samples(frame: pd.DataFrame, settings: DataSettings, roles: Roles, patients: np.ndarray, target: pd.Series) -> pd.DataFrame:
+def _samples(
+    frame: pd.DataFrame, settings: DataSettings, roles: Roles, patients: np.ndarray, target: pd.Series
+) -> pd.DataFrame:
     columns: dict[str, Any] = {"patient": patients, "target": target.to_numpy()}
     if roles.site is not None:
         columns["site"] = roles_of.read_site(frame, roles.site)

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 
 from bedside.cohort import Finding, Task, TaskKind
-from bedside.data.cells import Column, read_columns, read_text
+from bedside.data.cells import read_text
 from bedside.data.codes import count, finding, listing
+from bedside.data.columns import Column, read_columns
 from bedside.errors import DataError, SettingError, nearest
 from bedside.settings import DataSettings
 
@@ -14,12 +15,10 @@ MOST_NUMBER_CLASSES = 10  # whole numbers with more different values are amounts
 
 _NEGATIVE = frozenset(
     ["no", "false", "negative", "neg", "absent", "benign", "control", "controls", "healthy", "normal", "alive"]
-    + ["survived", "survivor", "none", "nein", "negativ", "gesund", "kontrolle", "nicht krank", "lebt", "falsch"]
-)
+) | frozenset(["survived", "survivor", "none", "nein", "negativ", "gesund", "kontrolle", "lebt", "falsch"])
 _POSITIVE = frozenset(
     ["yes", "true", "positive", "pos", "present", "malignant", "case", "cases", "diseased", "sick", "ill", "abnormal"]
-    + ["dead", "died", "deceased", "ja", "positiv", "krank", "fall", "verstorben", "wahr"]
-)
+) | frozenset(["dead", "died", "deceased", "ja", "positiv", "krank", "fall", "verstorben", "wahr"])
 
 
 def read_target(frame: pd.DataFrame, settings: DataSettings) -> tuple[pd.Series, Task, list[Finding]]:
@@ -53,13 +52,17 @@ def _kind(column: Column, asked: str) -> TaskKind:
     """The task that was asked for, if it can be done, or the one that the target looks like."""
     distinct = len(pd.unique(column.values))
     if column.kind == "date":
-        raise DataError(f"Target '{column.name}' holds dates. Make it a number, such as days until the event, or a class.")
+        raise DataError(
+            f"Target '{column.name}' holds dates. Make it a number, such as days until the event, or a class."
+        )
     if asked == "regression":
         if column.kind != "number":
             shown = listing(list(dict.fromkeys(column.values))[:3] if column.kind == "category" else list(column.words))
             raise DataError(f"Target '{column.name}' holds text ({shown}); task=regression needs numbers.")
         if distinct == 1:
-            raise DataError(f"Target '{column.name}' is {column.values[0]:g} in every sample; there is nothing to learn.")
+            raise DataError(
+                f"Target '{column.name}' is {column.values[0]:g} in every sample; there is nothing to learn."
+            )
         return "regression"
     if asked != "auto":
         return asked  # type: ignore[return-value]
@@ -103,16 +106,22 @@ def _refuse_gaps(column: Column, name: str) -> None:
 def _refuse_class_number(name: str, classes: list[str], kind: TaskKind) -> None:
     n = len(classes)
     if n == 1:
-        raise DataError(f"Target '{name}' has one class only ({classes[0]!r}) in every sample; at least two are needed.")
+        raise DataError(
+            f"Target '{name}' has one class only ({classes[0]!r}) in every sample; at least two are needed."
+        )
     if n > MOST_CLASSES:
         raise DataError(
             f"Target '{name}' has {n:,} different values, such as {listing(classes[:3])}; at most {MOST_CLASSES} classes can be "
             "learned. It looks like an identifier or free text: name another target, or group the values."
         )
     if kind == "binary" and n != 2:
-        raise DataError(f"Target '{name}' has {n} classes ({listing(classes)}); task=binary needs two. Merge classes, or leave task away.")
+        raise DataError(
+            f"Target '{name}' has {n} classes ({listing(classes)}); task=binary needs two. Merge classes, or leave task away."
+        )
     if kind == "multiclass" and n == 2:
-        raise DataError(f"Target '{name}' has two classes ({listing(classes)}); task=multiclass needs three. Use task=binary.")
+        raise DataError(
+            f"Target '{name}' has two classes ({listing(classes)}); task=multiclass needs three. Use task=binary."
+        )
 
 
 def _refuse_positive(settings: DataSettings, task: str) -> None:
@@ -124,7 +133,9 @@ def _positive(name: str, classes: list[str], asked: str | None) -> tuple[str, li
     """The class to detect: named, recognised by its word, or assumed with a warning."""
     if asked is not None:
         if asked not in classes:
-            raise DataError(f"Target '{name}' has no class '{asked}'.{nearest(asked, classes)} Its classes: {listing(classes)}.")
+            raise DataError(
+                f"Target '{name}' has no class '{asked}'.{nearest(asked, classes)} Its classes: {listing(classes)}."
+            )
         return asked, []
     for other, positive in (classes, classes[::-1]):
         if _is_pair(other.casefold(), positive.casefold()):
@@ -135,7 +146,9 @@ def _positive(name: str, classes: list[str], asked: str | None) -> tuple[str, li
 
 def _is_pair(negative: str, positive: str) -> bool:
     """0 and 1, a known word, or a word and its denial, such as 'no sepsis' and 'sepsis'."""
-    if (negative, positive) == ("0", "1") or negative in {f"{no}{positive}" for no in ("no ", "not ", "non-", "non", "no_", "kein ", "keine ")}:
+    if (negative, positive) == ("0", "1") or negative in {
+        f"{no}{positive}" for no in ("no ", "not ", "non-", "non", "no_", "kein ", "keine ")
+    }:
         return True
     known = (negative in _NEGATIVE, positive in _POSITIVE)
     crossed = (positive in _NEGATIVE, negative in _POSITIVE)

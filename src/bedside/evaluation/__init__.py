@@ -83,7 +83,7 @@ def evaluate(
 
     how, level = _how(n), settings.level
     found = estimates(model, values[0], drawn[0], level=level, how=how)
-    folds = panels.per_fold(test, task, frozen)
+    folds = panels.per_fold(test, task, frozen, model)
     result: dict[str, Any] = {
         "task": {"kind": task.kind, "classes": list(task.classes), "positive": task.positive},
         "n": n,

@@ -50,12 +50,15 @@ def presence(test: pd.DataFrame, task: Task, patients: np.ndarray) -> np.ndarray
     return counts
 
 
-def per_fold(test: pd.DataFrame, task: Task, thresholds: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def per_fold(
+    test: pd.DataFrame, task: Task, thresholds: list[dict[str, Any]], panels: list[Panel]
+) -> list[dict[str, Any]]:
     """Every whole and macro metric in every fold; null where the fold does not define it, such as one class only."""
     records = []
     for _, rows in test.groupby(["repeat", "fold"], sort=True):
         everyone = np.ones((1, len(rows)))
-        for metric in metrics_of(rows, task, thresholds):
+        alone = len(rows) == len(test)  # then the fold is the panel
+        for metric in panels[0].metrics if alone else metrics_of(rows, task, thresholds):
             if metric.of not in ("", "macro"):
                 continue
             value = float(metric(everyone)[0])

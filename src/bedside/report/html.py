@@ -80,7 +80,7 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "sample_ranges": tables.split_ranges(splits, "samples"),
         "features": tables.feature_rows(description),
         "link_duplicates": run.settings.get("folds", {}).get("link_duplicates", False),
-        "scheme": paragraphs[0]["text"],
+        "scheme": words_of.scheme(run),
         "methods": paragraphs,
         "settings": tables.setting_rows(run.settings),
         "command": words_of.repeat_command(run),

@@ -4,7 +4,6 @@ import json
 from typing import Any
 
 from bedside.folder import Run
-from bedside.report.words import listing
 
 _SCHEMES = {
     "holdout": "Patients were dealt once: about 60 % train, 20 % validate, 20 % are tested.",
@@ -27,18 +26,22 @@ def methods(run: Run) -> list[dict[str, str]]:
     return [{"title": title, "text": text} for title, text in paragraphs.items() if text]
 
 
-def _splits(run: Run) -> str:
+def scheme(run: Run) -> str:
+    """How patients were dealt, in a sentence."""
     folds, n = run.settings.get("folds", {}), run.estimates["n"]
     if folds.get("scheme") == "crossval":
         times = f", repeated {n['repeats']} times with new folds" if n["repeats"] > 1 else ""
-        scheme = f"{folds.get('number', n['folds'])}-fold cross-validation{times}: in each fold one part is tested, the next validates, the others train."
-    else:
-        scheme = _SCHEMES.get(str(folds.get("scheme")), "")
+        return f"{folds.get('number', n['folds'])}-fold cross-validation{times}: in each fold one part is tested, the next validates, the others train."
+    return _SCHEMES.get(str(folds.get("scheme")), "")
+
+
+def _splits(run: Run) -> str:
+    folds, n = run.settings.get("folds", {}), run.estimates["n"]
     unit = "No patient stands on two sides of a split." if n["patient_column"] else (
         "There is no patient column, so each sample counts as its own patient; leakage between samples of one patient cannot be ruled out."
     )
     linked = " Samples with identical features were kept together." if folds.get("link_duplicates") else ""
-    return f"{scheme} {unit}{linked} Epoch, threshold and everything else that is chosen was chosen without the test patients, who were scored once."
+    return f"{scheme(run)} {unit}{linked} Epoch, threshold and everything else that is chosen was chosen without the test patients, who were scored once."
 
 
 def _preparation(preparation: dict[str, Any]) -> str:
@@ -122,4 +125,6 @@ def what_is_predicted(run: Run) -> str:
     task, target = run.estimates["task"], run.description["roles"]["target"]
     if task["kind"] == "binary":
         return f"{task['positive']} against {task['classes'][0]}"
-    return f"{target}, {listing(task['classes']) if len(task['classes']) <= 4 else str(len(task['classes'])) + ' classes'}" if task["kind"] == "multiclass" else target
+    if task["kind"] == "multiclass":
+        return f"{target} ({len(task['classes'])} classes)"
+    return str(target)

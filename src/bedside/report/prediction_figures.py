@@ -187,8 +187,9 @@ def _small_multiples(
     columns = min(len(model), 3 if len(model) <= 6 else 4)
     rows = -(-len(model) // columns)
     figure, squares = canvas((8.8, 8.8 / columns * rows * 1.06), rows, columns, sharex=True, sharey=True, squeeze=False)
-    for axes in squares.flat[len(model) :]:
-        axes.set_visible(False)
+    for spare in range(len(model), rows * columns):
+        squares.flat[spare].set_visible(False)
+        squares.flat[spare - columns].tick_params(labelbottom=True)
     for axes, (of, found) in zip(squares.flat, model.items(), strict=False):
         _one_class(axes, name, found, baseline.get(of))
         unit_square(axes, "", "")

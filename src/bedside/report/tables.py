@@ -6,7 +6,7 @@ from typing import Any
 from bedside import settings as known
 from bedside.cohort import Estimate
 from bedside.folder import Run
-from bedside.report.words import GROUPS, metric_words, percent
+from bedside.report.words import GROUPS, metric_name, metric_words, percent
 
 MOST_FEATURES = 40
 
@@ -31,7 +31,7 @@ def estimate_groups(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def estimate_row(record: dict[str, Any]) -> dict[str, Any]:
     """One estimate with its words and its place on the little interval plot."""
     estimate, words = Estimate.from_dict(record), metric_words(record["metric"])
-    return {"estimate": estimate, "words": words, "plot": interval_plot(estimate, words.scale, words.ideal)}
+    return {"name": metric_name(record["metric"]), "estimate": estimate, "words": words, "plot": interval_plot(estimate, words.scale, words.ideal)}
 
 
 def interval_plot(estimate: Estimate, scale: tuple[float, float] | None, ideal: float | None) -> dict[str, Any] | None:
@@ -57,7 +57,7 @@ def class_table(estimates: dict[str, Any]) -> dict[str, Any] | None:
     cells = {(record["of"], record["metric"]): Estimate.from_dict(record) for record in records}
     names = list(dict.fromkeys(record["of"] for record in records))
     rows = [{"name": name, "events": (estimates["n"]["events"] or {}).get(name), "cells": [cells.get((name, m)) for m in metrics]} for name in names]
-    return {"metrics": [metric_words(metric) for metric in metrics], "rows": rows, "records": records}
+    return {"metrics": [metric_name(metric) for metric in metrics], "rows": rows, "records": records}
 
 
 def comparison_rows(estimates: dict[str, Any]) -> list[dict[str, Any]]:
@@ -72,7 +72,7 @@ def comparison_rows(estimates: dict[str, Any]) -> list[dict[str, Any]]:
             continue
         difference = Estimate.from_dict(record)
         rows.append({
-            "words": metric_words(record["metric"]), "headline": record["metric"] == baseline["headline"],
+            "name": metric_name(record["metric"]), "headline": record["metric"] == baseline["headline"],
             "model": Estimate.from_dict(model[key]), "baseline": Estimate.from_dict(other[key]), "difference": difference,
         })  # fmt: skip
     return rows
@@ -130,7 +130,7 @@ def _flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
     for name, value in settings.items():
         if isinstance(value, dict) and value:
             yield from _flat(value, f"{prefix}{name}.")
-        elif value not in ((), [], {}, None):
+        elif value not in ((), [], {}, None) and f"{prefix}{name}" != "bedside":  # the version stands elsewhere
             yield f"{prefix}{name}", value
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 
 from bedside.folder import Run
 from bedside.report.style import BASELINE, EVENT, HALF, MODEL, MUTED, PAPER, Drawing, canvas, grid, short, to_svg
@@ -72,7 +73,9 @@ def sweep_figure(sweep: pd.DataFrame) -> Drawing:
     finite = sweep["loss"].replace([np.inf, -np.inf], np.nan).dropna()
     floor, start = float(finite.min()), float(sweep.groupby(["repeat", "fold"])["loss"].first().median())
     axes.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=(floor - 0.1 * (start - floor), start + 0.6 * (start - floor)))
-    axes.legend(loc="upper left")
+    axes.xaxis.set_major_formatter(lambda rate, _: f"{rate:.0e}".replace("e-0", "e−").replace("e+00", ""))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.legend(loc="lower left")
     grid(axes)
     rates = chosen["learning_rate"]
     return Drawing(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from bedside.evaluation.metrics import LABELS
+
 Group = Literal["Discrimination", "At the decision threshold", "Calibration", "Overall"]
 GROUPS: tuple[Group, ...] = ("Discrimination", "At the decision threshold", "Calibration", "Overall")
 
@@ -11,7 +13,6 @@ GROUPS: tuple[Group, ...] = ("Discrimination", "At the decision threshold", "Cal
 class Metric:
     """Words for one metric; `scale` and `ideal` are what its little interval plot is drawn on."""
 
-    name: str
     group: Group
     meaning: str
     scale: tuple[float, float] | None = None
@@ -21,34 +22,36 @@ class Metric:
 _SHARE = (0.0, 1.0)
 
 METRICS = {
-    "auroc": Metric("AUROC", "Discrimination", "chance that a sample with the condition scores above one without; 0.5 is a coin toss", _SHARE),
-    "average_precision": Metric("Average precision", "Discrimination", "area under the precision-recall curve; guessing gives the prevalence", _SHARE),
-    "sensitivity": Metric("Sensitivity", "At the decision threshold", "share of those with the condition who are found", _SHARE),
-    "specificity": Metric("Specificity", "At the decision threshold", "share of those without the condition who are left in peace", _SHARE),
-    "ppv": Metric("Positive predictive value", "At the decision threshold", "share of alarms that are right, at this prevalence", _SHARE),
-    "npv": Metric("Negative predictive value", "At the decision threshold", "share of all-clears that are right, at this prevalence", _SHARE),
-    "accuracy": Metric("Accuracy", "At the decision threshold", "share of decisions that are right", _SHARE),
-    "balanced_accuracy": Metric("Balanced accuracy", "At the decision threshold", "mean of the shares found in each class", _SHARE),
-    "calibration_slope": Metric("Calibration slope", "Calibration", "1 is ideal; below 1 the predictions are too extreme", (0.0, 2.0), 1.0),
-    "calibration_intercept": Metric("Calibration intercept", "Calibration", "0 is ideal; below 0 risks are overestimated on the whole", (-1.5, 1.5), 0.0),
-    "ece": Metric("Expected calibration error", "Calibration", "mean gap between predicted and observed shares; 0 is ideal", _SHARE),
-    "calibration_in_the_large": Metric("Calibration in the large", "Calibration", "mean predicted minus mean observed; 0 is ideal"),
-    "brier": Metric("Brier score", "Overall", "mean squared error of the probabilities; 0 is ideal", _SHARE),
-    "brier_null": Metric("Brier score of the null model", "Overall", "what predicting the prevalence for everybody would give", _SHARE),
-    "log_loss": Metric("Log loss", "Overall", "punishes confident errors; 0 is ideal"),
-    "r2": Metric("R²", "Overall", "share of the variance that is explained; 0 is guessing the mean", _SHARE),
-    "mae": Metric("Mean absolute error", "Overall", "in the units of the target"),
-    "rmse": Metric("Root mean squared error", "Overall", "in the units of the target; large errors weigh more"),
+    "auroc": Metric("Discrimination", "chance that a sample with the condition scores above one without; 0.5 is a coin toss", _SHARE),
+    "average_precision": Metric("Discrimination", "area under the precision-recall curve; guessing gives the prevalence", _SHARE),
+    "sensitivity": Metric("At the decision threshold", "share of those with the condition who are found", _SHARE),
+    "specificity": Metric("At the decision threshold", "share of those without the condition who are left in peace", _SHARE),
+    "ppv": Metric("At the decision threshold", "share of alarms that are right, at this prevalence", _SHARE),
+    "npv": Metric("At the decision threshold", "share of all-clears that are right, at this prevalence", _SHARE),
+    "accuracy": Metric("At the decision threshold", "share of decisions that are right", _SHARE),
+    "balanced_accuracy": Metric("At the decision threshold", "mean of the shares found in each class", _SHARE),
+    "calibration_slope": Metric("Calibration", "1 is ideal; below 1 the predictions are too extreme", (0.0, 2.0), 1.0),
+    "calibration_intercept": Metric("Calibration", "0 is ideal; below 0 risks are overestimated on the whole", (-1.5, 1.5), 0.0),
+    "ece": Metric("Calibration", "mean gap between predicted and observed shares; 0 is ideal", _SHARE),
+    "calibration_in_the_large": Metric("Calibration", "mean predicted minus mean observed; 0 is ideal"),
+    "brier": Metric("Overall", "mean squared error of the probabilities; 0 is ideal", _SHARE),
+    "brier_null": Metric("Overall", "what predicting the prevalence for everybody would give", _SHARE),
+    "log_loss": Metric("Overall", "punishes confident errors; 0 is ideal"),
+    "r2": Metric("Overall", "share of the variance that is explained; 0 is guessing the mean", _SHARE),
+    "mae": Metric("Overall", "in the units of the target"),
+    "rmse": Metric("Overall", "in the units of the target; large errors weigh more"),
 }  # fmt: skip
 
 
 def metric_words(metric: str) -> Metric:
-    """Words for a metric; one that is not known keeps its own name and stands under Overall."""
-    return METRICS.get(metric, Metric(metric.replace("_", " "), "Overall", ""))
+    """Words for a metric; one that is not known stands under Overall without a meaning."""
+    return METRICS.get(metric, Metric("Overall", ""))
 
 
 def metric_name(metric: str) -> str:
-    return metric_words(metric).name
+    """The name that evaluation uses in its sentences, with a capital."""
+    label = LABELS.get(metric, metric.replace("_", " "))
+    return label[0].upper() + label[1:]
 
 
 def number(value: object) -> str:
@@ -69,7 +72,3 @@ def percent(part: float, whole: float) -> str:
     share = 100 * part / whole
     return f"{share:.0f} %" if share >= 10 or share in (0, 1) else f"{share:.1f} %"
 
-
-def listing(words: list[str]) -> str:
-    """`a, b and c`."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""

@@ -135,20 +135,21 @@ def _deal(groups: np.ndarray, strata: np.ndarray, number: int, *, seed: int, rep
     return [np.flatnonzero(hand[groups] == k) for k in range(number)]
 
 
-def _enough_patients(cohort: Cohort, strata: np.ndarray, needed: int) -> None:
+def _enough_patients(cohort: Cohort, strata: np.ndarray, needed: int, where: str = "") -> None:
     if cohort.task.kind == "regression":
         if len(strata) < 5 * needed:
             raise DataError(
-                f"{len(strata)} patients are too few for {needed} parts of a regression; at least {5 * needed} are needed."
+                f"{len(strata)} patients{where} are too few for {needed} parts of a regression; "
+                f"at least {5 * needed} are needed."
             )
         return
     for code, name in enumerate(cohort.task.classes):
         count = int((strata == code).sum())
         if count < needed:
-            lower = f"Use --folds crossval --set folds.number={count}, merge" if count >= 3 else "Merge"
+            lower = f"Use --folds crossval --set folds.number={count}, merge" if count >= 3 and not where else "Merge"
             raise DataError(
-                f"Class '{name}' has {count} {'patient' if count == 1 else 'patients'}, but {needed} parts need at least "
-                f"{needed}. {lower} this class with another, or leave it out."
+                f"Class '{name}' has {count} {'patient' if count == 1 else 'patients'}{where}, but {needed} parts need "
+                f"at least {needed}. {lower} this class with another, or leave it out."
             )
 
 
@@ -170,7 +171,7 @@ def _leave_one_site_out(cohort: Cohort, groups: np.ndarray, strata: np.ndarray, 
         if len(rest) == 0:
             raise DataError(f"Every patient of the other sites was also seen at site {name!r}; use another scheme.")
         used, rest_groups = np.unique(groups[rest], return_inverse=True)
-        _enough_patients(cohort, strata[used], 5)
+        _enough_patients(cohort, strata[used], 5, f" outside site {name!r}")
         parts = _deal(rest_groups, strata[used], 5, seed=seed, repeat=k)
         folds.append(Fold(0, k, rest[np.sort(np.concatenate(parts[1:]))], rest[parts[0]], test))
     return folds

@@ -114,7 +114,7 @@ def _estimators(
         preparation = TablePreparation.fit(inputs, settings.preparation)
         seed = derive(settings.seed, fold.repeat, fold.number, ESTIMATOR)
         estimator = build_model(family, cohort.task, options, seed)
-        x = preparation(inputs)
+        x = preparation(inputs).astype(np.float64)
         with limited_threads(threads_for(settings.device, work=x.size)), warnings.catch_warnings():
             warnings.filterwarnings("error", message=".*failed to converge")
             try:

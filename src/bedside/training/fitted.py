@@ -72,7 +72,7 @@ class FittedEstimator:
     task: Task
 
     def scores(self, inputs: Any) -> np.ndarray:
-        x = self.preparation(inputs)
+        x = self.preparation(inputs).astype(np.float64)
         if self.task.kind == "regression":
             return np.asarray(self.estimator.predict(x), dtype=np.float64)
         return np.asarray(self.estimator.predict_proba(x), dtype=np.float64)

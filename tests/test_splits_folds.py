@@ -1,0 +1,156 @@
+"""A split is honest if no patient and no duplicate crosses it, whatever the data look like."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bedside.cohort import Cohort, Roles, Task
+from bedside.errors import DataError, SettingError
+from bedside.settings import FoldSettings
+from bedside.splits.folds import PARTS, fold_findings, folds_table, join_groups, make_folds, validation_rows
+
+SCHEMES = [
+    FoldSettings(),
+    FoldSettings(scheme="crossval", number=4, repeats=3),
+    FoldSettings(scheme="site"),
+    FoldSettings(scheme="time"),
+]
+
+
+def make(n_patients: int = 120, *, classes: int = 2, seed: int = 7, visits: int = 4, linked: object = None) -> Cohort:
+    """Patients with 1 to `visits` samples at three sites; the last class is the rarest."""
+    rng = np.random.default_rng(seed)
+    number = np.repeat(np.arange(n_patients), rng.integers(1, visits + 1, size=n_patients))
+    n = len(number)
+    samples = pd.DataFrame({"patient": [f"p{k}" for k in number]}, index=[str(k) for k in range(n)])
+    names = tuple("abcdefgh"[:classes])
+    if classes:
+        share = np.arange(classes, 0, -1) ** 2.0
+        samples["target"] = np.array(names)[rng.choice(classes, n_patients, p=share / share.sum())[number]]
+        task = Task("binary" if classes == 2 else "multiclass", names)
+    else:
+        samples["target"] = rng.normal(size=n)
+        task = Task("regression")
+    samples["site"] = np.array(["x", "y", "z"])[number % 3]
+    samples["time"] = rng.permutation(n)
+    links = np.arange(n) if linked is None else np.asarray(linked)
+    return Cohort("made", samples, Roles("t", "p", "s", "d"), task, None, links)
+
+
+@pytest.mark.parametrize("settings", SCHEMES, ids=lambda settings: settings.scheme)
+@pytest.mark.parametrize("classes", [2, 3, 0])
+def test_no_patient_and_no_duplicate_crosses_a_border(settings, classes):
+    links = np.arange(len(make(300, classes=classes)))
+    links[[3, 200, 90]] = 3  # the same sample under three patients
+    cohort = make(300, classes=classes, linked=links)
+    groups = join_groups(cohort)
+    assert len(np.unique(groups[[3, 200, 90]])) == 1
+    for fold in make_folds(cohort, settings, seed=0):
+        for held in (cohort.patients, links):
+            train, valid, test = (set(held[getattr(fold, part)]) for part in PARTS)
+            assert not (train & valid or train & test or valid & test)
+
+
+def test_every_sample_is_tested_once_per_repeat_and_validates_once():
+    cohort = make()
+    table = folds_table(cohort, make_folds(cohort, SCHEMES[1], seed=0))
+    for part in ("test", "valid"):
+        counts = table[table.part == part].groupby(["repeat", "sample"]).size()
+        assert len(counts) == 3 * len(cohort)
+        assert (counts == 1).all()
+
+
+def test_holdout_is_60_20_20_by_patient():
+    cohort = make(500)
+    (fold,) = make_folds(cohort, FoldSettings(), seed=0)
+    shares = [len(set(cohort.patients[getattr(fold, part)])) / 500 for part in PARTS]
+    assert shares == pytest.approx([0.6, 0.2, 0.2], abs=0.01)
+
+
+def test_folds_hold_the_same_share_of_every_class():
+    cohort = make(400, classes=4)
+    per_patient = cohort.samples.drop_duplicates("patient").target.value_counts(normalize=True)
+    for fold in make_folds(cohort, FoldSettings(scheme="crossval"), seed=0):
+        tested = cohort.samples.iloc[fold.test].drop_duplicates("patient").target.value_counts(normalize=True)
+        assert (tested - per_patient).abs().max() < 0.02
+
+
+def test_same_seed_same_folds_other_seed_other_folds_and_repeats_differ():
+    cohort = make()
+    settings = FoldSettings(scheme="crossval", repeats=2)
+    first, again, other = (folds_table(cohort, make_folds(cohort, settings, seed=seed)) for seed in (1, 1, 2))
+    assert first.equals(again)
+    assert not first.equals(other)
+    assert not (first[first.repeat == 0].part.to_numpy() == first[first.repeat == 1].part.to_numpy()).all()
+
+
+def test_each_site_is_held_out_in_turn():
+    cohort = make()
+    folds = make_folds(cohort, FoldSettings(scheme="site"), seed=0)
+    assert [set(cohort.samples.site.iloc[fold.test]) for fold in folds] == [{"x"}, {"y"}, {"z"}]
+
+
+def test_a_patient_of_two_sites_is_left_out_of_training_where_the_other_site_is_tested():
+    cohort = make()
+    samples = cohort.samples.copy()
+    visits = np.flatnonzero(samples.patient.duplicated(keep=False))[:2]
+    samples.iloc[visits, samples.columns.get_loc("patient")] = "traveller"
+    samples.iloc[visits, samples.columns.get_loc("site")] = ["x", "y"]
+    cohort = Cohort("made", samples, cohort.roles, cohort.task, None, cohort.linked)
+    settings = FoldSettings(scheme="site")
+    folds = make_folds(cohort, settings, seed=0)
+    table = folds_table(cohort, folds[:1]).set_index("sample")
+    assert list(table.part.iloc[visits]) == ["test", "left_out"]
+    assert any(finding.code == "left-out-of-folds" for finding in fold_findings(cohort, folds, settings))
+
+
+def test_time_trains_on_the_past_only():
+    cohort = make(visits=1)
+    (fold,) = make_folds(cohort, FoldSettings(scheme="time"), seed=0)
+    time = cohort.samples.time.to_numpy()
+    assert time[fold.train].max() < time[fold.valid].min() <= time[fold.valid].max() < time[fold.test].min()
+
+
+def test_too_few_patients_names_the_class_the_number_needed_and_the_way_out():
+    cohort = make(classes=3)
+    samples = cohort.samples.copy()
+    rare = samples.patient.isin(["p0", "p1"])
+    samples.loc[samples.target == "c", "target"] = "a"
+    samples.loc[rare, "target"] = "c"
+    cohort = Cohort("made", samples, cohort.roles, cohort.task, None, cohort.linked)
+    with pytest.raises(DataError, match=r"Class 'c' has 2 patients, but 5 parts need at least 5\. Merge this class"):
+        make_folds(cohort, FoldSettings(), seed=0)
+
+
+def test_a_missing_role_names_the_option():
+    cohort = make()
+    bare = Cohort("made", cohort.samples.drop(columns=["site", "time"]), Roles("t"), cohort.task, None, cohort.linked)
+    with pytest.raises(SettingError, match="--site COLUMN"):
+        make_folds(bare, FoldSettings(scheme="site"), seed=0)
+    with pytest.raises(SettingError, match="--time COLUMN"):
+        make_folds(bare, FoldSettings(scheme="time"), seed=0)
+
+
+def test_separated_duplicates_are_a_warning_when_joining_is_switched_off():
+    links = np.arange(len(make()))
+    links[[0, 50]] = 0
+    cohort = make(linked=links)
+    settings = FoldSettings(link_duplicates=False)
+    codes = [finding.code for finding in fold_findings(cohort, make_folds(cohort, settings, seed=0), settings)]
+    assert "duplicates-not-joined" in codes
+
+
+def test_one_hundred_thousand_patients_are_dealt():
+    n = 100_000
+    samples = pd.DataFrame({"patient": np.arange(n).astype(str), "target": np.where(np.arange(n) % 9, "a", "b")})
+    cohort = Cohort("large", samples, Roles("t"), Task("binary", ("a", "b")), None, np.arange(n))
+    folds = make_folds(cohort, FoldSettings(scheme="crossval"), seed=0)
+    assert sum(len(fold.test) for fold in folds) == n
+
+
+def test_rows_set_aside_for_stopping_are_whole_groups():
+    groups = np.repeat(np.arange(50), 3)
+    target = (groups % 2).astype(int)
+    valid = validation_rows(target, groups, task=Task("binary", ("0", "1")), seed=0)
+    assert len(valid) == 30
+    assert not set(groups[valid]) & set(np.delete(groups, valid))

@@ -1,0 +1,289 @@
+"""The loop learns, stops on validation, keeps the best epoch, and a stack is the same as separate fits."""
+
+import numpy as np
+import pytest
+import torch
+from cohorts import cohort as make_cohort
+from sklearn.metrics import log_loss, roc_auc_score
+from torch import nn
+
+from bedside.cohort import Task
+from bedside.errors import SettingError, TrainingError
+from bedside.models import FAMILIES, build_model, model_settings
+from bedside.models.losses import Supervised, auroc, class_weights
+from bedside.models.mlp import ACTIVATIONS, MLP, MLPSettings
+from bedside.settings import RunSettings, TrainSettings, build, merge
+from bedside.splits.folds import make_folds
+from bedside.training.batches import TensorBatches, n_batches, stack_members
+from bedside.training.finder import steepest
+from bedside.training.fits import FoldFit, Plan, Progress, train_folds
+from bedside.training.fitted import FittedEstimator, FittedNetwork
+from bedside.training.hardware import make_fabric
+from bedside.training.loop import fit
+from bedside.training.stack import Stack, clip_each
+
+BINARY, THREE, NUMBER = Task("binary", ("a", "b")), Task("multiclass", ("a", "b", "c")), Task("regression")
+SMALL = {"model": {"hidden": [8], "dropout": 0.0}, "train": {"epochs": 6, "patience": 5}, "folds": {"scheme": "crossval"}}
+
+
+def run_folds(cohort, options=None, *, folds=None):
+    """Fold name -> FoldFit, and the progress events."""
+    settings = build(RunSettings, merge(SMALL, options or {}))
+    folds = folds or make_folds(cohort, settings.folds, seed=0)
+    events = list(train_folds(settings.family, cohort, folds, settings))
+    return {e.fold.name: e for e in events if isinstance(e, FoldFit)}, [e for e in events if isinstance(e, Progress)]
+
+
+@pytest.fixture(scope="module")
+def cohort():
+    return make_cohort(150)
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+@pytest.mark.parametrize("optimizer", [{"optimizer": "adamw"}, {"optimizer": "sgd", "schedule": "onecycle"}])
+def test_members_of_a_stack_agree_with_separate_fits(task, optimizer):
+    cohort = make_cohort(150, task=task)
+    folds = make_folds(cohort, RunSettings(folds={"scheme": "crossval"}).folds, seed=0)
+    together, events = run_folds(cohort, {"train": optimizer}, folds=folds)
+    assert max(len(event.folds) for event in events) > 1, "nothing was stacked"
+    for fold in folds:
+        alone, _ = run_folds(cohort, {"train": optimizer}, folds=[fold])
+        tested = cohort.inputs.take(fold.test)
+        difference = together[fold.name].fitted.scores(tested) - alone[fold.name].fitted.scores(tested)
+        assert np.abs(difference).max() < 1e-5 * max(1.0, cohort.target.std() if task == "regression" else 1.0)
+
+
+def test_a_stack_stops_each_member_on_its_own_validation_loss(cohort):
+    options = {"train": {"epochs": 60, "patience": 2, "learning_rate": 0.05}}
+    _, events = run_folds(cohort, options)
+    losses, active = {}, {}
+    for event in events:
+        for k, fold in enumerate(event.folds):
+            if event.record.active[k]:
+                losses.setdefault(fold.name, []).append(float(event.record.valid_loss[k]))
+            active.setdefault(fold.name, []).append(bool(event.record.active[k]))
+    lengths = {name: len(values) for name, values in losses.items()}
+    assert len(set(lengths.values())) > 1, "every member stopped at the same time"
+    for values in losses.values():
+        assert len(values) == 60 or np.argmin(values) == len(values) - 1 - 2
+
+
+def test_modules_with_running_statistics_train_alone(cohort):
+    _, events = run_folds(cohort, {"model": {"normalisation": "batch"}, "train": {"epochs": 2, "patience": 1}})
+    assert {len(event.folds) for event in events} == {1}
+
+
+def test_the_best_epoch_is_kept_not_the_last(cohort):
+    options = {"train": {"epochs": 40, "patience": 39, "learning_rate": 0.1}, "folds": {"scheme": "holdout"}}
+    fits, events = run_folds(cohort, options)
+    (kept,) = fits.values()
+    losses = [float(event.record.valid_loss[0]) for event in events]
+    assert np.argmin(losses) < len(losses) - 1
+    valid = kept.fold.valid
+    found = log_loss(cohort.target[valid], kept.fitted.scores(cohort.inputs.take(valid)))
+    assert found == pytest.approx(min(losses), rel=1e-4)
+
+
+def test_test_samples_cannot_change_a_fit(cohort):
+    from dataclasses import replace
+
+    folds = make_folds(cohort, RunSettings().folds, seed=0)
+    first, _ = run_folds(cohort, folds=folds)
+    samples = cohort.samples.copy()
+    column = samples.columns.get_loc("target")
+    samples.iloc[folds[0].test, column] = samples.iloc[folds[0].test, column].to_numpy()[::-1]
+    frame = cohort.inputs.frame.copy()
+    frame.iloc[folds[0].test, 0] = 999.0
+    changed = replace(cohort, samples=samples, inputs=replace(cohort.inputs, frame=frame))
+    second, _ = run_folds(changed, folds=folds)
+    name = folds[0].name
+    for ours, theirs in zip(
+        first[name].fitted.network.parameters(), second[name].fitted.network.parameters(), strict=True
+    ):
+        assert torch.equal(ours, theirs)
+
+
+def test_seed_reaches_weights_order_and_dropout(cohort):
+    folds = make_folds(cohort, RunSettings().folds, seed=0)
+    scores = [
+        run_folds(cohort, {"seed": seed, "model": {"dropout": 0.3}}, folds=folds)[0][folds[0].name].fitted.scores(cohort.inputs)
+        for seed in (1, 1, 2)
+    ]
+    assert np.array_equal(scores[0], scores[1])
+    assert not np.allclose(scores[0], scores[2])
+
+
+def test_a_loss_that_is_not_a_number_says_what_to_do(cohort):
+    with pytest.raises(TrainingError, match=r"never a number.*lower train.learning_rate \(now 100\)"):
+        wild = {"learning_rate": 100, "optimizer": "sgd", "clip_norm": None, "momentum": 0.99, "schedule": "constant"}
+        run_folds(cohort, {"train": wild, "model": {"hidden": [64, 64, 64]}, "folds": {"scheme": "holdout"}})
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_missing_gpu_and_an_impossible_precision_are_named():
+    with pytest.raises(SettingError, match=r"accelerator=cuda is not available here; this machine has cpu"):
+        make_fabric(RunSettings(device={"accelerator": "cuda"}).device, work=0)
+    with pytest.raises(SettingError, match=r"16-mixed needs a GPU"):
+        make_fabric(RunSettings(device={"precision": "16-mixed"}).device, work=0)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_every_family_keeps_the_contract(family, task, tmp_path):
+    """Scores of the right shape, the same from a saved copy and for one sample alone; better than no features."""
+    if task not in FAMILIES[family].tasks:
+        pytest.skip(f"{family} does not do {task}")
+    cohort = make_cohort(150, task=task)
+    options = {"family": family, "folds": {"scheme": "holdout"}}
+    if not FAMILIES[family].network:
+        options |= {"model": {"trees": 30}} if family in ("forest", "boosting") else {"model": {}}
+        settings = build(RunSettings, options)
+        folds = make_folds(cohort, settings.folds, seed=0)
+        (kept,) = (e for e in train_folds(family, cohort, folds, settings) if isinstance(e, FoldFit))
+    else:
+        (kept,) = run_folds(cohort, {**options, "train": {"epochs": 30, "learning_rate": 0.01}})[0].values()
+    tested = cohort.inputs.take(kept.fold.test)
+    scores = kept.fitted.scores(tested)
+    truth = cohort.target[kept.fold.test]
+    if task == "regression":
+        assert scores.shape == (len(truth),)
+        better = np.mean((scores - truth) ** 2) < 0.8 * truth.var()
+    else:
+        assert scores.shape == (len(truth), len(cohort.task.classes))
+        assert np.allclose(scores.sum(axis=1), 1)
+        better = log_loss(truth, scores) < 0.95 * log_loss(truth, np.tile(np.bincount(truth) / len(truth), (len(truth), 1)))
+    assert better == (family != "prevalence")
+    kept.fitted.save(tmp_path)
+    kind = FittedNetwork if FAMILIES[family].network else FittedEstimator
+    model = {"hidden": [8], "dropout": 0.0} if family == "mlp" else {}
+    again = kind.load(tmp_path, family, model, cohort.task)
+    assert np.array_equal(again.scores(tested), scores)
+    assert np.allclose(again.scores(tested.take(np.array([3]))), scores[3:4], atol=1e-12)
+    assert not list(tmp_path.glob("*.pkl"))
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("normalisation", ["none", "batch", "layer"])
+def test_mlp_is_built_as_asked(activation, normalisation):
+    settings = MLPSettings(hidden=(7, 5), activation=activation, dropout=0.2, normalisation=normalisation)
+    model = build_model("mlp", 4, 3, settings)
+    logits = model(torch.randn(6, 4))
+    logits.square().sum().backward()
+    assert logits.shape == (6, 3)
+    assert all(p.grad is not None and p.grad.isfinite().all() for p in model.parameters())
+    linear = [(layer.in_features, layer.out_features) for layer in model.modules() if isinstance(layer, nn.Linear)]
+    assert linear == [(4, 7), (7, 5), (5, 3)]
+    assert sum(isinstance(layer, ACTIVATIONS[activation]) for layer in model.modules()) == 2
+    assert sum(isinstance(layer, nn.Dropout) for layer in model.modules()) == 2
+
+
+def test_no_hidden_layer_is_logistic_regression():
+    model = MLP(4, 1, model_settings("mlp", {"hidden": []}))
+    assert [type(layer).__name__ for layer in model.children()] == ["Sequential", "Linear"]
+    assert sum(p.numel() for p in model.parameters()) == 5
+
+
+@pytest.mark.parametrize("task", [BINARY, THREE, NUMBER], ids=lambda task: task.kind)
+def test_losses_are_those_of_the_course(task):
+    torch.manual_seed(0)
+    outputs = torch.randn(20, task.n_outputs)
+    target = torch.randint(0, max(2, len(task.classes)), (20,)) if task is not NUMBER else torch.randn(20)
+    ours, _ = Supervised(task)(nn.Identity(), (outputs, target, torch.ones(20)))
+    theirs = {
+        "binary": lambda: nn.BCEWithLogitsLoss()(outputs.squeeze(1), target.float()),
+        "multiclass": lambda: nn.CrossEntropyLoss()(outputs, target),
+        "regression": lambda: nn.MSELoss()(outputs.squeeze(1), target),
+    }[task.kind]()
+    assert torch.allclose(ours, theirs)
+
+
+def test_balanced_weights_are_those_of_scikit_learn():
+    target = np.array([0] * 90 + [1] * 9 + [2])
+    from sklearn.utils.class_weight import compute_sample_weight
+
+    ours = class_weights(torch.from_numpy(target), 3)
+    assert torch.allclose(ours, torch.from_numpy(compute_sample_weight("balanced", target)).float())
+
+
+def test_auroc_of_the_loop_agrees_with_scikit_learn_also_with_ties_and_filled_rows():
+    rng = np.random.default_rng(0)
+    score, target = rng.integers(0, 10, (3, 50)), rng.integers(0, 2, (3, 50))
+    rows = np.ones((3, 50))
+    rows[1, 40:] = 0
+    ours = auroc(torch.tensor(score).float(), torch.tensor(target).float(), torch.tensor(rows).float())
+    theirs = [roc_auc_score(t[r > 0], s[r > 0]) for t, s, r in zip(target, score, rows, strict=True)]
+    assert ours.tolist() == pytest.approx(theirs, abs=1e-6)
+
+
+def test_batches_hold_every_row_once_and_never_one_alone():
+    for rows in (1, 2, 32, 33, 64, 65, 70):
+        x = torch.arange(rows).float().unsqueeze(1)
+        generator = torch.Generator().manual_seed(0)
+        batches = list(TensorBatches(x, torch.zeros(rows), torch.ones(rows), 32, [generator]))
+        assert sorted(torch.cat([batch[0].squeeze(1) for batch in batches]).tolist()) == list(range(rows))
+        assert min(len(batch[0]) for batch in batches) > 1 or rows == 1
+        assert len(batches) == n_batches(rows, 32)
+
+
+def test_a_short_member_of_a_stack_is_filled_with_rows_that_weigh_nothing():
+    members = [(torch.ones(n, 2), torch.ones(n), torch.ones(n)) for n in (5, 3)]
+    inputs, _, weight = stack_members(members)
+    assert inputs.shape == (2, 5, 2)
+    assert weight.sum(1).tolist() == [5, 3]
+
+
+def test_each_member_of_a_stack_is_clipped_as_if_alone():
+    torch.manual_seed(0)
+    members = [MLP(3, 1, MLPSettings(hidden=(4,))) for _ in range(3)]
+    x = torch.randn(3, 10, 3) * torch.tensor([0.01, 1.0, 100.0]).view(3, 1, 1)
+    stack = Stack(members)
+    stack.eval()(x).square().mean(dim=(1, 2)).sum().backward()
+    clip_each(list(stack.weights), 0.5)
+    for k, member in enumerate(members):
+        member.eval()(x[k]).square().mean().backward()
+        nn.utils.clip_grad_norm_(member.parameters(), 0.5)
+        for name, parameter in member.named_parameters():
+            assert torch.allclose(stack.weights[stack.names.index(name)].grad[k], parameter.grad, atol=1e-6)
+
+
+def test_learning_rate_finder_takes_the_steepest_fall_and_trains_with_it(cohort):
+    rates = np.geomspace(1e-6, 1, 100)
+    valley = 1 / (1 + np.exp(4 * (np.log10(rates) + 3))) + np.where(rates > 0.1, 10 * (rates - 0.1), 0)
+    assert steepest(rates, valley) == pytest.approx(1e-3, rel=0.2)
+    train = {"find_learning_rate": True, "schedule": "constant"}
+    fits, events = run_folds(cohort, {"train": train, "folds": {"scheme": "holdout"}})
+    (kept,) = fits.values()
+    assert kept.sweep is not None
+    assert events[0].record.learning_rate == pytest.approx(kept.sweep.chosen)
+    assert 1e-5 < kept.sweep.chosen < 1
+
+
+def test_whoever_stops_asking_stops_the_training(cohort):
+    settings = build(RunSettings, SMALL)
+    folds = make_folds(cohort, settings.folds, seed=0)
+    before = torch.get_num_threads(), torch.random.get_rng_state()
+    for event in train_folds("mlp", cohort, folds, settings):
+        if isinstance(event, Progress):
+            break
+        assert isinstance(event, Plan)
+    del event
+    import gc
+
+    gc.collect()
+    assert torch.get_num_threads() == before[0]
+    assert torch.equal(torch.random.get_rng_state(), before[1])
+
+
+def test_schedules_move_the_learning_rate():
+    x, y = torch.randn(64, 3), torch.randint(0, 2, (64,)).float()
+    rates = {}
+    for schedule in ("constant", "cosine", "onecycle"):
+        settings = TrainSettings(epochs=10, patience=9, schedule=schedule, learning_rate=0.01)
+        data = [TensorBatches(x, y, torch.ones(64), 32, g) for g in ([torch.Generator()], None)]
+        fabric = make_fabric(RunSettings(device={"accelerator": "cpu"}).device, work=0)
+        model = MLP(3, 1, MLPSettings(hidden=(4,)))
+        records = list(fit(fabric, model, *data, Supervised(BINARY), settings))
+        rates[schedule] = [record.learning_rate for record in records]
+    assert set(rates["constant"]) == {0.01}
+    assert rates["cosine"] == sorted(rates["cosine"], reverse=True)
+    assert np.argmax(rates["onecycle"]) not in (0, len(rates["onecycle"]) - 1)
