@@ -47,8 +47,8 @@ def test_no_patient_and_no_duplicate_crosses_a_border(settings, classes):
     assert len(np.unique(groups[[3, 200, 90]])) == 1
     for fold in make_folds(cohort, settings, seed=0):
         for held in (cohort.patients, links):
-            train, valid, test = (set(held[getattr(fold, part)]) for part in PARTS)
-            assert not (train & valid or train & test or valid & test)
+            sets = [set(held[getattr(fold, part)]) for part in PARTS]
+            assert len(set.union(*sets)) == sum(map(len, sets))
 
 
 def test_every_sample_is_tested_once_per_repeat_and_validates_once():

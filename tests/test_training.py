@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from cohorts import cohort as make_cohort
 from sklearn.metrics import log_loss, roc_auc_score
 from torch import nn
 
@@ -21,9 +20,14 @@ from bedside.training.fitted import FittedEstimator, FittedNetwork
 from bedside.training.hardware import make_fabric
 from bedside.training.loop import fit
 from bedside.training.stack import Stack, clip_each
+from cohorts import cohort as make_cohort
 
 BINARY, THREE, NUMBER = Task("binary", ("a", "b")), Task("multiclass", ("a", "b", "c")), Task("regression")
-SMALL = {"model": {"hidden": [8], "dropout": 0.0}, "train": {"epochs": 6, "patience": 5}, "folds": {"scheme": "crossval"}}
+SMALL = {
+    "model": {"hidden": [8], "dropout": 0.0},
+    "train": {"epochs": 6, "patience": 5},
+    "folds": {"scheme": "crossval"},
+}
 
 
 def run_folds(cohort, options=None, *, folds=None):
@@ -106,7 +110,9 @@ def test_test_samples_cannot_change_a_fit(cohort):
 def test_seed_reaches_weights_order_and_dropout(cohort):
     folds = make_folds(cohort, RunSettings().folds, seed=0)
     scores = [
-        run_folds(cohort, {"seed": seed, "model": {"dropout": 0.3}}, folds=folds)[0][folds[0].name].fitted.scores(cohort.inputs)
+        run_folds(cohort, {"seed": seed, "model": {"dropout": 0.3}}, folds=folds)[0][folds[0].name].fitted.scores(
+            cohort.inputs
+        )
         for seed in (1, 1, 2)
     ]
     assert np.array_equal(scores[0], scores[1])
@@ -114,8 +120,8 @@ def test_seed_reaches_weights_order_and_dropout(cohort):
 
 
 def test_a_loss_that_is_not_a_number_says_what_to_do(cohort):
+    wild = {"learning_rate": 100, "optimizer": "sgd", "clip_norm": None, "momentum": 0.99, "schedule": "constant"}
     with pytest.raises(TrainingError, match=r"never a number.*lower train.learning_rate \(now 100\)"):
-        wild = {"learning_rate": 100, "optimizer": "sgd", "clip_norm": None, "momentum": 0.99, "schedule": "constant"}
         run_folds(cohort, {"train": wild, "model": {"hidden": [64, 64, 64]}, "folds": {"scheme": "holdout"}})
 
 
@@ -151,7 +157,9 @@ def test_every_family_keeps_the_contract(family, task, tmp_path):
     else:
         assert scores.shape == (len(truth), len(cohort.task.classes))
         assert np.allclose(scores.sum(axis=1), 1)
-        better = log_loss(truth, scores) < 0.95 * log_loss(truth, np.tile(np.bincount(truth) / len(truth), (len(truth), 1)))
+        better = log_loss(truth, scores) < 0.95 * log_loss(
+            truth, np.tile(np.bincount(truth) / len(truth), (len(truth), 1))
+        )
     assert better == (family != "prevalence")
     kept.fitted.save(tmp_path)
     kind = FittedNetwork if FAMILIES[family].network else FittedEstimator

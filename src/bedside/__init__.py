@@ -21,7 +21,7 @@ if TYPE_CHECKING:
         TrainingError,
     )
     from bedside.estimators import MLPClassifier, MLPRegressor
-    from bedside.evaluation.foreign import evaluate_table as evaluate
+    from bedside.evaluation.table import evaluate_table as evaluate
     from bedside.folder import Run, open_run
     from bedside.models import FAMILIES
     from bedside.report.html import write_report
@@ -51,7 +51,7 @@ _PLACES = {
     "Task": "cohort",
     "TrainingError": "errors",
     "check": "data.checks",
-    "evaluate": "evaluation.foreign:evaluate_table",
+    "evaluate": "evaluation.table:evaluate_table",
     "open_run": "folder",
     "predict": "scoring",
     "read_cohort": "data",

@@ -37,7 +37,9 @@ Positive = Annotated[str | None, typer.Option(help="Class to detect, such as mal
 Feature = Annotated[
     list[str] | None, typer.Option(help="Column to learn from; by default all others.", rich_help_panel=COLUMNS)
 ]
-Exclude = Annotated[list[str] | None, typer.Option(help="Column to leave out; repeat for more.", rich_help_panel=COLUMNS)]
+Exclude = Annotated[
+    list[str] | None, typer.Option(help="Column to leave out; repeat for more.", rich_help_panel=COLUMNS)
+]
 Category = Annotated[list[str] | None, typer.Option(help="Column whose numbers are codes.", rich_help_panel=COLUMNS)]
 AllowLeak = Annotated[
     list[str] | None, typer.Option(help="Use this column although it gives the target away.", rich_help_panel=COLUMNS)
@@ -94,9 +96,9 @@ def train(
     sheet: Sheet = None,
 ) -> None:
     """Train a model on a table, judge it honestly and write a report."""
-    from bedside.terminal.progress import show_run
     from bedside.run import train_steps
     from bedside.settings import RunSettings, build, merge, parse_assignment
+    from bedside.terminal.progress import show_run
 
     data = _data_options(
         target=target, patient=patient, site=site, time=time, subgroups=subgroup, task=task, positive=positive,
@@ -172,6 +174,40 @@ def predict(
     prediction = predict_table(run, table, output=output, settings=build(DataSettings, options, prefix="data."))
     print_findings(prediction.findings, _console())
     _console().print(f"{len(prediction.table)} samples scored: [bold]{_escaped(str(output))}[/]", soft_wrap=True)
+
+
+@app.command()
+def evaluate(
+    predictions: Annotated[Path, typer.Argument(help="Table with one row per sample: its target and its score.")],
+    target: Annotated[str | None, typer.Option(help="Column with the truth; by default 'target'.")] = None,
+    score: Annotated[
+        str | None, typer.Option(help="Column with the score; by default 'score' or 'score_<class>'.")
+    ] = None,
+    positive: Annotated[str | None, typer.Option(help="Class whose probability the score is.")] = None,
+    patient: Annotated[str | None, typer.Option(help="Column that identifies the patient.")] = None,
+    threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Decision threshold; by default 0.5.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for every estimate.")] = None,
+    seed: Annotated[int, typer.Option(help="Drives the resampling of patients.")] = 0,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+) -> None:
+    """Judge anybody's predictions: a vendor's, a colleague's, or a run's predictions.csv."""
+    from bedside.evaluation.table import evaluate_table
+    from bedside.folder import write_json
+    from bedside.settings import DataSettings, build
+    from bedside.terminal.tables import print_estimates, print_sentences
+
+    reading = _data_options(separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
+    record = evaluate_table(
+        predictions, target=target, score=score, positive=positive, patient=patient, threshold=threshold,
+        reading=build(DataSettings, reading, prefix="data."), seed=seed,
+    )  # fmt: skip
+    print_sentences(record, _console())
+    print_estimates(record, _console())
+    if output is not None:
+        write_json(output, record)
 
 
 @app.command()

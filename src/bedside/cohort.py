@@ -176,8 +176,8 @@ class Estimate:
             return "not defined"
         d = self.digits()
         if self.low is None or self.high is None:
-            return f"{self.value:.{d}f} [no interval]"
-        return f"{self.value:.{d}f} [{self.low:.{d}f}, {self.high:.{d}f}]"
+            return f"{self.value:z.{d}f} [no interval]"
+        return f"{self.value:z.{d}f} [{self.low:z.{d}f}, {self.high:z.{d}f}]"  # z: no -0.00
 
     def __str__(self) -> str:
         return f"{self.text()} ({self.level:.0%} CI, {self.n_patients} patients)"

@@ -171,7 +171,9 @@ class MLPClassifier(ClassifierMixin, _MLPEstimator):
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
-            raise ValueError(f"MLPClassifier needs samples of at least 2 classes, but y holds one class: {self.classes_}")
+            raise ValueError(
+                f"MLPClassifier needs samples of at least 2 classes, but y holds one class: {self.classes_}"
+            )
         names = tuple(str(label) for label in self.classes_)
         weight = np.ones(len(y))
         if self.class_weight is not None:

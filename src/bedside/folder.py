@@ -24,12 +24,11 @@ from bedside.errors import RunError, StorageError
 FORMAT = 1  # of the run folder; raised when a reader of the old one would misread the new one
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turns the errors of a full disk or a read-only folder into words."""
+    """Turns the operating system's refusals, such as a full disk or a read-only folder, into words."""
     try:
         yield
     except OSError as error:
@@ -38,9 +37,8 @@ def _explained(path: Path) -> Iterator[None]:
                 f"No space left to write {path} ({error.strerror}). Free some space, then go on: "
                 "a run continues with `bedside train --resume RUN`."
             ) from error
-        if error.errno in _FORBIDDEN:
-            raise StorageError(f"May not write {path} ({error.strerror}). Choose a folder that you may write.") from error
-        raise
+        reason = error.strerror or type(error).__name__
+        raise StorageError(f"Cannot write {path}: {reason}. Choose a folder that you may write.") from error
 
 
 def write_bytes(path: Path, content: bytes) -> None:

@@ -17,20 +17,22 @@ import pandas as pd
 
 from bedside.cohort import Cohort, Finding, Fold, Task
 from bedside.data import read_cohort
-from bedside.data.checks import check, refuse_leaks
+from bedside.data.checks import refuse_leaks
+from bedside.data.codes import worst_first
 from bedside.data.description import describe
 from bedside.environment import describe_environment, versions
 from bedside.errors import RunError, SettingError
 from bedside.evaluation import evaluate
-from bedside.folder import Run, open_run, whole_folder, write_json, write_table, write_text, write_yaml
+from bedside.folder import Run, open_run, whole_folder, write_json, write_table, write_yaml
 from bedside.models import baseline_for, family_named, model_settings
-from bedside.models.suited import acting, refuse_unsuited
+from bedside.models.suited import acting, refuse_unsuited, setting_findings
 from bedside.report.card import write_card
 from bedside.report.html import write_report
 from bedside.settings import RunSettings, build, merge
 from bedside.splits.folds import everything, fold_findings, folds_table, make_folds
 from bedside.training.fits import FoldFit, Plan, Progress, train_everything, train_folds
-from bedside.training.model import Model, load_model, save_model
+from bedside.training.fitted import FittedEstimator, FittedNetwork
+from bedside.training.model import Model, save_model
 
 PARTS = ".parts"  # finished folds of an unfinished run
 
@@ -110,10 +112,11 @@ def train_steps(
         settings = settings.model_copy(update={"source": str(source)})
         source = read_cohort(str(source), settings.data)
     cohort = source
-    refuse_leaks(cohort, settings.data.allow_leak)
+    findings = refuse_leaks(cohort, settings.data.allow_leak)
     refuse_unsuited(settings, cohort.task, cohort.inputs.kind)
     folds = make_folds(cohort, settings.folds, seed=settings.seed)
-    findings = [*check(cohort), *fold_findings(cohort, folds, settings.folds), *_setting_findings(settings, cohort.task)]
+    added = [*fold_findings(cohort, folds, settings.folds), *setting_findings(settings, cohort.task)]
+    findings = worst_first([*findings, *added])
 
     run = _continue(old, cohort, folds) if old else _begin(cohort, settings, folds, findings, folder)
     yield Begun(run, cohort, folds, findings)
@@ -129,7 +132,7 @@ def train_steps(
         yield Stage("report")
         _record(run, wall_seconds=round(time.monotonic() - started, 1))
         report(run.path)
-    shutil.rmtree(run.path / PARTS, ignore_errors=True)
+    _tidy(run.path)
     yield Finished(Run(run.path))
 
 
@@ -207,23 +210,16 @@ def _continue(old: Run, cohort: Cohort, folds: list[Fold]) -> Run:
     known = old.environment
     if known["data_fingerprint"] != cohort.inputs.fingerprint():
         raise RunError(f"The data of {old.path} have changed since it was begun; start a new run.")
-    changed = [f"{name} {known['versions'].get(name)} -> {now}" for name, now in versions().items() if known["versions"].get(name) != now]
+    changed = [
+        f"{name} {known['versions'].get(name)} -> {now}"
+        for name, now in versions().items()
+        if known["versions"].get(name) != now
+    ]
     if changed:
         raise RunError(f"{old.path} was begun with other versions ({', '.join(changed)}); start a new run.")
     if not np.array_equal(folds_table(cohort, folds).to_numpy(dtype=str), old.folds.to_numpy(dtype=str)):
         raise RunError(f"The folds of {old.path} cannot be repeated with these data; start a new run.")
     return old
-
-
-def _setting_findings(settings: RunSettings, task: Task) -> Iterator[Finding]:
-    weighted = settings.train.class_weights == "balanced" or settings.model.get("class_weights") == "balanced"
-    if weighted and task.kind != "regression":
-        yield Finding(
-            "warning",
-            "class-weights",
-            "Class weights were balanced: scores are then too high for rare classes and are not probabilities.",
-            "Judge calibration before using scores as risks, or leave class weights off and choose the threshold.",
-        )
 
 
 def _fit(
@@ -248,7 +244,11 @@ def _fit(
             _record(run, device=event.device, threads=event.threads, parameters=event.parameters)
     for table in ("learning_rates.csv", "history.csv", name) if name == "predictions.csv" else (name,):
         stored = "predictions.csv" if table == name else table
-        blocks = [pd.read_csv(file, dtype=str, keep_default_na=False) for fold in folds if (file := parts / fold.name / stored).exists()]
+        blocks = [
+            pd.read_csv(file, dtype=str, keep_default_na=False)
+            for fold in folds
+            if (file := parts / fold.name / stored).exists()
+        ]
         if blocks:
             write_table(run.path / table, pd.concat(blocks, ignore_index=True))
 
@@ -264,7 +264,9 @@ def _save_fold(part: Path, fit: FoldFit, cohort: Cohort, epochs: list[dict[str, 
     if fit.sweep is not None:
         sweep = {"learning_rate": fit.sweep.learning_rates, "loss": fit.sweep.losses}
         table = pd.DataFrame({"repeat": fit.fold.repeat, "fold": fit.fold.number, **sweep})
-        write_table(part / "learning_rates.csv", table.assign(chosen=(table.learning_rate == fit.sweep.chosen).astype(int)))
+        write_table(
+            part / "learning_rates.csv", table.assign(chosen=(table.learning_rate == fit.sweep.chosen).astype(int))
+        )
 
 
 def predict_fold(fit: FoldFit, cohort: Cohort) -> pd.DataFrame:
@@ -287,17 +289,20 @@ def _history_rows(progress: Progress, task: Task) -> Iterator[tuple[Fold, dict[s
     metric = {"binary": "auroc", "multiclass": "accuracy", "regression": "r2"}[task.kind]
     for k, fold in enumerate(progress.folds):
         if record.active[k]:
-            yield fold, {
-                "repeat": fold.repeat,
-                "fold": fold.number,
-                "epoch": record.epoch,
-                "train_loss": float(record.train_loss[k]),
-                "valid_loss": float(record.valid_loss[k]),
-                f"train_{metric}": float(record.train_metric[k]),
-                f"valid_{metric}": float(record.valid_metric[k]),
-                "learning_rate": record.learning_rate,
-                "best": bool(record.best[k]),
-            }
+            yield (
+                fold,
+                {
+                    "repeat": fold.repeat,
+                    "fold": fold.number,
+                    "epoch": record.epoch,
+                    "train_loss": float(record.train_loss[k]),
+                    "valid_loss": float(record.valid_loss[k]),
+                    f"train_{metric}": float(record.train_metric[k]),
+                    f"valid_{metric}": float(record.valid_metric[k]),
+                    "learning_rate": record.learning_rate,
+                    "best": bool(record.best[k]),
+                },
+            )
 
 
 def _evaluate(run: Run, cohort: Cohort, settings: RunSettings) -> Run:
@@ -344,20 +349,19 @@ def _keep_model(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSe
             if isinstance(event, FoldFit):
                 save_model(run.path / "model", replace(model, members=(event.fitted,)), ["everything"])
         return
-    kind = _kind(settings.family)
+    kind = FittedNetwork if family_named(settings.family).network else FittedEstimator
     parts = run.path / PARTS / "predictions"
     members = [kind.load(parts / fold.name, settings.family, options, cohort.task) for fold in folds]
     save_model(run.path / "model", replace(model, members=tuple(members)), [fold.name for fold in folds])
 
 
-def _kind(family: str) -> Any:
-    from bedside.training.fitted import FittedEstimator, FittedNetwork
-
-    return FittedNetwork if family_named(family).network else FittedEstimator
+def _tidy(path: Path) -> None:
+    """Remove what only an unfinished run needs, and what a killed one left half-written."""
+    shutil.rmtree(path / PARTS, ignore_errors=True)
+    for left in path.glob(".*.part"):
+        shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def _record(run: Run, **facts: Any) -> None:
     """Add facts to environment.json."""
     write_json(run.path / "environment.json", {**Run(run.path).environment, **facts})
-
-

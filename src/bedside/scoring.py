@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bedside.cohort import Finding
-from bedside.data.table import align
+from bedside.data.align import align
 from bedside.folder import Run, open_run, write_table
 from bedside.settings import DataSettings
 from bedside.training.model import load_model
@@ -18,7 +18,7 @@ from bedside.training.model import load_model
 class Prediction:
     """Scores of new samples and what was noticed about their data.
 
-    `table` has one row per sample: sample, one `score_<class>` per class (or `predicted`), and for a binary task the
+    `table` has one row per sample: sample, patient if the new data name one, one `score_<class>` per class (or `predicted`), and for a binary task the
     `decision` at the frozen threshold. `spread` is the standard deviation between the members of an ensemble.
     """
 
@@ -47,10 +47,10 @@ def predict(
     """
     folder = run.path if isinstance(run, Run) else open_run(run).path
     model = load_model(folder / "model")
-    inputs, samples, findings = align(table, model.features, settings or DataSettings())
-    members = np.stack([member.scores(inputs) for member in model.members])  # (members, n[, classes])
+    new = align(table, model.features, settings)
+    members = np.stack([member.scores(new.inputs) for member in model.members])  # (members, n[, classes])
     scores = members.mean(axis=0)
-    scored = pd.DataFrame({"sample": samples})
+    scored = new.samples.reset_index(names="sample")
     scored[model.task.score_columns()] = scores.reshape(len(scored), -1)
     if model.threshold is not None:
         positive, other = model.task.classes[1], model.task.classes[0]
@@ -62,4 +62,4 @@ def predict(
         scored["spread"] = last.std(axis=0, ddof=1)
     if output is not None:
         write_table(Path(output), scored)
-    return Prediction(scored, findings)
+    return Prediction(scored, new.findings)

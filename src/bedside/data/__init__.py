@@ -26,10 +26,6 @@ def read_cohort(source: str, settings: DataSettings | None = None) -> Cohort:
     folder = path.parent if path.parent.is_dir() else Path()
     files = [str(folder / file.name) for file in folder.iterdir() if file.is_file()]
     raise DataError(
-        f"There is no built-in cohort and no file '{source}'.{nearest(source, [*samples.COHORTS, *files, *map(_stem, files)])} "
+        f"There is no built-in cohort and no file '{source}'.{nearest(source, [*samples.COHORTS, *files])} "
         f"Built in: {', '.join(samples.COHORTS)}; files: .csv, .tsv, .parquet, .xlsx."
     )
-
-
-def _stem(file: str) -> str:
-    return str(Path(file).with_suffix(""))

@@ -56,5 +56,5 @@ def decimal_years(dates: pd.Series) -> np.ndarray:
     """Dates as years: 2026-07-02 is about 2026.5; shape (n,), NaN where missing."""
     if getattr(dates.dtype, "tz", None) is not None:
         dates = dates.dt.tz_convert("UTC").dt.tz_localize(None)
-    days = dates.dt.dayofyear - 1 + (dates - dates.dt.normalize()) / pd.Timedelta(days=1)
+    days = dates.dt.day_of_year - 1 + (dates - dates.dt.normalize()) / pd.Timedelta(days=1)
     return np.asarray(dates.dt.year + days / np.where(dates.dt.is_leap_year, 366, 365), dtype=np.float64)

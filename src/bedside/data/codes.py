@@ -1,5 +1,6 @@
 """What the data stage can find, one code each; the documentation is made from this table."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 from bedside.cohort import Finding, Level
@@ -68,6 +69,11 @@ def listing(names: Sequence[str], limit: int = 6) -> str:
 def count(number: int, thing: str, things: str | None = None) -> str:
     """`1 sample`, `2 samples`, `12,000 samples`."""
     return f"{number:,} {thing if number == 1 else things or thing + 's'}"
+
+
+def quoted(name: str) -> str:
+    """A column name as it is typed after an option: in quotation marks if a shell would split it."""
+    return name if re.fullmatch(r"[\w.-]+", name) else f"'{name}'"
 
 
 def plural(number: int, one: str, many: str) -> str:

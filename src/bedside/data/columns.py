@@ -14,7 +14,7 @@ import pandas as pd
 
 from bedside.cohort import Finding
 from bedside.data.cells import MISSING, as_levels, as_numbers, decimal_years, text_cells
-from bedside.data.codes import count, finding, listing, plural
+from bedside.data.codes import count, finding, listing, plural, quoted
 from bedside.errors import DataError
 
 Kind = Literal["number", "boolean", "date", "category"]
@@ -22,6 +22,8 @@ Kind = Literal["number", "boolean", "date", "category"]
 BOOLEANS = (("false", "true"), ("no", "yes"), ("nein", "ja"), ("falsch", "wahr"))
 _EXAMPLES = {"number": "numbers", "date": "dates such as 2026-11-22", "boolean": "yes or no"}
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
+_MEASURED = re.compile(r"[<>≤≥~]\s*-?\d+([.,]\d+)?|-?\d+([.,]\d+)?( ?%| [A-Za-zµ°/²\d]+)")  # '<5', '12 mg', '45%'
+_FEW_LEVELS = 10  # up to which cells with units, such as '10 mg' and '20 mg', are a category
 _LOCAL = re.compile(r"\d{1,2}([./-])\d{1,2}\1(\d{4}|\d{2})")
 
 
@@ -174,14 +176,17 @@ class _Block:
     def _category(self, row: int, values: np.ndarray) -> Column:
         """Text that is neither words nor dates; refused if most of it is numbers."""
         other = np.flatnonzero(np.isnan(self.numbers[row]) & ~self.missing[row])
-        swap = "." if self.decimal == "," else ","
-        if np.isfinite(as_numbers(self.cells[row][other], swap)).all():
+        texts = self.cells[row][other]
+        swap, mark = (".", "point") if self.decimal == "," else (",", "comma")
+        if np.isfinite(as_numbers(texts, swap)).all():
             raise DataError(
-                f"Column '{self.names[row]}' has {count(len(other), 'cell')} with a decimal "
-                f"{'comma' if swap == ',' else 'point'}, such as {self.cells[row][other[0]]!r} (row {other[0] + 1}). "
-                f"Add --decimal {swap}, or --category {_quoted(self.names[row])} if they are codes."
+                f"Column '{self.names[row]}' has {count(len(other), 'cell')} with a {mark}, such as {texts[0]!r} "
+                f"(row {other[0] + 1}). If it is the decimal mark, add --decimal '{swap}'; if it separates thousands, "
+                f"remove it; if these are codes, add --category {quoted(self.names[row])}."
             )
-        if len(other) <= self.n_present[row] / 2:
+        half, plain = self.n_present[row] / 2, self.n_present[row] - len(other)
+        measured = sum(_MEASURED.fullmatch(text) is not None for text in texts)
+        if plain > half or (plain + measured > half and len(set(texts)) > _FEW_LEVELS):
             self._refuse(row, other, "number")
         return Column(self.names[row], "category", as_levels(values))
 
@@ -198,14 +203,14 @@ class _Block:
         if self.new:
             raise DataError(f"Column '{name}' was a {kind} in training, but here {cells}. {ways}.")
         raise DataError(
-            f"Column '{name}' is mostly {kind}s, but {cells}. {ways}; or add --category {_quoted(name)} to use the "
-            f"column as categories, or --exclude {_quoted(name)} to leave it out."
+            f"Column '{name}' is mostly {kind}s, but {cells}. {ways}; or add --category {quoted(name)} to use the "
+            f"column as categories, or --exclude {quoted(name)} to leave it out."
         )
 
     def findings(self) -> list[Finding]:
         """Which codes were read as missing, and which numbers as codes."""
         codes, counts = np.unique(self.cells[self.missing].astype(str), return_counts=True)
-        seen = [(code, number) for code, number in zip(codes, counts, strict=True) if code]
+        seen = [(str(code), number) for code, number in zip(codes, counts, strict=True) if code]
         found = []
         if seen:
             named = ", ".join(f"{code!r} ({number:,})" for code, number in seen)
@@ -227,10 +232,6 @@ def _bad_cells(cells: np.ndarray, rows: np.ndarray) -> str:
     first = {cells[row]: row for row in rows[::-1]}
     shown = ", ".join(f"{cell!r} (row {row + 1})" for cell, row in sorted(first.items(), key=lambda item: item[1])[:4])
     return f"{count(len(rows), 'cell is', 'cells are')} not: {shown}{', ...' if len(first) > 4 else ''}"
-
-
-def _quoted(name: str) -> str:
-    return f"'{name}'" if " " in name else name
 
 
 def _refuse_infinite(column: Column) -> None:

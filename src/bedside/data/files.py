@@ -15,7 +15,7 @@ from zipfile import BadZipFile
 import numpy as np
 import pandas as pd
 
-from bedside.data.codes import listing
+from bedside.data.codes import count, listing
 from bedside.errors import DataError, SettingError, nearest
 from bedside.settings import DataSettings
 
@@ -25,9 +25,10 @@ _SEPARATORS = {
     ";": "add --separator ';'",
     "\t": "save it as .tsv, or add --separator $'\\t'",
     "|": "add --separator '|'",
-    ",": "add --separator ,",
+    ",": "add --separator ','",
 }
 _CONTENTS = {b"PK\x03\x04": ".xlsx", b"PAR1": ".parquet", b"\xd0\xcf\x11\xe0": ".xls"}  # first bytes of other formats
+_ONE_BYTE = ("cp1252", "iso8859-1", "iso8859-15")  # fit nearly any file, so a wrong choice goes unnoticed
 _ENCODINGS = ("utf-8", "cp1252", "latin-1")  # tried, in this order, only to suggest one
 
 
@@ -110,8 +111,9 @@ def _refuse_kind(path: Path, suffix: str) -> None:
             f"{path.name} is in the old Excel format. Open it in Excel or LibreOffice and save it as .xlsx."
         )
     if suffix not in SUFFIXES:
+        ending = f"ends in '{suffix}', which is not read" if suffix else "has no ending that tells its kind"
         raise DataError(
-            f"{path.name} ends in '{suffix}', which is not read. Known kinds: {', '.join(SUFFIXES)}. "
+            f"{path.name} {ending}. Known kinds: {', '.join(SUFFIXES)}. "
             "A text file may be renamed to .csv; name its --separator."
         )
     with open(path, "rb") as file:
@@ -138,7 +140,7 @@ def _read_text(path: Path, settings: DataSettings) -> pd.DataFrame:
         for row in lines:
             if len(row) != len(header) and row:
                 raise DataError(
-                    f"Line {lines.line_num} of {path.name} has {len(row)} cells, but the first row names "
+                    f"Line {lines.line_num} of {path.name} has {count(len(row), 'cell')}, but the first row names "
                     f"{len(header)} columns. {_ragged_remedy(row, len(header), separator)}"
                 )
             if row:
@@ -164,7 +166,7 @@ def _refuse_separator(name: str, header: list[str], separator: str, text: str) -
     for other, remedy in _SEPARATORS.items():
         if other != separator and other in header[0]:
             commas = re.search(rf"(^|{re.escape(other)})-?\d+,\d+({re.escape(other)}|\s*$)", text, re.MULTILINE)
-            decimal = " Its numbers have decimal commas: add --decimal , too." if other != "," and commas else ""
+            decimal = " Its numbers have decimal commas: add --decimal ',' too." if other != "," and commas else ""
             shown = header[0] if len(header[0]) <= 60 else header[0][:57] + "..."
             raise DataError(
                 f"{name} has one column only, named {shown!r}, when its cells are separated by {separator!r}. "
@@ -189,6 +191,10 @@ def _decode(path: Path, encoding: str) -> str:
         raise DataError(
             f"{path.name} is not {encoding}: {_place(content, error)}. {_suggest(content, codec)}"
         ) from None
+    if codec in _ONE_BYTE and not content.isascii() and _fits(content, "utf-8"):
+        raise DataError(
+            f"{path.name} reads as utf-8, so as {encoding} its letters with accents would be garbled. Leave --encoding away."
+        )
     if "\0" in text:
         raise DataError(f"{path.name} holds zero bytes when read as {encoding}. {_suggest(content, codec)}")
     return text
@@ -206,13 +212,17 @@ def _suggest(content: bytes, codec: str) -> str:
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
         return "It looks like utf-16: add --encoding utf-16."
     for other in _ENCODINGS:
-        try:
-            if codecs.lookup(other).name != codec and b"\0" not in content:
-                content.decode(other)
-                return f"It may be {other}: try --encoding {other}, then look whether names with accents are right."
-        except UnicodeDecodeError:
-            continue
+        if codecs.lookup(other).name != codec and b"\0" not in content and _fits(content, other):
+            return f"It may be {other}: try --encoding {other}, then look whether letters with accents are right."
     return "Save it as UTF-8 and try again."
+
+
+def _fits(content: bytes, encoding: str) -> bool:
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _read_excel(path: Path, sheet: str | None) -> pd.DataFrame:
@@ -230,7 +240,9 @@ def _read_excel(path: Path, sheet: str | None) -> pd.DataFrame:
             raise DataError(
                 f"{path.name} has no sheet '{sheet}'.{nearest(sheet, sheets)} Its sheets: {listing(sheets)}."
             )
-        cells: pd.DataFrame = book.parse(sheet or sheets[0], header=None, dtype=object, na_filter=False)
+        cells: pd.DataFrame = pd.read_excel(
+            book, sheet_name=sheet or sheets[0], header=None, dtype=object, na_filter=False
+        )
     if cells.empty:
         raise DataError(f"Sheet '{sheet or sheets[0]}' of {path.name} is empty.")
     header: list[Any] = cells.iloc[0].tolist()

@@ -13,7 +13,7 @@ from scipy.special import gammaln
 from scipy.stats import norm
 
 from bedside.cohort import Cohort, Finding
-from bedside.data.codes import count, finding
+from bedside.data.codes import count, finding, quoted
 from bedside.data.table import Feature, TableInputs
 from bedside.errors import LeakError, SettingError
 
@@ -41,14 +41,13 @@ def leaks(cohort: Cohort) -> list[Finding]:
     """One error per feature that gives the target away, one warning per feature that nearly does."""
     inputs: TableInputs = cohort.inputs
     budget = np.log(CHANCE / len(inputs.features))
-    target, n_classes = cohort.target, len(cohort.task.classes)
-    found = []
+    target, found = cohort.target, []
     for feature, (_, series) in zip(inputs.features, inputs.frame.items(), strict=True):
         values = series.to_numpy()
         if cohort.task.kind == "regression":
             scan = _correlation(feature, values, target)
         else:
-            scan = _separation(feature, values, target, n_classes)
+            scan = _separation(feature, values, target, cohort.task.classes)
         if scan is not None and scan.chance < budget:
             found.append(_finding(feature.name, scan))
     return found
@@ -74,7 +73,7 @@ def refuse_leaks(findings: list[Finding], allowed: tuple[str, ...]) -> list[Find
     idle = [name for name in allowed if name not in leaking]
     if idle:
         raise SettingError(
-            f"--allow-leak {idle[0]} has no effect: '{idle[0]}' does not give the target away. Leave it away."
+            f"--allow-leak {quoted(idle[0])} has no effect: '{idle[0]}' does not give the target away. Leave it away."
         )
     return [_allowed(found) if found.code == "leak" else found for found in findings]
 
@@ -85,7 +84,7 @@ def _allowed(leak: Finding) -> Finding:
 
 
 def _finding(name: str, scan: Scan) -> Finding:
-    option = f"'{name}'" if " " in name else name
+    option = quoted(name)
     if scan.perfect:
         message = f"Column '{name}' alone gives the target away: {scan.how}."
         return finding("error", "leak", message, _REMEDY.format(option), (name,))
@@ -94,13 +93,14 @@ def _finding(name: str, scan: Scan) -> Finding:
     return finding("warning", "suspicious", message, remedy, (name,))
 
 
-def _separation(feature: Feature, values: np.ndarray, target: np.ndarray, n_classes: int) -> Scan | None:
+def _separation(feature: Feature, values: np.ndarray, target: np.ndarray, classes: tuple[str, ...]) -> Scan | None:
     """The strongest of: order, levels, missingness, AUC."""
-    missing = np.asarray(pd.isna(values))
+    n_classes, missing = len(classes), np.asarray(pd.isna(values))
     if missing.any() and not missing.all():
         gaps = _counts(missing.astype(np.int64), target, 2, n_classes)
         if _pure(gaps):
-            return Scan(_chance_of_purity(gaps), "it is empty exactly in one class", perfect=True)
+            empty = classes[int(gaps[1].argmax())]
+            return Scan(_chance_of_purity(gaps), f"it is empty exactly in class {empty!r}", perfect=True)
         values, target = values[~missing], target[~missing]
     if len(values) < _FEWEST or len(missing) < 2 * missing.sum():
         return None
@@ -108,8 +108,8 @@ def _separation(feature: Feature, values: np.ndarray, target: np.ndarray, n_clas
     counts = _counts(codes, target, int(codes.max()) + 1, n_classes)
     if (counts.sum(axis=0) == 0).any():
         return None
-    if feature.kind != "category" and (limits := _ordered(counts)) is not None:
-        return Scan(_chance_of_order(counts), _how_ordered(limits, np.unique(values), n_classes), perfect=True)
+    if feature.kind != "category" and _ordered(counts):
+        return Scan(_chance_of_order(counts), _how_ordered(counts, np.unique(values), classes), perfect=True)
     few = len(counts) <= len(values) / 5
     if few and _pure(counts):
         return Scan(
@@ -125,19 +125,22 @@ def _counts(codes: np.ndarray, target: np.ndarray, n_levels: int, n_classes: int
     return np.bincount(codes * n_classes + target, minlength=n_levels * n_classes).reshape(n_levels, n_classes)
 
 
-def _ordered(counts: np.ndarray) -> np.ndarray | None:
-    """The last level of each class in order, if no class reaches into another; shape (classes,)."""
+def _ordered(counts: np.ndarray) -> bool:
+    """In the order of the levels, no class reaches into another."""
     held = counts > 0
     first, last = held.argmax(axis=0), len(counts) - 1 - held[::-1].argmax(axis=0)
     order = np.argsort(first)
-    return last[order] if bool(np.all(last[order][:-1] < first[order][1:])) else None
+    return bool(np.all(last[order][:-1] < first[order][1:]))
 
 
-def _how_ordered(limits: np.ndarray, values: np.ndarray, n_classes: int) -> str:
-    if n_classes > 2:
+def _how_ordered(counts: np.ndarray, values: np.ndarray, classes: tuple[str, ...]) -> str:
+    """`up to 4.5 always 'benign', from 4.7 always 'malignant'`; `values` are the levels, shape (levels,)."""
+    if len(classes) > 2:
         return "each class has a range of its own"
-    cut = values[limits[0]]
-    return f"every sample up to {cut:g} has one class, every sample above it the other"
+    below = int(counts[0].argmax())
+    first_above = int((counts[:, 1 - below] > 0).argmax())
+    low, high = values[first_above - 1], values[first_above]
+    return f"up to {low:.6g} always {classes[below]!r}, from {high:.6g} always {classes[1 - below]!r}"
 
 
 def _pure(counts: np.ndarray) -> bool:

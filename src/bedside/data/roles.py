@@ -7,7 +7,7 @@ import pandas as pd
 
 from bedside.cohort import RESERVED, Finding, Roles
 from bedside.data.cells import read_text, text_cells
-from bedside.data.codes import count, finding, listing
+from bedside.data.codes import count, finding, listing, quoted
 from bedside.data.columns import read_columns
 from bedside.errors import DataError, SettingError, nearest
 from bedside.settings import DataSettings
@@ -50,11 +50,11 @@ def feature_names(settings: DataSettings, roles: Roles, columns: Sequence[str]) 
     idle = [name for name in settings.categories if name not in {*names, *roles.subgroups, roles.target}]
     if idle:
         raise SettingError(
-            f"--category {idle[0]} has no effect: '{idle[0]}' is no feature, subgroup or target. Leave it away."
+            f"--category {quoted(idle[0])} has no effect: '{idle[0]}' is no feature, subgroup or target. Leave it away."
         )
     idle = [name for name in settings.allow_leak if name not in names]
     if idle:
-        raise SettingError(f"--allow-leak {idle[0]} has no effect: '{idle[0]}' is no feature. Leave it away.")
+        raise SettingError(f"--allow-leak {quoted(idle[0])} has no effect: '{idle[0]}' is no feature. Leave it away.")
     if not names:
         raise DataError("No column is left to learn from: every column has a role or is excluded.")
     return names

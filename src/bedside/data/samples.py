@@ -93,8 +93,11 @@ def _defaults(entry: BuiltIn, settings: DataSettings) -> DataSettings:
     if settings.target not in (None, entry.target):
         return settings
     own = {"target": entry.target, "positive": settings.positive or entry.positive}
-    unused = {*settings.exclude, *(set(entry.categories) - set(settings.features) if settings.features else ())}
-    own_categories = [name for name in entry.categories if name not in unused or name in settings.subgroups]
-    return settings.model_copy(
-        update={**own, "categories": tuple(dict.fromkeys([*settings.categories, *own_categories]))}
-    )
+    return settings.model_copy(update={**own, "categories": settings.categories or _categories(entry, settings)})
+
+
+def _categories(entry: BuiltIn, settings: DataSettings) -> tuple[str, ...]:
+    """The cohort's own codes, as far as these settings use them as features or subgroups."""
+    roles = {settings.patient, settings.site, settings.time, *settings.exclude}
+    used = {*settings.subgroups, *(settings.features or set(entry.categories) - roles)}
+    return tuple(name for name in entry.categories if name in used)

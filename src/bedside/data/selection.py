@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from bedside.cohort import Finding
-from bedside.data.codes import FORCE, count, finding, listing, plural
+from bedside.data.codes import FORCE, count, finding, listing, plural, quoted
 from bedside.data.columns import Column, looks_like_local_dates
 from bedside.errors import DataError
 
@@ -72,10 +72,9 @@ def select(
 def _refuse_empty(columns: Sequence[Column]) -> None:
     empty = [column.name for column in columns if column.missing.all()]
     if empty:
-        option = f"--exclude '{empty[0]}'" if " " in empty[0] else f"--exclude {empty[0]}"
         raise DataError(
             f"{plural(len(empty), 'Column', 'Columns')} {listing(empty)} {plural(len(empty), 'is', 'are')} empty in every "
-            f"row. Leave {plural(len(empty), 'it', 'each')} out: {option}."
+            f"row. Leave {plural(len(empty), 'it', 'each')} out: --exclude {quoted(empty[0])}."
         )
 
 
@@ -104,7 +103,7 @@ def _problem(column: Column, units: Units, has_patient_column: bool) -> Finding 
     distinct = len(pd.unique(present))
     if not has_patient_column and _PATIENT.fullmatch(_plain(name)):
         message = f"Column '{name}' looks like a patient identifier ({count(distinct, 'value')} in {count(len(column.values), 'sample')}) and was left out."
-        remedy = f"If it names the patient, add --patient {name}, so that no patient is in training and test. {FORCE}"
+        remedy = f"If it names the patient, add --patient {quoted(name)}, so that no patient is in training and test. {FORCE}"
         return finding("warning", "patient-column", message, remedy, (name,))
     reason = _identifies(column, units, distinct, present)
     if reason:
@@ -169,7 +168,7 @@ def _constant(names: list[str]) -> Finding:
 
 def _calendar(name: str) -> Finding:
     message = f"Column '{name}' is a calendar date, used as a decimal year: it may teach the model when a sample was taken, not what it shows."
-    remedy = f"Leave it out (--exclude {name}), or make it a number such as an age or a number of days."
+    remedy = f"Leave it out (--exclude {quoted(name)}), or make it a number such as an age or a number of days."
     return finding("warning", "calendar-date", message, remedy, (name,))
 
 

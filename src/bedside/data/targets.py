@@ -99,7 +99,8 @@ def _refuse_gaps(column: Column, name: str) -> None:
         shown = ", ".join(map(str, rows[:5])) + (", ..." if len(rows) > 5 else "")
         raise DataError(
             f"Target '{name}' is missing in {count(len(rows), 'row')} of {len(column.values):,} (data rows {shown}). "
-            "A sample without an answer can neither train nor test: fill the values in or remove these rows."
+            "A sample without an answer can neither train nor test: fill the values in or remove these rows. "
+            "Cells such as NA, - or ? count as missing."
         )
 
 

@@ -53,11 +53,11 @@ def evaluate(
         patient_column: False if samples stand for patients because no column names them.
 
     Raises:
-        DataError: if there is no test sample, a target is not one of the classes, the validation samples of a fold
-            are all of one class, or the baseline predicts other samples.
+        DataError: if there is no test sample, a target is not one of the classes, a score is not a number, the
+            validation samples of a fold are all of one class, or the baseline predicts other samples.
     """
     test = panels.tested(predictions)
-    _check(test, task)
+    _check(predictions, test, task)
     patients = pd.factorize(test["patient"], sort=True)[0]
     n = panels.sizes(test, task, patient_column=patient_column)
     frozen = thresholds.per_fold(predictions, task, settings) if task.kind == "binary" else []
@@ -111,18 +111,26 @@ def _how(n: dict[str, Any]) -> str:
     return ", ".join(part for part in (pooled, repeated) if part)
 
 
-def _check(test: pd.DataFrame, task: Task) -> None:
-    """There is something to test, and every target is known.
+def _check(predictions: pd.DataFrame, test: pd.DataFrame, task: Task) -> None:
+    """There is something to test, every target is known and every score is a number.
 
     Raises:
         DataError: if not.
     """
     if test.empty:
         raise DataError("The predictions have no row with part = test; only test samples are judged.")
-    if task.kind != "regression":
-        unknown = test["target"].astype(str)[task.encode(test["target"]) < 0]
-        if len(unknown):
+    numbers = task.score_columns() if task.classes else ["target", "predicted"]
+    for name in numbers:
+        odd = int((~np.isfinite(test[name].to_numpy(dtype=np.float64))).sum())
+        if odd:
             raise DataError(
-                f"{len(unknown)} test samples have a target such as {unknown.iloc[0]!r} that is not one of the classes "
-                f"{', '.join(task.classes)}. Correct the target column, or add a score column for that class."
+                f"Column {name} has {odd} test samples without a finite number. Leave no sample out of the judgement "
+                "silently: correct the model, or remove these samples and say so."
             )
+    unknown = predictions["target"].astype(str)
+    unknown = unknown[~unknown.isin(task.classes)]
+    if task.classes and len(unknown):
+        raise DataError(
+            f"{len(unknown)} rows have a target such as {unknown.iloc[0]!r} that is not one of the classes "
+            f"{', '.join(task.classes)}. Correct the target column, or add a score column for that class."
+        )

@@ -15,7 +15,8 @@ class Recalibration:
 
     Newton's method, weighted: gradient and Hessian are matrix products. Up to `EXACT_ROWS` samples it runs to
     convergence. Above, `sums` and `step` give one step of Chebyshev's third-order method from the full fit
-    (Traub 1964, Iterative methods for the solution of equations, 5.2), which needs weighted sums only.
+    (Traub 1964, Iterative methods for the solution of equations), which needs weighted sums only; with some
+    200 events it errs less than 2,000 resamples leave to chance.
     """
 
     def __init__(self, target: np.ndarray, design: np.ndarray, offset: np.ndarray) -> None:
@@ -27,18 +28,20 @@ class Recalibration:
     def __call__(self, weights: np.ndarray) -> np.ndarray:
         """Weights (b, n) -> coefficients (b, k); NaN where the resample determines none."""
         kind, size = weights.dtype, len(self.solution)
-        target, offset = self.target.astype(kind), self.offset.astype(kind)
-        design, products = self.design.astype(kind), self.products.astype(kind)
+        design, products, offset = (part.astype(kind) for part in (self.design, self.products, self.offset))
+        observed = weights @ (self.target[:, None] * self.design).astype(kind)
         found = np.tile(self.solution, (len(weights), 1))
         tolerance = 1e-4 if kind == np.float32 else 1e-10
-        for _ in range(12):
-            chance = expit(found.astype(kind) @ design.T + offset)
-            slope = (weights * (target - chance)) @ design
-            chance *= 1 - chance
-            step = _solve(((weights * chance) @ products).reshape(-1, size, size), slope)
-            found += step
-            if np.nan_to_num(np.abs(step)).max() < tolerance:
-                return found
+        with np.errstate(invalid="ignore", over="ignore"):  # a resample that separates the classes runs away
+            for _ in range(12):
+                chance = 1 / (1 + np.exp(-(found.astype(kind) @ design.T + offset)))
+                expected = weights * chance
+                slope = observed - expected @ design
+                expected *= 1 - chance
+                step = _solve((expected @ products).reshape(-1, size, size), slope)
+                found += step
+                if np.nan_to_num(np.abs(step)).max() < tolerance:
+                    break
         return np.where(np.abs(step).max(axis=1, keepdims=True) < tolerance, found, np.nan)
 
     def sums(self) -> Sums:
@@ -66,13 +69,14 @@ def _maximum_likelihood(target: np.ndarray, design: np.ndarray, offset: np.ndarr
         return float(np.sum(np.logaddexp(0, predictor) - target * predictor))
 
     found = np.zeros(design.shape[1])
+    reached = loss(found)
     for _ in range(100):
         chance = expit(design @ found + offset)
         curvature = (design * (chance * (1 - chance))[:, None]).T @ design
         step = _solve(curvature[None], (design.T @ (target - chance))[None])[0]
-        while loss(found + step) > loss(found) and np.abs(step).max() > 1e-12:
+        while (next_loss := loss(found + step)) > reached and np.abs(step).max() > 1e-12:
             step = step / 2
-        found = found + step
+        found, reached = found + step, next_loss
         if not np.abs(step).max() > 1e-10:
             break
     return found
@@ -80,7 +84,9 @@ def _maximum_likelihood(target: np.ndarray, design: np.ndarray, offset: np.ndarr
 
 def _solve(matrices: np.ndarray, sides: np.ndarray) -> np.ndarray:
     """Small linear systems: (b, k, k), (b, k) -> (b, k); NaN where a matrix is singular."""
-    matrices, sides = matrices.astype(np.float64), sides.astype(np.float64)
+    finite = np.isfinite(matrices).all(axis=(1, 2))
+    matrices = np.where(finite[:, None, None], matrices, 0).astype(np.float64)
+    sides = np.where(finite[:, None], sides, np.nan).astype(np.float64)
     scale = np.einsum("bii->b", matrices) / sides.shape[1]
     singular = ~(np.linalg.det(matrices) > 1e-10 * scale ** sides.shape[1]) | ~(scale > 0)
     safe = np.where(singular[:, None, None], np.eye(sides.shape[1]), matrices)

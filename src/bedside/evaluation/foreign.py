@@ -61,7 +61,7 @@ def foreign(
     truth = _column(table, target, "target")
     scores = _score_columns(table, score)
     named = _own_names(table, patient, sample)
-    if scores == ["predicted"] or (score is None and "predicted" in scores):
+    if scores == ["predicted"]:
         predictions, task = _numbers(table, truth, scores[0])
     else:
         predictions, task = _classes(table, truth, scores, positive)
@@ -136,7 +136,7 @@ def _numeric(table: pd.DataFrame, name: str) -> pd.Series:
     numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
     odd = ~np.isfinite(numbers)
     if odd.any():
-        raise DataError(f"Column {name!r} holds {column[odd].iloc[0]!r}, where finite numbers are needed.")
+        raise DataError(f"Column {name!r} holds {str(column[odd].iloc[0])!r}, where finite numbers are needed.")
     return numbers
 
 
@@ -222,10 +222,10 @@ def _refuse_unscored(present: list[str], names: tuple[str, ...]) -> None:
 def _refuse_improper(scores: pd.DataFrame) -> None:
     """Probabilities of the classes of a sample sum to 1, give or take rounding to two decimals."""
     totals = scores.sum(axis=1).to_numpy()
-    worst = int(np.abs(totals - 1).argmax())
-    if abs(totals[worst] - 1) > 0.005 * scores.shape[1] + 1e-9:
+    odd = np.flatnonzero(np.abs(totals - 1) > 0.005 * scores.shape[1] + 1e-9)
+    if len(odd):
         raise DataError(
-            f"The scores of row {worst + 1} sum to {totals[worst]:g}; the probabilities of all classes must sum to 1. "
+            f"The scores of row {odd[0] + 1} sum to {totals[odd[0]]:g}; the probabilities of all classes must sum to 1. "
             "Give every class its column, or normalise the scores."
         )
 

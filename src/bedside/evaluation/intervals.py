@@ -11,17 +11,18 @@ the number of patients (`at_the_edge`); where no honest interval is known, none 
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import numpy as np
 from scipy.stats import norm
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from bedside.cohort import Estimate
 from bedside.evaluation.statistics import Metric, Statistic, Sums
 
 UNDEFINED_SHARE = 0.05  # more resamples than this without a value, and the others would flatter
 REDRAWS = 100  # a class that a hundred draws in a row miss cannot be resampled
-CELLS = 1_600_000  # weights held at once by a thread, 6 MB; more leaves the processor's cache, fewer starves the products
+CELLS = 1_600_000  # weights that a thread holds at once: more leaves the cache, fewer starves the products
 
 
 class Panel:
@@ -33,19 +34,21 @@ class Panel:
         found = {id(statistic): statistic for metric in metrics for statistic in metric.statistics}
         self._rowwise = [statistic for statistic in found.values() if not isinstance(statistic, Sums)]
         self._sums = [statistic for statistic in found.values() if isinstance(statistic, Sums)]
-        columns = np.concatenate([statistic.columns for statistic in self._sums], axis=1)
+        # The leading ones keep the product in shape when no metric is made of sums.
+        columns = np.concatenate([np.ones((1, len(patients))), *(statistic.columns for statistic in self._sums)])
+        self._ends = np.cumsum([1, *(len(statistic.columns) for statistic in self._sums)])
         once: dict[bytes, int] = {}  # several metrics count the same samples; a column is summed once
-        self._places = [once.setdefault(column.tobytes(), len(once)) for column in columns.T]
-        distinct = columns[:, np.unique(self._places, return_index=True)[1]]
-        self._columns = _per_patient(distinct, patients, n_patients)  # (patients, k)
+        self._places = [once.setdefault(column.tobytes(), len(once)) for column in columns]
+        distinct = columns[np.unique(self._places, return_index=True)[1]]
+        self._columns = _per_patient(distinct, patients, n_patients)  # (k, patients)
         self._narrow = self._columns.astype(np.float32)
         self._one_each = n_patients == len(patients) and bool(np.all(patients == np.arange(n_patients)))
 
     def __call__(self, draws: np.ndarray) -> np.ndarray:
         """Times that each patient was drawn (b, patients) -> values (b, metrics), NaN where not defined."""
-        sums = (draws @ (self._narrow if draws.dtype == np.float32 else self._columns))[:, self._places]
-        widths = np.cumsum([statistic.columns.shape[1] for statistic in self._sums])[:-1]
-        results = {id(s): part for s, part in zip(self._sums, np.split(sums, widths, axis=1), strict=True)}
+        sums = (draws @ (self._narrow if draws.dtype == np.float32 else self._columns).T)[:, self._places]
+        parts = np.split(sums, self._ends, axis=1)[1:-1]
+        results = {id(statistic): part for statistic, part in zip(self._sums, parts, strict=True)}
         if self._rowwise:
             weights = draws if self._one_each else draws.take(self.patients, 1)
             results |= {id(statistic): statistic(weights) for statistic in self._rowwise}
@@ -61,8 +64,8 @@ def _side_by_side(statistics: Sequence[Statistic], results: dict[int, np.ndarray
 
 
 def _per_patient(columns: np.ndarray, patients: np.ndarray, n_patients: int) -> np.ndarray:
-    """Sums of (n, k) columns over the samples of each patient: (patients, k)."""
-    return np.column_stack([np.bincount(patients, column, n_patients) for column in columns.T])
+    """Sums of columns (k, n) over the samples of each patient: (k, patients)."""
+    return np.stack([np.bincount(patients, column, n_patients) for column in columns])
 
 
 def resample(
@@ -88,11 +91,17 @@ def resample(
     """
     seeds = np.random.SeedSequence(seed).spawn(resamples)
     presence = presence[:, presence.any(axis=0)].astype(np.float32)
-    size = chunk or max(1, min(500, CELLS // max(1, len(presence))))
+    size = chunk or int(max(1, min(100, CELLS // presence.sum())))
     parts = [seeds[start : start + size] for start in range(0, resamples, size)]
     # Threads work on draws of their own; a matrix product with threads of its own would only fight them for cores.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
+    with _products().limit(limits=1, user_api="blas"), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
         return np.concatenate(list(threads.map(lambda part: statistic(_draw(part, presence)), parts)))
+
+
+@cache
+def _products() -> ThreadpoolController:
+    """The libraries behind matrix products; finding them takes longer than a small resampling."""
+    return ThreadpoolController()
 
 
 def _draw(seeds: Sequence[np.random.SeedSequence], presence: np.ndarray) -> np.ndarray:
@@ -127,17 +136,18 @@ def estimates(
         alike = [panel.metrics[number] for panel in panels]
         low, high, method = _interval(panels, alike, float(values[number]), draws[:, number], level=level)
         masks = [other.samples for other in alike]
+        defined = not np.isnan(values[number])
         found.append(
             Estimate(
                 metric=metric.name,
                 of=metric.of,
-                value=None if np.isnan(values[number]) else float(values[number]),
+                value=float(values[number]) if defined else None,
                 low=low,
                 high=high,
                 level=level,
                 n_patients=min(panel.patients_in(mask) for panel, mask in zip(panels, masks, strict=True)),
                 n_samples=min(int(mask.sum()) for mask in masks),
-                method="; ".join(part for part in (method, metric.note, how) if part),
+                method="; ".join(part for part in (method, metric.note, how) if part) if defined else method,
             )
         )
     return found
@@ -171,7 +181,8 @@ def percentile(draws: np.ndarray, *, level: float, n_patients: int) -> tuple[flo
     if high - low <= 1e-6 * max(abs(low), abs(high)):
         return None, None, "no interval: every resample gives the same value, so resampling cannot tell"
     share = f", {len(draws) - len(defined)} of them without a value" if missing else ""
-    return float(low), float(high), f"percentile bootstrap of {n_patients} patients, {len(draws)} resamples{share}"
+    low, high = (float(f"{end:.6g}") for end in (low, high))  # the last digits are those of single precision
+    return low, high, f"percentile bootstrap of {n_patients} patients, {len(draws)} resamples{share}"
 
 
 def at_the_edge(metric: Metric, panel: Panel, value: float, *, level: float) -> tuple[float, float, str]:
@@ -203,4 +214,5 @@ def wilson(hits: float, n: int, *, level: float) -> tuple[float, float]:
     share, width = hits / n, z * z / n
     centre = (share + width / 2) / (1 + width)
     half = z / (1 + width) * np.sqrt(share * (1 - share) / n + width / (4 * n))
-    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+    # At 0 and 1 the bound is the share itself; rounding must not move it past.
+    return float(max(0.0, min(share, centre - half))), float(min(1.0, max(share, centre + half)))

@@ -11,6 +11,8 @@ from typing import Literal, Protocol
 
 import numpy as np
 
+CELLS = 400_000  # weights that are ranked at once: they stay in the processor's cache
+
 
 class Statistic(Protocol):
     """k numbers for each of b resamples."""
@@ -24,10 +26,11 @@ class Sums:
     """Weighted sums of columns. Most metrics need nothing else, so one matrix product serves all of them."""
 
     def __init__(self, *columns: np.ndarray) -> None:
-        self.columns = np.column_stack(columns).astype(np.float64)  # (n, k)
+        """Columns of shape (n,), or several side by side, (n, j)."""
+        self.columns = np.concatenate([np.atleast_2d(column.T).astype(np.float64) for column in columns])  # (k, n)
 
     def __call__(self, weights: np.ndarray) -> np.ndarray:
-        return weights @ self.columns.astype(weights.dtype)
+        return weights @ self.columns.astype(weights.dtype).T
 
 
 class Ranking:
@@ -56,6 +59,10 @@ class Ranking:
 
     def __call__(self, weights: np.ndarray) -> np.ndarray:
         """Weights (b, n) -> (AUROC, AP) of shape (b, 2); NaN where a class has no weight."""
+        step = max(1, CELLS // weights.shape[1])
+        return np.concatenate([self._areas(weights[k : k + step]) for k in range(0, len(weights), step)])
+
+    def _areas(self, weights: np.ndarray) -> np.ndarray:
         rows, found = _running(weights, self.order), _running(weights, self.positives)
         found_end, rows_end = found.take(self.found_ends, 1), rows.take(self.ends, 1)
         found_start, rows_start = found.take(self.found_starts, 1), rows.take(self.starts, 1)

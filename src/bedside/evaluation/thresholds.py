@@ -61,25 +61,22 @@ def per_fold(predictions: pd.DataFrame, task: Task, settings: EvaluationSettings
     Raises:
         DataError: if the validation samples of a fold are all of one class.
     """
-    folds = predictions[["repeat", "fold"]].drop_duplicates().sort_values(["repeat", "fold"])
-    return [_threshold(predictions, task, settings, int(repeat), int(fold)) for repeat, fold in folds.to_numpy()]
+    return [_threshold(rows, task, settings) for _, rows in predictions.groupby(["repeat", "fold"], sort=True)]
 
 
-def _threshold(
-    predictions: pd.DataFrame, task: Task, settings: EvaluationSettings, repeat: int, fold: int
-) -> dict[str, Any]:
-    """The record of one fold."""
-    inside = (predictions["repeat"] == repeat) & (predictions["fold"] == fold) & (predictions["part"] == "valid")
-    valid = predictions[inside]
-    place = {"repeat": repeat, "fold": fold}
+def _threshold(rows: pd.DataFrame, task: Task, settings: EvaluationSettings) -> dict[str, Any]:
+    """The record of one fold, from its rows."""
+    place = {"repeat": int(rows["repeat"].iloc[0]), "fold": int(rows["fold"].iloc[0])}
+    valid = rows[rows["part"] == "valid"]
     if settings.threshold == "fixed" or valid.empty:
         value = float(settings.threshold_value) if settings.threshold == "fixed" else GIVEN
         return {**place, "value": value, "rule": "fixed", "chosen_on": "given", "n_samples": 0}
     target = task.encode(valid["target"]) == 1
     if target.all() or not target.any():
         raise DataError(
-            f"The {len(valid)} validation samples of repeat {repeat}, fold {fold} are all {task.classes[int(target[0])]}, but the threshold "
-            f"rule {settings.threshold} needs both classes. Use fewer folds, or set evaluation.threshold=fixed."
+            f"The {len(valid)} validation samples of repeat {place['repeat']}, fold {place['fold']} are all "
+            f"{task.classes[int(target[0])]}, but the threshold rule {settings.threshold} needs both classes. "
+            "Use fewer folds, or set evaluation.threshold=fixed."
         )
     score = valid[task.score_columns()[1]].to_numpy(dtype=np.float64)
     value = choose(target, score, rule=settings.threshold, value=settings.threshold_value)

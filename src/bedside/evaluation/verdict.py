@@ -9,9 +9,10 @@
    235 patients, which know its spread to 10 % (Archer et al. 2021, doi:10.1002/sim.8766). Without a patient column
    the sentence says that samples of one patient may lie on both sides of a split.
 3. Against the baseline: better, worse, or not distinguishable (see `compare`).
-4. The decision (binary): sensitivity and specificity at the frozen threshold.
-5. Calibration. Miscalibrated if the interval of the slope excludes 1 or that of the intercept excludes 0 (regression:
-   slope 1, mean error 0); Van Calster et al. 2019, doi:10.1186/s12916-019-1466-7. Not finding it is not proof.
+4. The decision. Binary: sensitivity and specificity at the frozen threshold; multiclass: balanced accuracy.
+5. Calibration, unless there are several classes, each with its own. Miscalibrated if the interval of the slope excludes
+   1 or that of the intercept excludes 0 (regression: slope 1, mean error 0); Van Calster et al. 2019,
+   doi:10.1186/s12916-019-1466-7. Not finding it is not proof.
 6. Fold spread: lowest and highest headline value over the folds.
 """
 
@@ -32,7 +33,9 @@ def sentences(result: dict[str, Any], task: Task) -> list[str]:
         said.append(result["baseline"]["sentence"])
     if task.kind == "binary":
         said.append(_decision(found, result["thresholds"]))
-    if task.kind != "multiclass":
+    if task.kind == "multiclass":
+        said.append(f"Deciding for the likeliest class: balanced accuracy {found['balanced_accuracy', ''].text()}.")
+    else:
         said.append(_calibration(found, task))
     said.append(_spread(result["spread"], task))
     return [sentence for sentence in said if sentence]
@@ -70,9 +73,9 @@ def _how_sure(found: dict[tuple[str, str], Estimate], task: Task, n: dict[str, A
         tested = f"{n['patients']} patients ({', '.join(f'{name} {count}' for name, count in counts.items())})"
         enough, need = min(counts.values()) >= ENOUGH_PER_CLASS, f"{ENOUGH_PER_CLASS} of each class"
     if enough:
-        said = f"Tested on {tested}; the least for validating a model is {need}."
+        said = f"Tested on {tested}; validating a model takes at least {need}."
     else:
-        said = f"Too few patients to tell: tested on {tested}, where the least for validating a model is {need}."
+        said = f"Too few patients to tell: tested on {tested}, and validating a model takes at least {need}."
     if not n["patient_column"]:
         said += " No patient column was named, so leakage between samples of one patient cannot be ruled out."
     return said
@@ -103,22 +106,22 @@ def _calibration(found: dict[tuple[str, str], Estimate], task: Task) -> str:
         return f"Calibration slope {slope.method}."
     flaws = _flaws(slope, shift, task)
     unsure = slope.low is None or shift.low is None
-    finding = "Miscalibrated: " + " and ".join(flaws) if flaws else "No miscalibration found"
+    what = "predictions are" if task.kind == "regression" else "scores are"
+    finding = f"Miscalibrated: {what} {' and '.join(flaws)}" if flaws else "No miscalibration found"
     finding = "Calibration cannot be judged" if unsure and not flaws else finding
     return f"{finding} (slope {slope.text()}, ideal 1; {LABELS[shift.metric]} {shift.text()}, ideal 0)."
 
 
 def _flaws(slope: Estimate, shift: Estimate, task: Task) -> list[str]:
     """What the intervals of slope and shift exclude, in words."""
-    what = "predictions" if task.kind == "regression" else "scores"
     flaws = []
     if slope.high is not None and slope.high < 1:
-        flaws.append(f"{what} are too extreme")
+        flaws.append("too extreme")
     if slope.low is not None and slope.low > 1:
-        flaws.append(f"{what} are not extreme enough")
+        flaws.append("not extreme enough")
     if shift.low is not None and shift.high is not None and not shift.low <= 0 <= shift.high:
         too_high = (shift.low > 0) == (task.kind == "regression")  # mean error, or a correction of log odds
-        flaws.append(f"{what} are too {'high' if too_high else 'low'} on average")
+        flaws.append(f"too {'high' if too_high else 'low'} on average")
     return flaws
 
 

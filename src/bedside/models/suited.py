@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from bedside.cohort import Task
+from bedside.cohort import Finding, Task
 from bedside.errors import SettingError
 from bedside.models import families, family_named, model_settings
 from bedside.settings import RunSettings
+
+CODES = {"class-weights": "Class weights were balanced, so scores are not probabilities."}
 
 
 def refuse_unsuited(settings: RunSettings, task: Task, data: str) -> None:
@@ -61,3 +63,15 @@ def acting(settings: RunSettings, task: Task) -> dict[str, Any]:
         else:
             (record.get(section, {}) if section else record).pop(setting, None)
     return {name: value for name, value in record.items() if value != {}}
+
+
+def setting_findings(settings: RunSettings, task: Task) -> Iterator[Finding]:
+    """What a setting does to the meaning of the numbers, for the reader of the report."""
+    weighted = settings.train.class_weights == "balanced" or settings.model.get("class_weights") == "balanced"
+    if weighted and task.kind != "regression":
+        yield Finding(
+            "warning",
+            "class-weights",
+            "Class weights were balanced: scores are then too high for rare classes and are not probabilities.",
+            "Judge calibration before using scores as risks, or leave class weights off and choose the threshold.",
+        )

@@ -1,7 +1,7 @@
 """All figures of a run, in the order in which the report shows them."""
 
 from bedside.folder import Run
-from bedside.report import prediction_figures as predicted
+from bedside.report import curve_figures, decision_figures, number_figures
 from bedside.report import training_figures as learned
 from bedside.report.style import Drawing, calm
 
@@ -19,11 +19,11 @@ def draw(run: Run) -> dict[str, list[Drawing]]:
 def _performance(run: Run) -> list[Drawing]:
     kind = run.estimates["task"]["kind"]
     if kind == "regression":
-        return [predicted.observed_figure(run), predicted.residual_figure(run)]
-    confusion = [predicted.confusion_figure(run)] if run.estimates["confusion"] else []
+        return [number_figures.observed_figure(run), number_figures.residual_figure(run)]
+    confusion = [decision_figures.confusion_figure(run)] if run.estimates["confusion"] else []
     if kind == "multiclass":
-        return [*predicted.class_figures(run), *confusion]
-    return [*predicted.binary_figures(run), *confusion]
+        return [*curve_figures.class_figures(run), *confusion]
+    return [*curve_figures.binary_figures(run), *confusion]
 
 
 def _folds(run: Run) -> list[Drawing]:

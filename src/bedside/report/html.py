@@ -41,7 +41,11 @@ def write_report(run: Run) -> Path:
 def environment() -> Environment:
     """Templates that escape whatever comes from the data, and refuse a name that is not there."""
     templates = Environment(
-        loader=PackageLoader("bedside.report"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("bedside.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     templates.filters.update(number=number, percent=percent, signed=tables.signed)
     return templates
@@ -68,7 +72,10 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "level": f"{estimates['level']:.0%}",
         "groups": groups,
         "per_class": per_class,
-        "notes": tables.footnotes(*([row["estimate"].to_dict() for row in group["rows"]] for group in groups), per_class["records"] if per_class else []),
+        "notes": tables.footnotes(
+            *([row["estimate"].to_dict() for row in group["rows"]] for group in groups),
+            per_class["records"] if per_class else [],
+        ),
         "comparison": tables.comparison_rows(estimates) if estimates["baseline"] else [],
         "comparison_notes": tables.footnotes(estimates["baseline"]["differences"]) if estimates["baseline"] else {},
         "drawings": drawings,
@@ -113,7 +120,8 @@ def _outcome(task: dict[str, Any], n: dict[str, Any], cohort: dict[str, Any]) ->
     if task["kind"] == "multiclass":
         return "Classes", str(len(task["classes"]))
     events = n["events"][task["positive"]]
-    return f"{short(task['positive'])} among tested samples", f"{events:,} ({percent(events, n['samples'])})"
+    name = f"{short(cohort['roles']['target'])}: {short(task['positive'])}"
+    return name, f"{events:,} of {n['samples']:,} tested ({percent(events, n['samples'])})"
 
 
 def _headlines(groups: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
@@ -121,7 +129,9 @@ def _headlines(groups: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [rows[metric] for metric in _HEADLINES[kind] if metric in rows]
 
 
-def _contents(estimates: dict[str, Any], operating: dict[str, Any] | None, drawings: dict[str, list[Any]]) -> list[tuple[str, str]]:
+def _contents(
+    estimates: dict[str, Any], operating: dict[str, Any] | None, drawings: dict[str, list[Any]]
+) -> list[tuple[str, str]]:
     """Sections that this run has, in order: (id, heading)."""
     sections = [
         ("findings", "Findings", True),
@@ -147,7 +157,10 @@ def _record(environment: dict[str, Any]) -> list[tuple[str, str]]:
         ("Started", str(environment["started"])),
         ("Wall time", time),
         ("Seed", str(environment["seed"])),
-        ("Device", f"{environment['device']}, {environment['threads']} threads"),
+        (
+            "Device",
+            f"{environment['device']}, {environment['threads']} {'thread' if environment['threads'] == 1 else 'threads'}",
+        ),
         ("Platform", str(environment.get("platform", "–"))),
         ("Versions", versions),
         ("Data fingerprint", f"sha256 {environment['data_fingerprint']}"),

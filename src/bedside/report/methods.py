@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from bedside.errors import RunError
 from bedside.folder import Run
 
 _SCHEMES = {
@@ -37,8 +38,12 @@ def scheme(run: Run) -> str:
 
 def _splits(run: Run) -> str:
     folds, n = run.settings.get("folds", {}), run.estimates["n"]
-    unit = "No patient stands on two sides of a split." if n["patient_column"] else (
-        "There is no patient column, so each sample counts as its own patient; leakage between samples of one patient cannot be ruled out."
+    unit = (
+        "No patient stands on two sides of a split."
+        if n["patient_column"]
+        else (
+            "There is no patient column, so each sample counts as its own patient; leakage between samples of one patient cannot be ruled out."
+        )
     )
     linked = " Samples with identical features were kept together." if folds.get("link_duplicates") else ""
     return f"{scheme(run)} {unit}{linked} Epoch, threshold and everything else that is chosen was chosen without the test patients, who were scored once."
@@ -46,30 +51,43 @@ def _splits(run: Run) -> str:
 
 def _preparation(preparation: dict[str, Any]) -> str:
     scale = ", numbers were scaled to mean 0 and standard deviation 1" if preparation.get("scale") == "standard" else ""
+    rare = f", levels with fewer than {preparation['rare_level']} samples joined" if "rare_level" in preparation else ""
     flags = ", with an indicator column for each feature that had gaps" if preparation.get("missing_indicators") else ""
     return (
         f"Everything was fitted on the training samples of each fold only. Gaps were filled with the median or the most frequent level{flags}"
-        f"{scale}; categories became one column per level."
+        f"{scale}; categories became one column per level{rare}."
     )
 
 
 def _model(run: Run) -> str:
     record = model_record(run)
-    parameters = f" It has {record['parameters']:,} parameters." if record.get("parameters") else ""
+    parameters = f" It has {record['parameters']:,} parameters." if record["parameters"] else ""
     final = {
-        "ensemble": f" The model that was kept is the mean of the {len(record.get('members', []))} members, whose predictions on patients they had not seen were scored.",
+        "ensemble": f" The model that was kept is the mean of the {len(record['members'])} members, whose predictions on patients they had not seen were scored.",
         "refit": " The model that was kept was trained once more on all patients; this very model was not tested.",
         "tested": " The model that was kept is the one that was tested.",
-    }.get(str(record.get("final")), "")
-    summary = str(record.get("summary") or run.settings.get("family", "")).rstrip(".")
+    }.get(str(record["final"]), "")
+    summary = str(record["summary"] or run.settings.get("family", "")).rstrip(".")
     return f"{summary}.{parameters}{final}"
 
 
 def _training(run: Run) -> str:
     train = run.settings.get("train", {})
-    rate = "a learning rate chosen by a sweep over the training samples" if train.get("find_learning_rate") else f"learning rate {train.get('learning_rate')}"
-    stop = f" Training stopped when the validation loss had not fallen for {train['patience']} epochs." if train.get("early_stopping") and "patience" in train else ""
-    weights = " Rare classes were weighed up in the loss, which spoils calibration." if train.get("class_weights") == "balanced" else ""
+    rate = (
+        "a learning rate chosen by a sweep over the training samples"
+        if train.get("find_learning_rate")
+        else f"learning rate {train.get('learning_rate')}"
+    )
+    stop = (
+        f" Training stopped when the validation loss had not fallen for {train['patience']} epochs."
+        if train.get("early_stopping") and "patience" in train
+        else ""
+    )
+    weights = (
+        " Rare classes were weighed up in the loss, which spoils calibration."
+        if train.get("class_weights") == "balanced"
+        else ""
+    )
     return (
         f"At most {train.get('epochs')} epochs of {train.get('optimizer')} with {rate}, batches of {train.get('batch_size')} samples and a "
         f"{train.get('schedule')} schedule; the epoch with the lowest validation loss was kept.{stop}{weights}"
@@ -82,12 +100,17 @@ def _decisions(run: Run) -> str:
         return "The class with the highest score is the decision."
     if not thresholds:
         return ""
-    rule = {"youden": "the largest sum of sensitivity and specificity (Youden 1950, doi:10.1002/1097-0142(1950)3:1<32::aid-cncr2820030106>3.0.co;2-3)"}
+    reached = run.settings.get("evaluation", {}).get("threshold_value")
+    rules = {
+        "youden": "the largest sum of sensitivity and specificity (Youden 1950, doi:10.1002/1097-0142(1950)3:1<32::aid-cncr2820030106>3.0.co;2-3)",
+        "sensitivity": f"the highest value that reaches a sensitivity of {reached}",
+        "specificity": f"the lowest value that reaches a specificity of {reached}",
+    }
     first = thresholds[0]
     if first["chosen_on"] == "given":
         return f"The threshold {first['value']:.3g} was given before training."
     where = "in each fold on its validation patients" if len(thresholds) > 1 else "on validation patients"
-    return f"The threshold was chosen {where} by {rule.get(first['rule'], 'the rule ' + repr(first['rule']))}, then frozen and applied to the test patients."
+    return f"The threshold was chosen {where} by {rules.get(first['rule'], first['rule'])}, then frozen and applied to the test patients."
 
 
 def _intervals(estimates: dict[str, Any]) -> str:
@@ -108,9 +131,17 @@ def _baseline(estimates: dict[str, Any]) -> str:
 
 
 def model_record(run: Run) -> dict[str, Any]:
-    """model/model.json, or nothing if the run keeps no model."""
+    """model/model.json; without one, the same names and nothing known.
+
+    Raises:
+        RunError: if the file is damaged.
+    """
     path = run.path / "model" / "model.json"
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+    try:
+        known = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except json.JSONDecodeError as error:
+        raise RunError(f"{path} is damaged ({error}); remake the run.") from None
+    return {"summary": None, "parameters": None, "members": [], "final": None, **known}
 
 
 def repeat_command(run: Run) -> str:
@@ -121,10 +152,10 @@ def repeat_command(run: Run) -> str:
 
 
 def what_is_predicted(run: Run) -> str:
-    """`malignant against benign`, `dx (7 classes)`, `progression`: for the title."""
+    """`diagnosis (malignant against benign)`, `dx (7 classes)`, `progression`: for the title."""
     task, target = run.estimates["task"], run.description["roles"]["target"]
     if task["kind"] == "binary":
-        return f"{task['positive']} against {task['classes'][0]}"
+        return f"{target} ({task['positive']} against {task['classes'][0]})"
     if task["kind"] == "multiclass":
         return f"{target} ({len(task['classes'])} classes)"
     return str(target)

@@ -7,7 +7,6 @@ each. Everything the panel shows is arithmetic on these counts, so it is exact a
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from bedside.folder import Run
 
@@ -28,7 +27,9 @@ def panel(run: Run) -> dict[str, Any] | None:
     return panel_data(truth, score, float(np.mean(frozen)), len(frozen), positive, run.estimates["task"]["classes"][0])
 
 
-def panel_data(truth: np.ndarray, score: np.ndarray, frozen: float, folds: int, positive: str, negative: str) -> dict[str, Any]:
+def panel_data(
+    truth: np.ndarray, score: np.ndarray, frozen: float, folds: int, positive: str, negative: str
+) -> dict[str, Any]:
     """See `panel`; truth is 0 or 1, score the predicted probability, both of shape (n,)."""
     thresholds = threshold_list(score, frozen)
     return {

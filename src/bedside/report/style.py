@@ -17,9 +17,10 @@ from matplotlib.figure import Figure
 
 INK, MUTED, RULE = "#1c2126", "#5d666f", "#d9d6ce"
 MODEL, BASELINE, EVENT, PAPER = "#1b5583", "#c4581a", "#8c2f39", "#ffffff"
+DOTTED: dict[str, Any] = {"color": MUTED, "linewidth": 0.8, "linestyle": (0, (1, 2))}  # of lines to compare with
 HALF = (4.3, 3.7)  # inches: two beside each other on A4, one on a phone
 
-_RULES: dict[str, Any] = {
+_RULES: Any = {
     "svg.fonttype": "path",
     "font.family": "DejaVu Sans",  # comes with matplotlib, so it is everywhere
     "font.size": 8.0,
@@ -112,3 +113,9 @@ def short(text: str, length: int = 26) -> str:
     """A name cut in the middle, so that both ends can be recognised."""
     half = (length - 1) // 2
     return text if len(text) <= length else f"{text[:half]}…{text[-half:]}"
+
+
+def legend(axes: Axes, place: Any) -> None:
+    """A legend whose first line is what was drawn last: the model."""
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], labels[::-1], loc=place)

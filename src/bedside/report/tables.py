@@ -31,7 +31,12 @@ def estimate_groups(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def estimate_row(record: dict[str, Any]) -> dict[str, Any]:
     """One estimate with its words and its place on the little interval plot."""
     estimate, words = Estimate.from_dict(record), metric_words(record["metric"])
-    return {"name": metric_name(record["metric"]), "estimate": estimate, "words": words, "plot": interval_plot(estimate, words.scale, words.ideal)}
+    return {
+        "name": metric_name(record["metric"]),
+        "estimate": estimate,
+        "words": words,
+        "plot": interval_plot(estimate, words.scale, words.ideal),
+    }
 
 
 def interval_plot(estimate: Estimate, scale: tuple[float, float] | None, ideal: float | None) -> dict[str, Any] | None:
@@ -56,7 +61,14 @@ def class_table(estimates: dict[str, Any]) -> dict[str, Any] | None:
     metrics = list(dict.fromkeys(record["metric"] for record in records))
     cells = {(record["of"], record["metric"]): Estimate.from_dict(record) for record in records}
     names = list(dict.fromkeys(record["of"] for record in records))
-    rows = [{"name": name, "events": (estimates["n"]["events"] or {}).get(name), "cells": [cells.get((name, m)) for m in metrics]} for name in names]
+    rows = [
+        {
+            "name": name,
+            "events": (estimates["n"]["events"] or {}).get(name),
+            "cells": [cells.get((name, m)) for m in metrics],
+        }
+        for name in names
+    ]
     return {"metrics": [metric_name(metric) for metric in metrics], "rows": rows, "records": records}
 
 
@@ -83,7 +95,9 @@ def signed(estimate: Estimate) -> str:
     if estimate.value is None:
         return "not defined"
     d = estimate.digits()
-    value, low, high = (None if x is None else f"{x:+.{d}f}".replace("-", "−") for x in (estimate.value, estimate.low, estimate.high))
+    value, low, high = (
+        None if x is None else f"{x:+.{d}f}".replace("-", "−") for x in (estimate.value, estimate.low, estimate.high)
+    )
     return f"{value} [{low}, {high}]" if low is not None and high is not None else f"{value} [no interval]"
 
 
@@ -92,8 +106,19 @@ def feature_rows(description: dict[str, Any]) -> dict[str, Any]:
     features = description["features"]
     most_missing = sorted(features, key=lambda feature: -feature["missing"])
     shown = features if len(features) <= MOST_FEATURES else most_missing[:MOST_FEATURES]
-    rows = [{**feature, "share": percent(feature["missing"], description["samples"]), "bar": _bar(feature["missing"], description["samples"])} for feature in shown]
-    return {"rows": rows, "hidden": len(features) - len(shown), "hidden_missing": sum(f["missing"] > 0 for f in most_missing[MOST_FEATURES:])}
+    rows = [
+        {
+            **feature,
+            "share": percent(feature["missing"], description["samples"]),
+            "bar": _bar(feature["missing"], description["samples"]),
+        }
+        for feature in shown
+    ]
+    return {
+        "rows": rows,
+        "hidden": len(features) - len(shown),
+        "hidden_missing": sum(f["missing"] > 0 for f in most_missing[MOST_FEATURES:]),
+    }
 
 
 def _bar(part: int, whole: int) -> float:
@@ -105,7 +130,10 @@ def split_rows(run: Run) -> list[dict[str, Any]]:
     table = run.folds.merge(run.cohort[["sample", "patient"]], on="sample", how="left", validate="many_to_one")
     rows = []
     for (repeat, fold), members in table.groupby(["repeat", "fold"]):
-        parts = {part: {"samples": len(rows_), "patients": int(rows_["patient"].nunique())} for part, rows_ in members.groupby("part")}
+        parts = {
+            part: {"samples": len(rows_), "patients": int(rows_["patient"].nunique())}
+            for part, rows_ in members.groupby("part")
+        }
         rows.append({"repeat": int(str(repeat)), "fold": int(str(fold)), "parts": parts})
     return rows
 
@@ -123,7 +151,9 @@ def split_ranges(rows: list[dict[str, Any]], unit: str) -> dict[str, str]:
 def setting_rows(settings: dict[str, Any]) -> list[dict[str, str]]:
     """Every setting of the run by its full name, with its meaning where it is known."""
     meanings = {record["name"]: record["meaning"] for record in known.describe(known.RunSettings)}
-    return [{"name": name, "value": _plain(value), "meaning": meanings.get(name, "")} for name, value in _flat(settings)]
+    return [
+        {"name": name, "value": _plain(value), "meaning": meanings.get(name, "")} for name, value in _flat(settings)
+    ]
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -3,13 +3,24 @@
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullLocator
+from matplotlib.ticker import MaxNLocator, NullLocator
 
-from bedside.folder import Run
-from bedside.report.style import BASELINE, EVENT, HALF, MODEL, MUTED, PAPER, Drawing, canvas, grid, short, to_svg
+from bedside.report.style import BASELINE, EVENT, HALF, MODEL, MUTED, PAPER, Drawing, canvas, grid, to_svg
 from bedside.report.words import metric_name
 
-MOST_LINES = 12  # one line per fold up to here; beyond, the median and the range over folds
+MOST_LINES = 12  # one line per fold up to here; beyond, the median and the middle 80 % of the folds
+SPREAD = (
+    "auroc",
+    "average_precision",
+    "accuracy",
+    "sensitivity",
+    "specificity",
+    "brier",
+    "calibration_slope",
+    "r2",
+    "mae",
+    "rmse",
+)
 
 
 def loss_figure(history: pd.DataFrame) -> Drawing:
@@ -19,22 +30,32 @@ def loss_figure(history: pd.DataFrame) -> Drawing:
     axes.set(xlabel="epoch", ylabel="loss")
     kept = history.loc[history["best"] == 1, "epoch"]
     return Drawing(
-        "learning-loss", "Learning curves: loss", _how_shown(history),
-        f"Kept epochs from {kept.min()} to {kept.max()}." if len(kept) else "", to_svg(figure, "learning-loss"),
+        "learning-loss",
+        "Learning curves: loss",
+        _how_shown(history),
+        f"Kept epochs from {kept.min()} to {kept.max()}." if len(kept) else "",
+        to_svg(figure, "learning-loss"),
     )
 
 
 def metric_figure(history: pd.DataFrame) -> Drawing | None:
     """The same for the metric that was followed; None if none was."""
-    names = [column.removeprefix("valid_") for column in history if str(column).startswith("valid_") and column != "valid_loss"]
+    names = [
+        str(column).removeprefix("valid_")
+        for column in history
+        if str(column).startswith("valid_") and column != "valid_loss"
+    ]
     if not names or history[f"valid_{names[0]}"].isna().all():
         return None
     figure, axes = canvas(HALF)
     _learning(axes, history, names[0])
     axes.set(xlabel="epoch", ylabel=metric_name(names[0]))
     return Drawing(
-        "learning-metric", f"Learning curves: {metric_name(names[0])}", "The same epochs, in the metric that was followed.",
-        "Training and validation values per epoch.", to_svg(figure, "learning-metric"),
+        "learning-metric",
+        f"Learning curves: {metric_name(names[0])}",
+        "The same epochs, in the metric that was followed.",
+        "Training and validation values per epoch.",
+        to_svg(figure, "learning-metric"),
     )
 
 
@@ -43,13 +64,19 @@ def _learning(axes: Axes, history: pd.DataFrame, name: str) -> None:
         column, label = f"{part}_{name}", {"train": "training", "valid": "validation"}[part]
         lines = history.pivot_table(index="epoch", columns=["repeat", "fold"], values=column)
         if lines.shape[1] <= MOST_LINES:
-            axes.plot(lines.index, lines.to_numpy(), color=colour, linewidth=1.0 if lines.shape[1] > 1 else 1.6, alpha=0.75)
+            axes.plot(
+                lines.index, lines.to_numpy(), color=colour, linewidth=1.0 if lines.shape[1] > 1 else 1.6, alpha=0.75
+            )
             axes.plot([], [], color=colour, label=label)
         else:
-            axes.fill_between(lines.index, lines.min(axis=1), lines.max(axis=1), color=colour, alpha=0.18, linewidth=0)
+            lines = lines[lines.notna().sum(axis=1) * 2 >= lines.shape[1]]  # later epochs belong to a few slow folds
+            low, high = lines.quantile(0.1, axis=1), lines.quantile(0.9, axis=1)
+            axes.fill_between(lines.index, low, high, color=colour, alpha=0.18, linewidth=0)
             axes.plot(lines.index, lines.median(axis=1), color=colour, label=label)
     kept = history[history["best"] == 1]
-    axes.plot(kept["epoch"], kept[f"valid_{name}"], "o", color=EVENT, markeredgecolor=PAPER, markersize=5, label="kept epoch")
+    axes.plot(
+        kept["epoch"], kept[f"valid_{name}"], "o", color=EVENT, markeredgecolor=PAPER, markersize=5, label="kept epoch"
+    )
     axes.legend(loc="best")
     axes.margins(x=0.02)
     grid(axes)
@@ -57,7 +84,11 @@ def _learning(axes: Axes, history: pd.DataFrame, name: str) -> None:
 
 def _how_shown(history: pd.DataFrame) -> str:
     n = len(history[["repeat", "fold"]].drop_duplicates())
-    lines = "One line per fold" if n <= MOST_LINES else f"Median and range of {n} folds"
+    lines = (
+        "One line per fold"
+        if n <= MOST_LINES
+        else f"Median and middle 80 % of {n} folds, as long as half of them train"
+    )
     lines = "Loss per epoch" if n == 1 else lines
     return f"{lines}; the dot marks the epoch with the lowest validation loss, whose weights were kept."
 
@@ -67,31 +98,42 @@ def sweep_figure(sweep: pd.DataFrame) -> Drawing:
     figure, axes = canvas(HALF)
     lines = list(sweep.groupby(["repeat", "fold"]))
     for _, line in lines:
-        axes.plot(line["learning_rate"], line["loss"], color=MODEL, linewidth=1.0, alpha=max(0.15, min(0.8, 4 / len(lines))))
+        axes.plot(
+            line["learning_rate"], line["loss"], color=MODEL, linewidth=1.0, alpha=max(0.15, min(0.8, 4 / len(lines)))
+        )
     chosen = sweep[sweep["chosen"] == 1]
-    axes.plot(chosen["learning_rate"], chosen["loss"], "o", color=EVENT, markeredgecolor=PAPER, markersize=5, label="chosen")
+    axes.plot(
+        chosen["learning_rate"], chosen["loss"], "o", color=EVENT, markeredgecolor=PAPER, markersize=5, label="chosen"
+    )
     finite = sweep["loss"].replace([np.inf, -np.inf], np.nan).dropna()
     floor, start = float(finite.min()), float(sweep.groupby(["repeat", "fold"])["loss"].first().median())
-    axes.set(xscale="log", xlabel="learning rate", ylabel="loss", ylim=(floor - 0.1 * (start - floor), start + 0.6 * (start - floor)))
+    axes.set(
+        xscale="log",
+        xlabel="learning rate",
+        ylabel="loss",
+        ylim=(floor - 0.1 * (start - floor), start + 0.6 * (start - floor)),
+    )
     axes.xaxis.set_major_formatter(lambda rate, _: f"{rate:.0e}".replace("e-0", "e−").replace("e+00", ""))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.legend(loc="lower left")
     grid(axes)
     rates = chosen["learning_rate"]
     return Drawing(
-        "learning-rate", "Learning-rate sweep",
+        "learning-rate",
+        "Learning-rate sweep",
         "Loss on training samples while the learning rate grows; the choice never sees validation or test patients.",
-        f"Chosen between {rates.min():.1e} and {rates.max():.1e}." if len(rates) else "", to_svg(figure, "learning-rate"),
+        f"Chosen between {rates.min():.1e} and {rates.max():.1e}." if len(rates) else "",
+        to_svg(figure, "learning-rate"),
     )
 
 
 def spread_figure(per_fold: list[dict], spread: list[dict]) -> Drawing | None:
     """One dot per fold and metric; each metric has its own axis, because units differ."""
-    rows = [record for record in spread if record["n_folds"] > 1]
+    rows = [record for record in spread if record["n_folds"] > 1 and record["metric"] in SPREAD]
     if not rows:
         return None
     values = pd.DataFrame(per_fold)
-    figure, grid_of_axes = canvas((8.8, 0.62 * len(rows) + 0.2), len(rows), 1, squeeze=False)
+    figure, grid_of_axes = canvas((HALF[0], max(1.2, 0.62 * len(rows))), len(rows), 1, squeeze=False)
     for axes, record in zip(grid_of_axes[:, 0], rows, strict=True):
         x = values.loc[values["metric"] == record["metric"], "value"].dropna().to_numpy(dtype=np.float64)
         offsets = (np.arange(len(x)) % 5 - 2) * 0.11 if len(x) > 5 else np.zeros(len(x))
@@ -100,13 +142,15 @@ def spread_figure(per_fold: list[dict], spread: list[dict]) -> Drawing | None:
         margin = 0.08 * (record["high"] - record["low"] or 0.1)
         axes.set(ylim=(-0.5, 0.5), yticks=[], xlim=(record["low"] - margin, record["high"] + margin))
         axes.spines["left"].set_visible(False)
-        axes.set_ylabel(short(metric_name(record["metric"])), rotation=0, ha="right", va="center")
+        axes.set_title(metric_name(record["metric"]), fontsize=7.5, pad=1)
         axes.tick_params(labelsize=7)
+        axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.axhline(0, color=MUTED, linewidth=0.4, zorder=0)
     return Drawing(
-        "spread", "From fold to fold",
-        "Each dot is the test part of one fold, the bar is their mean; every row has its own scale. Folds share "
+        "spread",
+        "From fold to fold",
+        "Each dot is the test part of one fold, the bar is their mean; every row has its own scale. Other metrics are in estimates.json. Folds share "
         "training patients, so this spread is not an interval: those are in the table of estimates.",
         "; ".join(f"{metric_name(r['metric'])} from {r['low']:.3g} to {r['high']:.3g}" for r in rows) + ".",
-        to_svg(figure, "spread"), wide=True,
+        to_svg(figure, "spread"),
     )

@@ -1,8 +1,9 @@
 """What each metric is called in a report and what it means at the bedside."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from bedside.cohort import Estimate
 from bedside.evaluation.metrics import LABELS
 
 Group = Literal["Discrimination", "At the decision threshold", "Calibration", "Overall"]
@@ -66,9 +67,19 @@ def number(value: object) -> str:
 
 
 def percent(part: float, whole: float) -> str:
-    """`12 %`, `0.4 %`; a share of nothing is a dash."""
+    """`12 %`, `0.4 %` with a space that does not break; a share of nothing is a dash."""
     if not whole:
         return "–"
     share = 100 * part / whole
-    return f"{share:.0f} %" if share >= 10 or share in (0, 1) else f"{share:.1f} %"
+    return f"{share:.0f}\u00a0%" if share >= 10 or share == 0 else f"{share:.1f}\u00a0%"
 
+
+def find(estimates: dict[str, Any], metric: str, of: tuple[str, ...] = ("", "macro")) -> Estimate | None:
+    """The estimate of a metric, overall or for the named classes."""
+    records = (e for e in estimates["estimates"] if e["metric"] == metric and e["of"] in of)
+    return next((Estimate.from_dict(record) for record in records), None)
+
+
+def estimate_text(estimate: Estimate | None) -> str:
+    """` 0.91 [0.88, 0.94]` with a space before it, or nothing."""
+    return "" if estimate is None else f" {estimate.text()}"

@@ -21,6 +21,12 @@ from bedside.settings import FoldSettings
 
 PARTS = ("train", "valid", "test")
 
+CODES = {
+    "left-out-of-folds": "Samples left out of training because their patient, or a duplicate, is tested in that fold.",
+    "duplicates-not-joined": "Duplicates may stand on both sides of a split because joining was switched off.",
+    "site-one-class": "A held-out site has samples of one class only.",
+}
+
 
 def make_folds(cohort: Cohort, settings: FoldSettings, *, seed: int) -> list[Fold]:
     """Deal the patients of a cohort to folds, the same way for the same seed.
@@ -202,15 +208,19 @@ def _past_to_future(cohort: Cohort, groups: np.ndarray) -> Fold:
 
 def _check(fold: Fold, cohort: Cohort, groups: np.ndarray) -> None:
     """No group may cross a border, and training and validation must hold what they have to learn and judge."""
-    train, valid, test = (np.unique(groups[getattr(fold, part)]) for part in PARTS)
-    assert not (np.intersect1d(train, valid).size or np.intersect1d(train, test).size or np.intersect1d(valid, test).size)
+    held = np.concatenate([np.unique(groups[getattr(fold, part)]) for part in PARTS])
+    assert len(np.unique(held)) == len(held)
     if cohort.task.kind == "regression":
         return
     for part in ("train", "valid"):
         present = np.unique(cohort.target[getattr(fold, part)])
         absent = [name for code, name in enumerate(cohort.task.classes) if code not in present]
         if absent:
-            held_out = "" if "site" not in cohort.samples else f" (site {cohort.samples['site'].iloc[fold.test[0]]!r} held out)"
+            held_out = (
+                ""
+                if "site" not in cohort.samples
+                else f" (site {cohort.samples['site'].iloc[fold.test[0]]!r} held out)"
+            )
             raise DataError(
                 f"Fold {fold.number + 1}{held_out} has no sample of class {' or '.join(map(repr, absent))} for "
                 f"{'training' if part == 'train' else 'validation'}. "
@@ -240,16 +250,12 @@ def fold_findings(cohort: Cohort, folds: list[Fold], settings: FoldSettings) -> 
             f"{left_out} samples over all folds were left out of training because the same patient, or a duplicate, "
             "is tested or validates in that fold.",
         )
-    joined = len(cohort) - len(np.unique(cohort.linked))
-    if joined and settings.link_duplicates:
-        yield Finding(
-            "note", "duplicates-joined", f"{joined} samples repeat another one and stay on its side of every split."
-        )
-    if joined and not settings.link_duplicates:
+    repeated = len(cohort) - len(np.unique(cohort.linked))
+    if repeated and not settings.link_duplicates:
         yield Finding(
             "warning",
             "duplicates-not-joined",
-            f"{joined} samples repeat another one, and folds may separate them: the result may be too good.",
+            f"{repeated} samples repeat another one, and folds may separate them: the result may be too good.",
             "Leave folds.link_duplicates on.",
         )
     if settings.scheme == "site" and cohort.task.kind != "regression":
@@ -257,5 +263,5 @@ def fold_findings(cohort: Cohort, folds: list[Fold], settings: FoldSettings) -> 
             if len(np.unique(cohort.target[fold.test])) < 2:
                 site = cohort.samples["site"].iloc[fold.test[0]]
                 yield Finding(
-                    "warning", "site-one-class", f"Site {site!r} has samples of one class only: no AUROC there.", ""
+                    "warning", "site-one-class", f"Site {site!r} has samples of one class only: no AUROC there."
                 )

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -23,15 +22,16 @@ _TRUSTED = ("numpy.dtype",)  # scikit-learn's encoder keeps the type of its colu
 
 
 class TablePreparation:
-    """Imputation, scaling and encoding of a table, as scikit-learn transformers behind one small door.
+    """Imputation, scaling and encoding of a table, as scikit-learn transformers of its two kinds of columns.
 
     numbers:     median for gaps, then mean 0 and standard deviation 1 (scikit-learn's StandardScaler)
-    categories:  mode for gaps, one column per level; rare levels share one, and so do levels never seen
+    levels:      mode for gaps, one column per level; rare levels share one, and so do levels never seen
     gaps:        one 0/1 column for each feature that had gaps in training
     """
 
-    def __init__(self, transformer: ColumnTransformer) -> None:
-        self.transformer = transformer
+    def __init__(self, numbers: list[str], levels: list[str], steps: dict[str, Any]) -> None:
+        self.numbers, self.levels = numbers, levels
+        self.steps = steps  # "numbers", "number gaps", "levels", "level gaps"; absent if there is nothing to do
 
     @classmethod
     def fit(cls, inputs: Any, settings: PreparationSettings) -> "TablePreparation":
@@ -41,33 +41,27 @@ class TablePreparation:
             inputs: `TableInputs` of the training samples of one fold, and of nobody else.
             settings: scaling, missing indicators, rare levels.
         """
-        kinds = {feature.name: feature.kind for feature in inputs.features}
-        numbers = [name for name, kind in kinds.items() if kind != "category"]
-        levels = [name for name, kind in kinds.items() if kind == "category"]
-        frame = _plain(inputs.frame)
-        parts: list[tuple[str, Any, list[str]]] = []
+        numbers = [feature.name for feature in inputs.features if feature.kind != "category"]
+        levels = [feature.name for feature in inputs.features if feature.kind == "category"]
+        steps: dict[str, Any] = {}
         if numbers:
-            steps: list[tuple[str, Any]] = [("gaps", SimpleImputer(strategy="median", keep_empty_features=True))]
-            if settings.scale == "standard":
-                steps.append(("scale", StandardScaler()))
-            parts.append(("numbers", Pipeline(steps), numbers))
+            gaps = SimpleImputer(strategy="median", keep_empty_features=True)
+            scale = [("scale", StandardScaler())] if settings.scale == "standard" else []
+            steps["numbers"] = Pipeline([("gaps", gaps), *scale])
+            steps["number gaps"] = MissingIndicator(error_on_new=False)
         if levels:
+            mode = SimpleImputer(strategy="most_frequent", missing_values=None, keep_empty_features=True)
             encode = OneHotEncoder(
                 handle_unknown="infrequent_if_exist", min_frequency=settings.rare_level, sparse_output=False
             )
-            mode = SimpleImputer(strategy="most_frequent", missing_values=None, keep_empty_features=True)
-            parts.append(("levels", Pipeline([("gaps", mode), ("encode", encode)]), levels))
-        if settings.missing_indicators:
-            with_gaps = [name for name in kinds if frame[name].isna().any()]
-            gaps_in_numbers = [name for name in with_gaps if kinds[name] != "category"]
-            gaps_in_levels = [name for name in with_gaps if kinds[name] == "category"]
-            if gaps_in_numbers:
-                parts.append(("number gaps", MissingIndicator(features="all"), gaps_in_numbers))
-            if gaps_in_levels:
-                parts.append(("level gaps", MissingIndicator(missing_values=None, features="all"), gaps_in_levels))
-        transformer = ColumnTransformer(parts, sparse_threshold=0, verbose_feature_names_out=False)
-        transformer.set_output(transform="default")
-        return cls(transformer.fit(frame))
+            steps["levels"] = Pipeline([("gaps", mode), ("encode", encode)])
+            steps["level gaps"] = MissingIndicator(missing_values=None, error_on_new=False)
+        if not settings.missing_indicators:
+            steps = {name: step for name, step in steps.items() if not name.endswith("gaps")}
+        preparation = cls(numbers, levels, steps)
+        for name, step in steps.items():
+            step.fit(preparation._columns(name, inputs.frame))
+        return preparation
 
     def __call__(self, inputs: Any) -> np.ndarray:
         """Samples -> numbers, shape (n_samples, n_columns), 32-bit floats.
@@ -75,24 +69,37 @@ class TablePreparation:
         Raises:
             DataError: if a value is too large for 32 bits.
         """
-        with warnings.catch_warnings():  # levels never seen in training have their own, intended way
+        with warnings.catch_warnings(), np.errstate(over="ignore"):
+            # Levels never seen in training have their own, intended way.
             warnings.filterwarnings("ignore", message="Found unknown categories", category=UserWarning)
-            values = np.asarray(self.transformer.transform(_plain(inputs.frame)))
-        with np.errstate(over="ignore"):
-            prepared = values.astype(np.float32)
+            blocks = [
+                np.asarray(step.transform(self._columns(name, inputs.frame)), dtype=np.float32)
+                for name, step in self.steps.items()
+            ]
+        prepared = np.concatenate(blocks, axis=1)
         if not np.isfinite(prepared).all():
             row = int(np.flatnonzero(~np.isfinite(prepared).all(axis=1))[0])
-            raise DataError(f"Sample in row {row + 1} has a value beyond 32-bit numbers after scaling; check its units.")
+            raise DataError(
+                f"Sample in row {row + 1} has a value beyond 32-bit numbers after scaling; check its units."
+            )
         return prepared
+
+    def _columns(self, step: str, frame: pd.DataFrame) -> np.ndarray:
+        """The columns that a step reads: 64-bit numbers with NaN, or text with None; shape (n, columns)."""
+        if step.startswith("number"):
+            return frame[self.numbers].to_numpy(dtype=np.float64)
+        text = frame[self.levels].to_numpy(dtype=object, copy=True)
+        text[pd.isna(text)] = None
+        return text
 
     def save(self, path: Path) -> None:
         import skops.io
 
-        skops.io.dump(self.transformer, path)
+        skops.io.dump({"numbers": self.numbers, "levels": self.levels, "steps": self.steps}, path)
 
     @classmethod
     def load(cls, path: Path) -> "TablePreparation":
-        return cls(load_skops(path))
+        return cls(**load_skops(path))
 
 
 def load_skops(path: Path, trusted: tuple[str, ...] = ()) -> Any:
@@ -112,13 +119,3 @@ def load_skops(path: Path, trusted: tuple[str, ...] = ()) -> Any:
         raise
     except Exception as error:
         raise RunError(f"{path} cannot be read ({type(error).__name__}: {error}); the file is damaged.") from error
-
-
-def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """Numbers as 64-bit floats with NaN, categories as Python text with None: what scikit-learn imputes."""
-    text = [name for name in frame if frame[name].dtype == object]
-    plain = frame.copy(deep=False)
-    for name in text:
-        column = frame[name]
-        plain[name] = column.where(column.notna(), None)
-    return plain

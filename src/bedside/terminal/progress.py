@@ -39,7 +39,9 @@ def show_run(events: Iterator[Event], console: Console) -> Run | None:
                     board.show(event)
     except KeyboardInterrupt:
         if run is not None:
-            console.print(f"\nStopped. Continue with: [bold]bedside train --resume {escape(str(run.path))}[/]", soft_wrap=True)
+            console.print(
+                f"\nStopped. Continue with: [bold]bedside train --resume {escape(str(run.path))}[/]", soft_wrap=True
+            )
         raise
     if run is not None:
         print_summary(run, console)
@@ -100,4 +102,8 @@ class _Board:
 def _numbers(event: Epoch) -> str:
     """Folds that train together, counted from 1: `3`, or `1-5`."""
     first, last = event.folds[0], event.folds[-1]
-    return f"{first.number + 1}" if len(event.folds) == 1 else f"{first.number + 1}-{last.number + 1} (x{len(event.folds)})"
+    return (
+        f"{first.number + 1}"
+        if len(event.folds) == 1
+        else f"{first.number + 1}-{last.number + 1} (x{len(event.folds)})"
+    )

@@ -23,32 +23,42 @@ def _table(title: str, *columns: str) -> Table:
 
 def print_findings(findings: Iterable[Finding], console: Console) -> None:
     for finding in findings:
-        console.print(f"[{COLOURS[finding.level]}]{finding.level}[/]  {escape(str(finding))}", highlight=False, soft_wrap=True)
+        console.print(
+            f"[{COLOURS[finding.level]}]{finding.level}[/]  {escape(str(finding))}", highlight=False, soft_wrap=True
+        )
 
 
 def print_summary(run: Run, console: Console) -> None:
     """Sentences, the main estimates beside the baseline's, and where the report lies."""
-    record = run.estimates
+    print_sentences(run.estimates, console)
+    print_estimates(run.estimates, console)
+    console.print(f"\nReport: [bold]{escape(str(run.path / 'report.html'))}[/]", soft_wrap=True, highlight=False)
+
+
+def print_sentences(record: Mapping[str, Any], console: Console) -> None:
+    """The verdict in words, one sentence a line."""
     console.print()
     for sentence in record["sentences"]:
         console.print(escape(sentence), highlight=False)
     console.print()
-    print_estimates(record, console)
-    console.print(f"\nReport: [bold]{escape(str(run.path / 'report.html'))}[/]", soft_wrap=True, highlight=False)
 
 
 def print_estimates(record: Mapping[str, Any], console: Console) -> None:
     """Every estimate with its interval; the baseline's beside it when there is one."""
     baseline = record["baseline"]
-    beside = {(e["metric"], e["of"]): Estimate.from_dict(e).text() for e in baseline["estimates"]} if baseline else {}
+    beside = (
+        {(e["metric"], e["of"]): escape(Estimate.from_dict(e).text()) for e in baseline["estimates"]}
+        if baseline
+        else {}
+    )
     level = f"{record['level']:.0%} interval"
-    table = _table(f"On {record['n']['patients']} test patients", "metric", f"estimate [{level}]")
+    table = _table(f"On {record['n']['patients']} test patients", "metric", escape(f"estimate [{level}]"))
     if baseline:
         table.add_column(f"{baseline['family']} (baseline)")
     for entry in record["estimates"]:
         estimate = Estimate.from_dict(entry)
         name = entry["metric"].replace("_", " ") + (f" ({entry['of']})" if entry["of"] else "")
-        cells = [escape(name), estimate.text()]
+        cells = [escape(name), escape(estimate.text())]
         table.add_row(*cells, *([beside.get((entry["metric"], entry["of"]), "")] if baseline else []))
     console.print(table)
 

@@ -41,7 +41,9 @@ def find_learning_rate(
     optimizer = make_optimizer(trial, settings, fabric)
     trial, optimizer = fabric.setup(trial, optimizer)
     trial.train()
-    rates, losses, running = [], [], 0.0
+    rates: list[float] = []
+    losses: list[float] = []
+    running = 0.0
     batches = iter(train)
     for k, rate in enumerate(np.geomspace(LOWEST, HIGHEST, STEPS)):
         batch = next(batches, None)
@@ -65,5 +67,3 @@ def steepest(rates: np.ndarray, losses: np.ndarray) -> float:
     end = max(int(np.argmin(losses)) + 1, 3)
     slopes = np.gradient(losses[:end], np.log(rates[:end]))
     return float(rates[int(np.argmin(slopes))])
-
-

@@ -1,0 +1,64 @@
+# make demo   installs bedside into .venv and trains on the breast cancer data
+# make test   installs what tests need and runs everything that CI runs
+# make check  formatting, lint, types, layers
+# make bench  the speed comparison of benchmarks/README.md
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INSTALL := $(PIP) install --constraint constraints.txt
+export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
+ifneq ($(wildcard ../shared/data),)
+export BEDSIDE_DATA ?= $(abspath ../shared/data)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo check test bench docs clean
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "bedside needs Python 3.11 or newer; name one with: make PYTHON=python3.12 demo"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Python cannot make a virtual environment; on Debian and Ubuntu: sudo apt install python3-venv"; exit 1; }
+	@touch $@
+
+$(VENV)/installed: $(VENV)/made pyproject.toml constraints.txt
+	@echo "Installing bedside into $(VENV); the first time this takes some minutes."
+	@$(INSTALL) --editable .
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	@echo "Installing what tests need."
+	@$(INSTALL) --editable '.[dev]'
+	@touch $@
+
+$(VENV)/installed-bench: $(VENV)/installed
+	@$(INSTALL) --editable '.[benchmarks]'
+	@touch $@
+
+install: $(VENV)/installed
+
+demo: $(VENV)/installed
+	@$(BIN)/bedside train breast-cancer
+
+check: $(VENV)/installed-dev
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+test: check
+	@$(BIN)/python -m pytest -n 2
+
+bench: $(VENV)/installed-bench
+	@$(BIN)/python benchmarks/table.py
+
+docs: $(VENV)/installed
+	@$(BIN)/python docs/make_reference.py
+
+clean:
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

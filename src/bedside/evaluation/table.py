@@ -1,0 +1,61 @@
+"""Judge anybody's predictions from a file; the same as `bedside evaluate`."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bedside.data.files import read_file
+from bedside.evaluation import evaluate
+from bedside.evaluation.foreign import foreign
+from bedside.settings import DataSettings, EvaluationSettings
+
+NUMBERS = ("score", "predicted", "repeat", "fold")  # columns of numbers; the score columns are numbers too
+
+
+def evaluate_table(
+    predictions: pd.DataFrame | str | Path,
+    *,
+    target: str | None = None,
+    score: str | None = None,
+    positive: str | None = None,
+    patient: str | None = None,
+    threshold: float | None = None,
+    settings: EvaluationSettings | None = None,
+    reading: DataSettings | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Every estimate with its interval, from a table with one row per sample: a vendor's scores, a colleague's, ours.
+
+    Args:
+        predictions: data frame, or CSV, TSV, Parquet or Excel file.
+        target, score, positive, patient: columns and positive class, see `evaluation.foreign.foreign`.
+        threshold: decision threshold in 0..1; without it, and without validation rows to choose it on, 0.5.
+        settings: resamples, level and threshold rule; refused together with `threshold`.
+        reading: separator, decimal mark, encoding and sheet of the file.
+        seed: drives the resampling.
+
+    Returns:
+        What a run keeps as estimates.json; `["estimates"]` holds the numbers, `["sentences"]` the words.
+
+    Raises:
+        DataError: if a column is missing, scores are not probabilities, or one class only is there.
+    """
+    if not isinstance(predictions, pd.DataFrame):
+        predictions = _numbers(read_file(Path(predictions), reading or DataSettings()), score)
+    named, task = foreign(predictions, target=target, score=score, positive=positive, patient=patient)
+    if threshold is not None:
+        settings = EvaluationSettings(threshold="fixed", threshold_value=threshold)
+    known = patient is not None or "patient" in predictions.columns
+    return evaluate(named, task, settings or EvaluationSettings(), seed=seed, patient_column=known)
+
+
+def _numbers(table: pd.DataFrame, score: str | None) -> pd.DataFrame:
+    """Text of a file as numbers where numbers are expected; what is none stays, and is named by the check of scores."""
+    table = table.copy()
+    for name in table.columns:
+        if name in NUMBERS or name == score or str(name).startswith("score_"):
+            numbers = pd.to_numeric(table[name], errors="coerce")
+            if numbers.notna().sum() == table[name].notna().sum():
+                table[name] = numbers
+    return table

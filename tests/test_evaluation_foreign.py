@@ -1,0 +1,155 @@
+"""Anybody's predictions are read without guessing; what does not fit is named with the way out."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from bedside.cohort import Task
+from bedside.errors import DataError
+from bedside.evaluation import evaluate, foreign
+from bedside.settings import EvaluationSettings
+
+
+def vendor(n=40, classes=(0, 1), seed=0):
+    """A file with a target and a score, nothing else."""
+    rng = np.random.default_rng(seed)
+    ill = np.arange(n) % 2
+    return pd.DataFrame({"label": [classes[k] for k in ill], "risk": np.clip(0.3 * ill + rng.random(n) * 0.7, 0, 1)})
+
+
+def test_a_target_and_a_score_are_enough():
+    predictions, task = foreign(vendor(), target="label", score="risk")
+    assert task == Task("binary", ("0", "1"))
+    assert list(predictions) == ["sample", "patient", "repeat", "fold", "part", "target", "score_0", "score_1"]
+    assert set(predictions["part"]) == {"test"}
+    np.testing.assert_allclose(predictions["score_1"], vendor()["risk"])
+    result = evaluate(predictions, task, EvaluationSettings(resamples=100), seed=0, patient_column=False)
+    assert result["thresholds"][0]["chosen_on"] == "given"
+    assert result["thresholds"][0]["value"] == 0.5
+    assert "threshold 0.5, given beforehand" in result["sentences"][2]
+
+
+@pytest.mark.parametrize(
+    ("classes", "expected"),
+    [
+        ((0.0, 1.0), ("0", "1")),
+        ((False, True), ("False", "True")),
+        (("no", "yes"), ("no", "yes")),
+        (("Negative", "POSITIVE"), ("Negative", "POSITIVE")),
+        (("benign", "malignant"), ("benign", "malignant")),
+    ],
+)
+def test_a_plain_pair_of_names_needs_no_positive_class(classes, expected):
+    assert foreign(vendor(classes=classes), target="label", score="risk")[1].classes == expected
+
+
+def test_the_positive_class_can_be_named_and_is_asked_for_otherwise():
+    table = vendor(classes=("nevus", "melanoma"))
+    assert foreign(table, target="label", score="risk", positive="melanoma")[1].classes == ("nevus", "melanoma")
+    assert foreign(vendor(), target="label", score="risk", positive="0")[1].classes == ("1", "0")
+    with pytest.raises(DataError, match=r"Which of melanoma and nevus is the class.*--positive nevus"):
+        foreign(table, target="label", score="risk")
+    with pytest.raises(DataError, match=r"'melanom' is not in column 'label'.*Did you mean 'melanoma'\?"):
+        foreign(table, target="label", score="risk", positive="melanom")
+
+
+def test_patients_are_taken_by_name():
+    table = vendor().assign(person=np.arange(40) // 4)
+    predictions, _ = foreign(table, target="label", score="risk", patient="person")
+    assert predictions["patient"].nunique() == 10
+    assert predictions["sample"].nunique() == 40
+
+
+def own(classes=("well", "ill")):
+    """A file as bedside writes it, with validation rows and a subgroup."""
+    rng = np.random.default_rng(0)
+    score = rng.random(30)
+    rows = pd.DataFrame(
+        {"sample": [f"s{k}" for k in range(30)], "patient": [f"p{k // 2}" for k in range(30)], "repeat": 0}
+    )
+    rows = rows.assign(fold=0, part="test", target=[classes[k % 2] for k in range(30)])
+    rows = rows.assign(**{f"score_{classes[0]}": 1 - score, f"score_{classes[1]}": score}, sex="f")
+    return pd.concat([rows.iloc[:20], rows.iloc[20:].assign(part="valid")], ignore_index=True)
+
+
+@pytest.mark.parametrize("classes", [("well", "ill"), ("1", "0"), ("a", "b")])
+def test_our_own_file_comes_back_unchanged(classes, tmp_path):
+    table = own(classes)
+    table.to_csv(tmp_path / "predictions.csv", index=False)
+    predictions, task = foreign(pd.read_csv(tmp_path / "predictions.csv"))
+    assert task == Task("binary", classes)
+    pd.testing.assert_frame_equal(predictions, table, check_dtype=False)
+
+
+def test_several_classes_and_numbers():
+    scores = np.random.default_rng(0).dirichlet([1, 1, 1], size=12)
+    table = pd.DataFrame({"target": list("abcabcabcabc"), **{f"score_{c}": scores[:, k] for k, c in enumerate("abc")}})
+    predictions, task = foreign(table)
+    assert task == Task("multiclass", ("a", "b", "c"))
+    np.testing.assert_allclose(predictions[["score_a", "score_b", "score_c"]], scores)
+    predictions, task = foreign(pd.DataFrame({"hba1c": [5.1, 6.2, 7.3], "predicted": [5, 6, 7]}), target="hba1c")
+    assert task == Task("regression")
+    assert predictions["predicted"].tolist() == [5, 6, 7]
+
+
+def test_two_score_columns_of_a_foreign_file_need_the_positive_class_too():
+    table = own().drop(columns=["repeat", "fold", "part", "patient"])
+    with pytest.raises(DataError, match="Which of ill and well"):
+        foreign(table)
+    assert foreign(table, positive="ill")[1].classes == ("well", "ill")
+
+
+BAD = {
+    "no rows": (vendor().iloc[:0], {}, "no rows"),
+    "missing target": (
+        vendor(),
+        {"target": "lable"},
+        r"no column 'lable'; the table has label, risk. Did you mean 'label'",
+    ),
+    "unnamed target": (vendor(), {"target": None}, r"no column 'target'.*Name it with --target COLUMN"),
+    "missing score": (vendor(), {"score": "rsik"}, r"Did you mean 'risk'"),
+    "unnamed score": (vendor(), {"score": None}, r"no column 'score'.*--score COLUMN"),
+    "percent": (
+        vendor().assign(risk=55.0),
+        {},
+        r"goes from 55 to 55; scores must be probabilities.*Divide percentages",
+    ),
+    "logits": (vendor().assign(risk=lambda t: t.risk * 4 - 2), {}, r"goes from -.*put logits through the logistic"),
+    "missing value": (
+        vendor().assign(risk=lambda t: t.risk.where(t.index != 3)),
+        {},
+        r"'risk' has 1 missing.*in row 4",
+    ),
+    "missing truth": (
+        vendor().assign(label=lambda t: t.label.where(t.index > 1)),
+        {},
+        r"'label' has 2 missing.*in row 1",
+    ),
+    "text": (vendor().assign(risk="high"), {}, r"'risk' holds 'high', where finite numbers are needed"),
+    "infinite": (vendor().assign(risk=np.inf), {}, r"'risk' holds 'inf', where finite"),
+    "one class": (vendor().assign(label=1), {}, r"All 40 samples have label = 1.*both classes"),
+    "three classes": (
+        vendor().assign(label=np.arange(40) % 3),
+        {},
+        r"3 classes \(0, 1, 2\).*score_<class>.*'predicted'",
+    ),
+    "duplicates": (vendor().assign(id=1), {"sample": "id"}, r"Sample '1' stands more than once.*--patient"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_does_not_fit_is_named_with_the_way_out(name):
+    table, options, message = BAD[name]
+    with pytest.raises(DataError, match=message):
+        foreign(table, **{"target": "label", "score": "risk", **options})
+
+
+def test_a_class_without_scores_scores_that_are_no_distribution_and_strange_parts():
+    with pytest.raises(DataError, match=r"class 'sick', but there is no column score_sick; score columns are"):
+        foreign(own().assign(target=lambda t: t.target.replace("ill", "sick")))
+    with pytest.raises(DataError, match=r"scores of row 1 sum to .*must sum to 1"):
+        foreign(own().assign(score_well=0.9))
+    with pytest.raises(DataError, match=r"'part' holds 'train'"):
+        foreign(own().assign(part="train"))
+    with pytest.raises(DataError, match=r"Column 'a' stands twice"):
+        foreign(pd.DataFrame([[1, 2]], columns=["a", "a"]))
