@@ -148,7 +148,7 @@ def test_clustered_intervals_cover_and_naive_ones_do_not():
         for covered, who in ((clustered, patients), (naive, np.arange(240))):
             chance = 1 / (1 + np.exp(-score))
             panel = Panel(binary(truth, chance, chance > 0.5)[:1], who, int(who.max()) + 1)
-            draws = resample(lambda weights, p=panel: p(weights), presence_of(truth, who), resamples=200, seed=number)
+            draws = resample(lambda weights, p=panel: p(weights), presence_of(truth, who), resamples=100, seed=number)
             low, high = np.quantile(draws, [0.05, 0.95])
             covered.append(low <= 0.7602 <= high)
     assert 0.84 <= np.mean(clustered) <= 0.95

@@ -132,7 +132,7 @@ def test_other_tasks_run_to_the_end(task, tmp_path):
 
 
 def test_learning_rate_finder_leaves_its_curve(tmp_path):
-    settings = merge(QUICK, {"train": {"find_learning_rate": True}})
+    settings = {**QUICK, "train": {"epochs": 4, "patience": 3, "find_learning_rate": True}}
     run = bedside.train(make_cohort(60), settings, folder=tmp_path / "run")
     sweeps = run.learning_rates
     assert sweeps.groupby("fold").chosen.sum().tolist() == [1, 1, 1]

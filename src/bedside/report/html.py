@@ -139,7 +139,11 @@ def _contents(
         ("baseline", "Against the baseline", bool(estimates["baseline"])),
         ("performance", "Performance in figures", True),
         ("panel", "Choose an operating point", operating is not None),
-        ("learning", "Learning and folds", bool(drawings["training"] or drawings["folds"])),
+        (
+            "learning",
+            "Learning and folds" if drawings["training"] else "From fold to fold",
+            bool(drawings["training"] or drawings["folds"]),
+        ),
         ("data", "Patients and data", True),
         ("methods", "How the numbers were made", True),
         ("settings", "Settings", True),

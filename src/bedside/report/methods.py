@@ -46,7 +46,8 @@ def _splits(run: Run) -> str:
         )
     )
     linked = " Samples with identical features were kept together." if folds.get("link_duplicates") else ""
-    return f"{scheme(run)} {unit}{linked} Epoch, threshold and everything else that is chosen was chosen without the test patients, who were scored once."
+    once = "once per repeat" if n["repeats"] > 1 else "once"
+    return f"{scheme(run)} {unit}{linked} Epoch, threshold and everything else that is chosen was chosen without the test patients, who were scored {once}."
 
 
 def _preparation(preparation: dict[str, Any]) -> str:

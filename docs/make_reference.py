@@ -1,0 +1,172 @@
+"""Write docs/reference.md from the code, so that it cannot drift away from it.
+
+    python docs/make_reference.py            writes the page; the same as `make docs`
+    python docs/make_reference.py --check    writes nothing; exit code 1 if the page is out of date
+"""
+
+import inspect
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import typer
+
+import bedside
+from bedside import errors
+from bedside.cli import app
+from bedside.data import codes
+from bedside.data.samples import COHORTS
+from bedside.evaluation.metrics import HIGHER_IS_BETTER, LABELS
+from bedside.models import FAMILIES, settings_class, suited
+from bedside.report.words import metric_words
+from bedside.settings import RunSettings, describe
+from bedside.splits import folds
+
+PAGE = Path(__file__).with_name("reference.md")
+
+START = """# Reference
+
+Every verb, setting, family, metric, finding, error and file. This page is made from the code by `make docs`:
+correct the code, not the page. How the numbers come about stands in [evaluation.md](evaluation.md), what to do with
+the files in [run-folder.md](run-folder.md).
+"""
+
+# Every file that a run can hold, with what it is for; a test compares this table with real runs.
+FILES = {
+    "settings.yaml": "every setting that acted; `bedside train --settings` repeats the run",
+    "environment.json": "versions, device, threads, seed, data fingerprint (sha256), git revision, wall time",
+    "cohort.csv": "sample, patient, target and the columns with a role; no other features",
+    "description.json": "the cohort in numbers: classes, sites, and one record per feature",
+    "folds.csv": "which samples train, validate and test in each fold",
+    "findings.json": "what the checks found, worst first",
+    "history.csv": "losses and metric of each epoch; for neural networks",
+    "learning_rates.csv": "the sweep of the learning-rate finder; with `--find-lr`",
+    "predictions.csv": "the scores of validation and test samples, from which every number is made",
+    "baseline.csv": "the same of the simple baseline",
+    "estimates.json": "every number with its interval, the number of patients and its method",
+    "model/": "the final model: model.json, and weights and preparation of each member",
+    "figures/": "the figures of the report as SVG, for papers",
+    "report.html": "the report; opens without a network",
+    "card.md": "the model card; what only a person can answer is marked",
+}
+
+
+def reference() -> str:
+    """The whole page."""
+    sections = [START, *_verbs(), *_settings(), _families(), _cohorts(), _metrics(), _findings(), _errors(), _files()]
+    return "\n".join([*sections, _python()])
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table; bars within cells are escaped."""
+    lines = [list(head), ["---"] * len(list(head)), *map(list, rows)]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
+
+
+def verbs() -> dict[str, Any]:
+    """The commands of the command line by name."""
+    return dict(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+
+
+def _verbs() -> Iterator[str]:
+    yield "## Verbs\n"
+    for name, command in verbs().items():
+        arguments = [p for p in command.params if p.param_type_name == "argument"]
+        options = [p for p in command.params if p.param_type_name == "option"]
+        shown = [p.name.upper() if p.required else f"[{p.name.upper()}]" for p in arguments]
+        yield f"### bedside {name}\n\n{command.help}\n"
+        yield f"```sh\n{' '.join(['bedside', name, *shown, *(['[OPTIONS]'] if options else [])])}\n```\n"
+        rows = [(f"`{p.name.upper()}`", p.help) for p in arguments]
+        rows += [(", ".join(f"`{option}`" for option in p.opts), p.help) for p in options]
+        if rows:
+            yield table(("option", "meaning"), rows)
+
+
+def _settings() -> Iterator[str]:
+    yield "## Settings\n\nGiven as `--set NAME=VALUE`, in a YAML file for `--settings`, or in Python.\n"
+    head = ("setting", "range", "default", "meaning")
+    yield table(head, map(_setting, describe(RunSettings)))
+    for name in FAMILIES:
+        if rows := [_setting(record) for record in describe(settings_class(name), "model.")]:
+            yield f"### With --family {name}\n\n{table(head, rows)}"
+
+
+def _setting(record: dict[str, str]) -> tuple[str, ...]:
+    default = f"`{record['default']}`" if record["default"] else ""
+    return f"`{record['name']}`", record["range"], default, record["meaning"]
+
+
+def _families() -> str:
+    rows = [(f"`{name}`", ", ".join(family.tasks), family.summary) for name, family in FAMILIES.items()]
+    return f"## Families\n\n{table(('family', 'tasks', 'what it is'), rows)}"
+
+
+def _cohorts() -> str:
+    rows = [(f"`{name}`", it.task, it.title, it.source, it.licence) for name, it in COHORTS.items()]
+    return f"## Built-in cohorts\n\n{table(('cohort', 'task', 'what it is', 'source', 'licence'), rows)}"
+
+
+def _metrics() -> str:
+    better = {True: "higher", False: "lower"}
+    rows = [
+        (f"`{name}`", label, metric_words(name).meaning, better.get(HIGHER_IS_BETTER.get(name), ""))
+        for name, label in LABELS.items()
+    ]
+    return f"## Metrics\n\n{table(('metric', 'name', 'meaning', 'better'), rows)}"
+
+
+def finding_codes() -> dict[str, str]:
+    """Every finding that any stage can make."""
+    return {**codes.CODES, **folds.CODES, **suited.CODES}
+
+
+def _findings() -> str:
+    rows = [(f"`{code}`", meaning) for code, meaning in finding_codes().items()]
+    said = "Each finding is an error, a warning or a note, and is kept in findings.json under its code."
+    return f"## Findings\n\n{said}\n\n{table(('code', 'meaning'), rows)}"
+
+
+def error_classes() -> list[type[Exception]]:
+    """BedsideError and its children, in the order of the file."""
+    own = [kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, Exception)]
+    return sorted(own, key=lambda kind: inspect.getsourcelines(kind)[1])
+
+
+def _errors() -> str:
+    rows = [(f"`{kind.__name__}`", f"`{kind.__base__.__name__}`", first_line(kind)) for kind in error_classes()]
+    said = "The command line prints the message of such an error and ends with exit code 2."
+    return f"## Errors\n\n{said}\n\n{table(('error', 'is a', 'meaning'), rows)}"
+
+
+def _files() -> str:
+    rows = [(f"`{name}`", meaning) for name, meaning in FILES.items()]
+    return f"## Files of a run\n\n{table(('file', 'what it holds'), rows)}"
+
+
+def _python() -> str:
+    rows = [(f"`bedside.{name}`", first_line(getattr(bedside, name))) for name in bedside.__all__]
+    return f"## Names in Python\n\n{table(('name', 'what it is'), rows)}"
+
+
+def first_line(thing: Any) -> str:
+    """The first line of a docstring; for a table of values, what it is a table of."""
+    return "The table of families that come with bedside." if isinstance(thing, dict) else inspect.getdoc(thing).split("\n")[0]
+
+
+def main(arguments: list[str]) -> int:
+    page = reference()
+    if arguments == ["--check"]:
+        if PAGE.exists() and PAGE.read_text(encoding="utf-8") == page:
+            return 0
+        print("docs/reference.md is out of date; make it anew with: make docs", file=sys.stderr)
+        return 1
+    if arguments:
+        print(__doc__, file=sys.stderr)
+        return 2
+    PAGE.write_text(page, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
