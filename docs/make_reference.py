@@ -1,12 +1,12 @@
 """Write docs/reference.md from the code, so that it cannot drift away from it.
 
-    python docs/make_reference.py            writes the page; the same as `make docs`
-    python docs/make_reference.py --check    writes nothing; exit code 1 if the page is out of date
+python docs/make_reference.py            writes the page; the same as `make docs`
+python docs/make_reference.py --check    writes nothing; exit code 1 if the page is out of date
 """
 
 import inspect
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,7 @@ the files in [run-folder.md](run-folder.md).
 FILES = {
     "settings.yaml": "every setting that acted; `bedside train --settings` repeats the run",
     "environment.json": "versions, device, threads, seed, data fingerprint (sha256), git revision, wall time",
-    "cohort.csv": "sample, patient, target and the columns with a role; no other features",
+    "cohort.csv": "sample, patient, target and the columns with a role, and nothing else",
     "description.json": "the cohort in numbers: classes, sites, and one record per feature",
     "folds.csv": "which samples train, validate and test in each fold",
     "findings.json": "what the checks found, worst first",
@@ -78,18 +78,32 @@ def _verbs() -> Iterator[str]:
         yield f"### bedside {name}\n\n{command.help}\n"
         yield f"```sh\n{' '.join(['bedside', name, *shown, *(['[OPTIONS]'] if options else [])])}\n```\n"
         rows = [(f"`{p.name.upper()}`", p.help) for p in arguments]
-        rows += [(", ".join(f"`{option}`" for option in p.opts), p.help) for p in options]
+        rows += [(", ".join(map(_option(p), p.opts)), _meaning(p)) for p in options]
         if rows:
             yield table(("option", "meaning"), rows)
+
+
+def _option(parameter: Any) -> Callable[[str], str]:
+    return lambda name: f"`{name} {parameter.metavar}`" if parameter.metavar else f"`{name}`"
+
+
+def _meaning(option: Any) -> str:
+    """The help of an option, and how often it may or must be given."""
+    words = option.help if not option.multiple or "repeat" in option.help else f"{option.help} May be repeated."
+    return f"{words} Must be given." if option.required else words
 
 
 def _settings() -> Iterator[str]:
     yield "## Settings\n\nGiven as `--set NAME=VALUE`, in a YAML file for `--settings`, or in Python.\n"
     head = ("setting", "range", "default", "meaning")
-    yield table(head, map(_setting, describe(RunSettings)))
+    records = list(describe(RunSettings))
+    yield table(head, [_setting(record) for record in records if "." not in record["name"]])
+    for section, field in RunSettings.model_fields.items():
+        if rows := [_setting(record) for record in records if record["name"].startswith(f"{section}.")]:
+            yield f"### {section}\n\n{first_line(field.annotation)}\n\n{table(head, rows)}"
     for name in FAMILIES:
         if rows := [_setting(record) for record in describe(settings_class(name), "model.")]:
-            yield f"### With --family {name}\n\n{table(head, rows)}"
+            yield f"### model, with --family {name}\n\n{table(head, rows)}"
 
 
 def _setting(record: dict[str, str]) -> tuple[str, ...]:
@@ -145,13 +159,16 @@ def _files() -> str:
 
 
 def _python() -> str:
-    rows = [(f"`bedside.{name}`", first_line(getattr(bedside, name))) for name in bedside.__all__]
+    known = {kind.__name__ for kind in error_classes()}
+    rows = [(f"`bedside.{name}`", first_line(getattr(bedside, name))) for name in bedside.__all__ if name not in known]
     return f"## Names in Python\n\n{table(('name', 'what it is'), rows)}"
 
 
 def first_line(thing: Any) -> str:
-    """The first line of a docstring; for a table of values, what it is a table of."""
-    return "The table of families that come with bedside." if isinstance(thing, dict) else inspect.getdoc(thing).split("\n")[0]
+    """The first line of a docstring; the table of families, being a plain dictionary, has none of its own."""
+    if thing is FAMILIES:
+        return "The families that come with bedside, by name."
+    return str(inspect.getdoc(thing)).split("\n")[0]
 
 
 def main(arguments: list[str]) -> int:

@@ -175,7 +175,7 @@ def test_at_most_six_sentences_with_no_more_digits_than_patients_allow():
     assert len(sentences) == 6
     how_well, how_sure, against, decision, calibration, spread = sentences
     assert how_well.startswith("AUROC 0.")
-    assert "Too few patients to tell: tested on 40 patients (malignant 16, benign 24)" in how_sure
+    assert "Too few patients to tell: tested on 40 patients (16 of class malignant, 24 of class benign)" in how_sure
     assert "100 of each class" in how_sure
     assert "No patient column was named" in how_sure
     assert "the baseline (logistic)" in against
@@ -189,7 +189,7 @@ def test_at_most_six_sentences_with_no_more_digits_than_patients_allow():
 def test_sentences_know_chance_enough_patients_and_miscalibration():
     blind = judge(crossval(600, skill=0.0))["sentences"]
     assert "the interval includes 0.5, so it may be no better than chance" in blind[0]
-    assert blind[1].startswith("Tested on 600 patients (malignant 240, benign 360); validating")
+    assert blind[1].startswith("Tested on 600 patients (240 of class malignant, 360 of class benign); validating")
     assert any(sentence.startswith("Miscalibrated: scores are too extreme") for sentence in blind)
     upside_down = crossval(600, skill=-2.0)
     assert "worse than chance" in judge(upside_down)["sentences"][0]

@@ -14,7 +14,7 @@ from bedside.models.mlp import ACTIVATIONS, MLP, MLPSettings
 from bedside.settings import RunSettings, TrainSettings, build, merge
 from bedside.splits.folds import make_folds
 from bedside.training.batches import TensorBatches, n_batches, stack_members
-from bedside.training.finder import steepest
+from bedside.training.finder import suggest
 from bedside.training.fits import FoldFit, Plan, Progress, train_folds
 from bedside.training.fitted import FittedEstimator, FittedNetwork
 from bedside.training.hardware import make_fabric
@@ -257,7 +257,9 @@ def test_each_member_of_a_stack_is_clipped_as_if_alone():
 def test_learning_rate_finder_takes_the_steepest_fall_and_trains_with_it(cohort):
     rates = np.geomspace(1e-6, 1, 100)
     valley = 1 / (1 + np.exp(4 * (np.log10(rates) + 3))) + np.where(rates > 0.1, 10 * (rates - 0.1), 0)
-    assert steepest(rates, valley) == pytest.approx(1e-3, rel=0.2)
+    assert suggest(rates, valley) == pytest.approx(1e-3, rel=0.2)
+    late = 1 / (1 + np.exp(4 * (np.log10(rates) + 1))) + np.where(rates > 0.3, 10 * (rates - 0.3), 0)
+    assert suggest(rates, late) == pytest.approx(0.03, rel=0.2)  # a tenth of the lowest, before the steepest
     train = {"find_learning_rate": True, "schedule": "constant"}
     fits, events = run_folds(cohort, {"train": train, "folds": {"scheme": "holdout"}})
     (kept,) = fits.values()

@@ -51,10 +51,10 @@ class Task:
         return len(self.classes) if self.kind == "multiclass" else 1
 
     def encode(self, target: pd.Series) -> np.ndarray:
-        """Class names -> integers from 0 in the order of `classes`, shape (n,); numbers stay numbers."""
+        """Class names -> integers from 0 in the order of `classes`, -1 if unknown, shape (n,); numbers stay numbers."""
         if self.kind == "regression":
             return target.to_numpy(dtype=np.float64)
-        return pd.Categorical(target.astype(str), categories=list(self.classes)).codes.astype(np.int64)
+        return np.asarray(pd.Index(self.classes).get_indexer(target.astype(str)), dtype=np.int64)
 
     def score_columns(self) -> list[str]:
         """Names of the score columns of predictions.csv: `predicted`, or one `score_<class>` per class."""

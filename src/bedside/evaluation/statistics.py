@@ -81,7 +81,8 @@ class Ranking:
 
 def _running(weights: np.ndarray, order: np.ndarray) -> np.ndarray:
     """Sums of the first 0, 1, 2 ... weights in that order: (b, n), (k,) -> (b, k + 1)."""
-    total = np.zeros((len(weights), len(order) + 1), dtype=weights.dtype)
+    total = np.empty((len(weights), len(order) + 1), dtype=weights.dtype)
+    total[:, 0] = 0
     np.cumsum(weights.take(order, 1), axis=1, out=total[:, 1:])
     return total
 

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from bedside.data.files import read_file
+from bedside.errors import SettingError
 from bedside.evaluation import evaluate
 from bedside.evaluation.foreign import foreign
 from bedside.settings import DataSettings, EvaluationSettings
@@ -31,7 +32,7 @@ def evaluate_table(
         predictions: data frame, or CSV, TSV, Parquet or Excel file.
         target, score, positive, patient: columns and positive class, see `evaluation.foreign.foreign`.
         threshold: decision threshold in 0..1; without it, and without validation rows to choose it on, 0.5.
-        settings: resamples, level and threshold rule; refused together with `threshold`.
+        settings: resamples, level and threshold rule; not together with `threshold`.
         reading: separator, decimal mark, encoding and sheet of the file.
         seed: drives the resampling.
 
@@ -40,13 +41,16 @@ def evaluate_table(
 
     Raises:
         DataError: if a column is missing, scores are not probabilities, or one class only is there.
+        SettingError: if both `threshold` and `settings` are given.
     """
     if not isinstance(predictions, pd.DataFrame):
         predictions = _numbers(read_file(Path(predictions), reading or DataSettings()), score)
     named, task = foreign(predictions, target=target, score=score, positive=positive, patient=patient)
     if threshold is not None:
+        if settings is not None:
+            raise SettingError("Give the threshold within settings, or without settings, but not both.")
         settings = EvaluationSettings(threshold="fixed", threshold_value=threshold)
-    known = patient is not None or "patient" in predictions.columns
+    known = not named["patient"].astype(str).equals(named["sample"].astype(str))  # else each sample is its own patient
     return evaluate(named, task, settings or EvaluationSettings(), seed=seed, patient_column=known)
 
 

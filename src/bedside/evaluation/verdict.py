@@ -56,7 +56,7 @@ def _how_well(found: dict[tuple[str, str], Estimate], task: Task) -> str:
     if headline.low is not None and headline.low <= nothing:
         return f"{name} {headline.text()}: the interval includes {nothing}, so it may be no better than {ignorant}."
     meaning = {
-        "binary": f"the share of pairs of samples, one {task.positive} and one not, that the scores put in the right order",
+        "binary": f"the share of pairs of samples, one of class {task.positive} and one not, that the scores put in the right order",
         "multiclass": "the share of pairs of samples from different classes put in the right order, "
         "averaged over the classes",
         "regression": "the share of the variation of the target that the predictions explain",
@@ -70,7 +70,7 @@ def _how_sure(found: dict[tuple[str, str], Estimate], task: Task, n: dict[str, A
         enough, need = n["patients"] >= ENOUGH_FOR_NUMBERS, str(ENOUGH_FOR_NUMBERS)
     else:
         counts = _patients_per_class(found, task)
-        tested = f"{n['patients']} patients ({', '.join(f'{name} {count}' for name, count in counts.items())})"
+        tested = f"{n['patients']} patients ({', '.join(f'{count} of class {name}' for name, count in counts.items())})"
         enough, need = min(counts.values()) >= ENOUGH_PER_CLASS, f"{ENOUGH_PER_CLASS} of each class"
     if enough:
         said = f"Tested on {tested}; validating a model takes at least {need}."

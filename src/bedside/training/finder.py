@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from lightning_fabric import Fabric
+from scipy.ndimage import gaussian_filter1d
 from torch import nn
 
 from bedside.models.losses import Objective
@@ -15,9 +16,9 @@ from bedside.settings import TrainSettings
 from bedside.training.batches import TensorBatches
 from bedside.training.loop import make_optimizer, step
 
-LOWEST, HIGHEST, STEPS = 1e-6, 1.0, 100
-SMOOTHING = 0.9  # weight of the past in the running mean of the loss
-EXPLODED = 4.0  # times the lowest loss: further steps tell nothing
+LOWEST, HIGHEST, STEPS = 1e-6, 1.0, 150
+WIDTH = 4.0  # steps (standard deviation) over which the curve is smoothed, on both sides so that it is not late
+EXPLODED = 4.0  # times the first loss: further steps tell nothing
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ def find_learning_rate(
     """Sweep the learning rate over a copy of `model`; only training samples are seen, and `model` stays as it was.
 
     Returns:
-        The curve, and the rate at which the loss falls fastest on a logarithmic scale.
+        The curve, and the rate that `suggest` takes from it.
     """
     trial = copy.deepcopy(model)
     optimizer = make_optimizer(trial, settings, fabric)
@@ -43,9 +44,8 @@ def find_learning_rate(
     trial.train()
     rates: list[float] = []
     losses: list[float] = []
-    running = 0.0
     batches = iter(train)
-    for k, rate in enumerate(np.geomspace(LOWEST, HIGHEST, STEPS)):
+    for rate in np.geomspace(LOWEST, HIGHEST, STEPS):
         batch = next(batches, None)
         if batch is None:
             batches = iter(train)
@@ -53,17 +53,23 @@ def find_learning_rate(
         for group in optimizer.param_groups:
             group["lr"] = float(rate)
         loss, _ = step(fabric, trial, optimizer, batch, objective, settings.clip_norm)
-        running = SMOOTHING * running + (1 - SMOOTHING) * float(loss.detach())
-        smooth = running / (1 - SMOOTHING ** (k + 1))  # the running mean starts at 0, not at the first loss
-        if not np.isfinite(smooth) or (losses and smooth > EXPLODED * min(losses)):
+        found = float(loss.detach())
+        if not np.isfinite(found) or (losses and found > EXPLODED * losses[0]):
             break
         rates.append(float(rate))
-        losses.append(smooth)
-    return Sweep(np.array(rates), np.array(losses), steepest(np.array(rates), np.array(losses)))
+        losses.append(found)
+    tried, smooth = np.array(rates), gaussian_filter1d(np.array(losses), WIDTH, mode="nearest")
+    return Sweep(tried, smooth, suggest(tried, smooth))
 
 
-def steepest(rates: np.ndarray, losses: np.ndarray) -> float:
-    """The rate before the lowest loss at which the smoothed loss falls fastest; two arrays of shape (steps,)."""
-    end = max(int(np.argmin(losses)) + 1, 3)
-    slopes = np.gradient(losses[:end], np.log(rates[:end]))
-    return float(rates[int(np.argmin(slopes))])
+def suggest(rates: np.ndarray, losses: np.ndarray) -> float:
+    """The rate at which the loss falls fastest, but at most a tenth of the rate of the lowest loss.
+
+    Args:
+        rates: learning rates of the sweep, rising, shape (steps,).
+        losses: smoothed loss at each, shape (steps,).
+    """
+    lowest = int(np.argmin(losses))
+    steepest = int(np.argmin(np.gradient(losses, np.log(rates))[: lowest + 1]))
+    cautious = max(int(np.searchsorted(rates, rates[lowest] / 10, side="right")) - 1, 0)
+    return float(rates[min(steepest, cautious)])

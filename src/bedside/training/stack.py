@@ -28,7 +28,9 @@ class Stack(nn.Module):
         self._shape = [copy.deepcopy(members[0]).to("meta")]
 
     def forward(self, x: Tensor) -> Tensor:
-        shape = self._shape[0].train(self.training)
+        shape = self._shape[0]
+        if shape.training != self.training:
+            shape.train(self.training)
 
         def one(weights: dict[str, Tensor], rows: Tensor) -> Tensor:
             result: Tensor = functional_call(shape, weights, (rows,))
