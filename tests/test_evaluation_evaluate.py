@@ -269,7 +269,7 @@ def test_a_class_of_two_samples_has_wide_intervals_and_is_named():
     assert rare["low"] is None or rare["high"] - rare["low"] > 0.3
     assert found["thresholds"] == []
     assert estimate(found, "auroc", "macro")["low"] is not None
-    assert "c 2" in found["sentences"][1]
+    assert "2 of class c" in found["sentences"][1]
     assert found["sentences"][0].startswith("Macro AUROC 0.")
     assert "balanced accuracy" in found["sentences"][2]
     assert np.sum(found["confusion"]["counts"]) == 232

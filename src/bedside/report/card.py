@@ -40,7 +40,6 @@ def card_context(run: Run) -> dict[str, Any]:
         "per_class": tables.class_table(run.estimates),
         "findings": [finding for finding in run.findings if finding["level"] != "note"],
         "environment": run.environment,
-        "model": words_of.model_record(run),
         "family": run.settings.get("family", "model"),
         "predicted": words_of.what_is_predicted(run),
         "methods": words_of.methods(run),
