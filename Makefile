@@ -56,6 +56,7 @@ test: check
 
 bench: $(VENV)/installed-bench
 	@$(BIN)/python benchmarks/table.py
+	@$(BIN)/python benchmarks/bootstrap.py
 
 docs: $(VENV)/installed
 	@$(BIN)/python docs/make_reference.py

@@ -217,8 +217,12 @@ def main() -> None:
             seconds[name].append(time.perf_counter() - start)
 
     base = statistics.median(seconds["DataLoader loop by hand"])
-    print(f"{platform.machine()}, {torch.get_num_threads()} torch threads, torch {torch.__version__}, {options.rounds} rounds")
-    print("\n| way | seconds, median (min to max) | times as fast | mean AUROC of the folds | pooled AUROC [95 % interval] |")
+    print(
+        f"{platform.machine()}, {torch.get_num_threads()} torch threads, torch {torch.__version__}, {options.rounds} rounds"
+    )
+    print(
+        "\n| way | seconds, median (min to max) | times as fast | mean AUROC of the folds | pooled AUROC [95 % interval] |"
+    )
     print("|---|---|---|---|---|")
     for name, values in seconds.items():
         middle = statistics.median(values)

@@ -1,0 +1,328 @@
+"""The documentation tells the truth: what it names exists, what it shows happens, and nothing is left undocumented."""
+
+import ast
+import doctest
+import importlib
+import importlib.util
+import json
+import re
+import shlex
+import shutil
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote
+
+import pandas as pd
+import pytest
+
+import bedside
+from bedside import models
+from bedside.cli import main
+from bedside.evaluation.calibration import ECE_BINS
+from bedside.evaluation.intervals import UNDEFINED_SHARE
+from bedside.evaluation.verdict import ENOUGH_FOR_NUMBERS, ENOUGH_PER_CLASS
+from bedside.settings import RunSettings, describe
+from cohorts import cohort as make_cohort
+
+ROOT = Path(__file__).parents[1]
+README, DOCS = ROOT / "README.md", ROOT / "docs"
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")), *sorted((ROOT / "examples").glob("*.md"))]
+HOSTS = {"doi.org", "pytorch.org"}
+QUICK = "--set train.epochs=4 --set train.patience=3 --set evaluation.resamples=100 --set model.hidden=[4]"
+TOLERANCE = 0.05  # another processor may round differently and train a slightly different network
+
+
+def load(path: Path):
+    """A Python file that belongs to no package."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+make_reference, make_tables = load(DOCS / "make_reference.py"), load(ROOT / "examples" / "make_tables.py")
+
+
+def fences(page: Path) -> list[tuple[str, str]]:
+    """(language, content) of the fenced blocks of a page."""
+    return re.findall(r"^```(\w*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+
+
+def commands(language: str, content: str) -> list[str]:
+    """The bedside commands of a block: every one in `sh`, those after a `$` in `console`."""
+    start = {"sh": r"(?:\.venv/bin/)?", "console": r"\$ "}.get(language)
+    lines = content.replace("\\\n", " ").splitlines() if start else []
+    return [found[1] for line in lines if (found := re.match(rf"{start}(bedside .*)", line))]
+
+
+ALL_COMMANDS = [
+    (page.name, command)
+    for page in PAGES
+    if page.name != "reference.md"
+    for fence in fences(page)
+    for command in commands(*fence)
+]
+
+
+# Nothing is undocumented
+
+
+def test_the_reference_is_what_the_code_says():
+    assert make_reference.main(["--check"]) == 0, "run `make docs`"
+
+
+def test_an_outdated_reference_is_noticed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(make_reference, "PAGE", tmp_path / "reference.md")
+    assert make_reference.main(["--check"]) == 1
+    assert "make docs" in capsys.readouterr().err
+    assert make_reference.main([]) == make_reference.main(["--check"]) == 0
+
+
+def test_every_verb_option_setting_and_family_explains_itself():
+    for name, command in make_reference.verbs().items():
+        assert command.help, name
+        assert all(parameter.help for parameter in command.params), name
+    families = [describe(models.settings_class(name), "model.") for name in models.FAMILIES]
+    for record in [*describe(RunSettings), *(record for records in families for record in records)]:
+        assert record["meaning"].split("(only with")[0].strip(), record["name"]
+    assert all(family.summary for family in models.FAMILIES.values())
+    assert all(kind.__doc__ for kind in make_reference.error_classes())
+
+
+def calls_in_source():
+    """(name of what is called, its arguments) for every call in the package."""
+    for path in sorted((ROOT / "src").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                yield getattr(node.func, "id", getattr(node.func, "attr", "")), node.args
+
+
+def test_findings_in_the_source_and_findings_in_the_reference_are_the_same():
+    made = {
+        arguments[1].value
+        for name, arguments in calls_in_source()
+        if name in ("finding", "Finding") and len(arguments) > 1 and isinstance(arguments[1], ast.Constant)
+    }
+    assert made == set(make_reference.finding_codes())
+
+
+def test_every_error_that_is_raised_is_documented():
+    documented = {kind.__name__ for kind in make_reference.error_classes()}
+    raised = {name for name, _ in calls_in_source() if name.endswith("Error")}
+    foreign = {"ValueError", "AttributeError"}  # scikit-learn's contract, settings, names that are not there
+    assert raised - documented <= foreign
+
+
+def test_evaluation_names_every_source_and_limit():
+    text = " ".join((DOCS / "evaluation.md").read_text(encoding="utf-8").split())
+    linked = unquote(text).casefold()
+    for path in (ROOT / "src/bedside/evaluation").glob("*.py"):
+        for doi in re.findall(r"doi:(10\.\S+)", path.read_text(encoding="utf-8")):
+            while doi[-1] in ".,;" or doi.count(")") > doi.count("("):
+                doi = doi[:-1]
+            assert doi.casefold() in linked, f"{doi} of {path.name}"
+    assert f"fewer than {ENOUGH_PER_CLASS} tested patients" in text
+    assert f"fewer than {ENOUGH_FOR_NUMBERS}" in text
+    assert f"in {ECE_BINS} bins" in text
+    assert f"more than {100 * UNDEFINED_SHARE:.0f} % of the draws" in text
+    assert f"{RunSettings().evaluation.resamples:,} times by default" in text
+
+
+# What is named exists
+
+
+@pytest.mark.parametrize(("page", "command"), ALL_COMMANDS, ids=lambda text: text[:40])
+def test_every_command_is_one_that_bedside_understands(page, command):
+    _, verb, *arguments = shlex.split(command)
+    known = make_reference.verbs()
+    assert verb in known, f"{page}: {command}"
+    known[verb].make_context(verb, arguments)  # an unknown option is an error here
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_settings_and_make_targets_in_a_page_exist(page):
+    text = page.read_text(encoding="utf-8")
+    known = {
+        name for names in re.findall(r"`((?:\w+\.)+\w+)`", (DOCS / "reference.md").read_text()) for name in [names]
+    }
+    sections = "|".join(name for name in RunSettings.model_fields if f"### {name}" in make_reference.reference())
+    wrong = {"train.epoch"} if page.name == "troubleshooting.md" else set()  # shown with its error
+    for name in re.findall(rf"\b(?<![./])(?:{sections})\.[a-z_]+\b(?![(/])", text):
+        assert name in known or name in wrong or name.endswith((".csv", ".json", ".yaml", ".py")), name
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"`make (?:PYTHON=\S+ )?([a-z]+)`", text)) <= set(targets)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere_and_to_few_hosts(page):
+    text = page.read_text(encoding="utf-8")
+    assert set(re.findall(r"https?://([^/\s)>\"']+)", text)) <= HOSTS
+    for target in re.findall(r"\]\((?!https?://)([^)\s]+)\)", text):
+        path, _, anchor = target.partition("#")
+        file = (page.parent / path).resolve() if path else page
+        assert file.exists(), target
+        if anchor:
+            headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}, target
+
+
+def test_every_page_is_linked_from_the_index_or_the_readme():
+    linked = {
+        (page.parent / target.partition("#")[0]).resolve()
+        for page in (README, DOCS / "index.md")
+        for target in re.findall(r"\]\((?!https?://)([^)\s]+)\)", page.read_text(encoding="utf-8"))
+    }
+    unlinked = {page for page in PAGES if page not in linked and page.parent != DOCS / "decisions"}
+    assert unlinked <= {README, DOCS / "index.md"}
+
+
+def test_the_example_tables_are_what_their_script_makes():
+    for name, table in make_tables.tables().items():
+        assert table.to_csv(index=False, lineterminator="\n") == (ROOT / "examples" / name).read_text(encoding="utf-8")
+
+
+# What is shown happens
+
+
+@pytest.fixture
+def bedside_here(tmp_path, monkeypatch, capsys) -> Callable[[str], str]:
+    """Runs a command line in a temporary folder that holds the examples, without a network; gives what it prints."""
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in ("connect", "connect_ex", "sendto"):
+        monkeypatch.setattr(socket.socket, name, _refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", _refuse)
+
+    def run(command: str) -> str:
+        monkeypatch.setattr(sys, "argv", shlex.split(command))
+        try:
+            main()
+        except SystemExit as end:
+            printed = capsys.readouterr()
+            text = printed.out + printed.err
+            assert end.code in (0, 1) or "Error: " in text, text
+            return text
+        raise AssertionError("the command line always exits")
+
+    return run
+
+
+def _refuse(*_):
+    raise AssertionError("something talks to the network")
+
+
+def assert_shown(shown: str, printed: str) -> None:
+    """What a page shows is what was printed: the same words, nearly the same numbers; `...` stands for anything."""
+    day = re.compile(r"\d{4}-\d\d-\d\d-\d{6}")
+    printed, position = day.sub("DATE", printed), 0
+    for part in filter(str.strip, day.sub("DATE", shown).split("...")):
+        words = r"\s+".join(re.escape(word) for word in part.split())
+        pattern = re.sub(r"(?:\\-|\\\+)?\d+(?:\\\.\d+)?", r"([+-]?\\d+(?:\\.\\d+)?)", words)
+        found = re.compile(pattern).search(printed, position)
+        assert found, f"The page shows\n{part.strip()}\nbut this was printed:\n{printed[position:]}"
+        numbers = re.findall(r"[+-]?\d+(?:\.\d+)?", part)
+        assert [float(number) for number in found.groups()] == pytest.approx(list(map(float, numbers)), abs=TOLERANCE)
+        position = found.end()
+
+
+def test_the_readme_can_be_followed_from_top_to_bottom(bedside_here):
+    """Every command and every block of Python, in order; training on the example table is made short."""
+    printed = ""
+    for language, content in fences(README):
+        for command in commands(language, content):
+            short = f" {QUICK}" if command.startswith("bedside train examples/") else ""
+            printed = bedside_here(command + short)
+            assert "Error: " not in printed, printed
+        if language == "console":
+            assert_shown(content, printed)
+        elif language == "python":
+            exec(compile(content, README.name, "exec"), {})
+    assert len(pd.read_csv("scores.csv")) == len(pd.read_csv("examples/new_patients.csv"))
+
+
+@pytest.fixture
+def clinic(bedside_here) -> Path:
+    """The run that the other pages speak of, with a learning-rate sweep so that every file is there."""
+    command = next(line for fence in fences(README) for line in commands(*fence) if "runs/clinic" in line)
+    bedside_here(f"{command} --find-lr {QUICK}")
+    return Path("runs/clinic")
+
+
+def test_a_run_folder_is_as_documented(clinic, bedside_here, capsys):
+    found = {path.name + "/" * path.is_dir() for path in clinic.iterdir()}
+    assert found == set(make_reference.FILES)
+    text = (DOCS / "run-folder.md").read_text(encoding="utf-8")
+    for names, columns in re.findall(r"^\| (`\w+\.csv`.*?) \| (.*) \|$", text, re.MULTILINE):
+        documented = [*re.findall(r"`([^`]+)`", columns), "sex"]  # sex is the subgroup of this run
+        for name in re.findall(r"`([^`]+)`", names):
+            actual = pd.read_csv(clinic / name).columns
+            plain = [re.sub("^score_.*", "score_<class>", re.sub("_auroc$", "_<metric>", one)) for one in actual]
+            assert set(plain) <= set(documented), name
+            assert plain == sorted(plain, key=documented.index), f"another order in {name}"
+    auroc = json.loads((clinic / "estimates.json").read_text())["estimates"][0]
+    assert set(re.findall(r"`(\w+)`", text.split("has `metric`")[1].split(".\n")[0])) | {"metric"} >= set(auroc) - {
+        "of"
+    }
+
+    for language, content in fences(DOCS / "run-folder.md"):
+        for command in commands(language, content):
+            assert "Error: " not in bedside_here(command)
+        if language == "python":
+            exec(compile(content, "run-folder.md", "exec"), {})
+            assert float(capsys.readouterr().out) == pytest.approx(auroc["value"])
+    assert Path("runs/again/predictions.csv").read_bytes() == (clinic / "predictions.csv").read_bytes()
+    assert json.loads(Path("again.json").read_text())["estimates"][0]["value"] == auroc["value"]
+
+
+def test_messages_are_printed_as_troubleshooting_shows_them(clinic, bedside_here):
+    _write_faulty_tables()
+    for language, content in fences(DOCS / "troubleshooting.md"):
+        assert language == "console"
+        for block in content.split("$ ")[1:]:
+            command, _, message = block.partition("\n")
+            assert_shown(message, bedside_here(command))
+
+
+def _write_faulty_tables() -> None:
+    """The files that troubleshooting.md speaks of."""
+    table = pd.read_csv("examples/clinic.csv", dtype=str, keep_default_na=False)[["age", "haemoglobin", "readmitted"]]
+    table.to_csv("semicolons.csv", sep=";", index=False)
+    Path("umlauts.csv").write_bytes("Alter,Geschlecht,krank\n61,männlich,ja\n58,weiblich,nein\n".encode("latin-1"))
+    below_the_limit, gaps, rare = table.copy(), table.copy(), table.head(60).copy()
+    below_the_limit.loc[[4, 17], "haemoglobin"] = "<5"
+    below_the_limit.to_csv("laboratory.csv", index=False)
+    gaps.loc[[2, 5], "readmitted"] = ""
+    gaps.to_csv("gaps.csv", index=False)
+    rare["outcome"] = ["stroke"] * 2 + ["no stroke"] * 58
+    rare.drop(columns="readmitted").to_csv("rare.csv", index=False)
+    vendor = pd.read_csv("examples/vendor.csv")
+    vendor.assign(risk=100 * vendor["risk"]).to_csv("percent.csv", index=False)
+
+
+def test_the_family_of_contributing_can_be_added_as_described(tmp_path, monkeypatch):
+    module, entry = (content for language, content in fences(ROOT / "CONTRIBUTING.md") if language == "python")
+    (tmp_path / "wide.py").write_text(module)
+    monkeypatch.setitem(sys.modules, "bedside.models.wide", load(tmp_path / "wide.py"))
+    monkeypatch.setattr(models, "FAMILIES", dict(models.FAMILIES))
+    exec(entry, {**vars(models), "FAMILIES": models.FAMILIES})
+    models.families.cache_clear()
+    try:
+        (record,) = describe(models.settings_class("wide"), "model.")
+        assert record["meaning"] == "Neurons in the hidden layer."
+        options = {"train": {"epochs": 2, "early_stopping": False}, "evaluation": {"resamples": 100}}
+        run = bedside.train(make_cohort(60), options, family="wide", model={"width": 8}, folder=tmp_path / "run")
+        assert len(bedside.predict(run, make_cohort(60).inputs.frame).table) == len(make_cohort(60))
+        with pytest.raises(bedside.SettingError, match=r"Unknown setting 'model\.wdith'.*'model\.width'"):
+            bedside.train(make_cohort(60), family="wide", model={"wdith": 8})
+    finally:
+        models.families.cache_clear()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "src").rglob("*.py")), ids=lambda path: path.stem)
+def test_docstring_examples_are_true(path):
+    if ">>>" in path.read_text(encoding="utf-8"):
+        name = ".".join(path.relative_to(ROOT / "src").with_suffix("").parts)
+        assert doctest.testmod(importlib.import_module(name)).failed == 0
