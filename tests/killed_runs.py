@@ -10,14 +10,15 @@ import signal
 import sys
 from pathlib import Path
 
-from bedside.run import Stage, train_steps
-from bedside.settings import RunSettings, build
-from bedside.training.fits import Progress
 import matplotlib.figure  # noqa: F401  (imported here once, not in every child)
 import skops.io  # noqa: F401
 import torch._dynamo  # noqa: F401
-from cohorts import cohort as make_cohort
 from sklearn import dummy, ensemble, linear_model  # noqa: F401
+
+from bedside.run import Stage, train_steps
+from bedside.settings import RunSettings, build
+from bedside.training.fits import Progress
+from cohorts import cohort as make_cohort
 
 OPTIONS = {
     "folds": {"scheme": "crossval", "number": 3},

@@ -9,11 +9,11 @@ import time
 
 import pandas as pd
 import pytest
-from cohorts import table as make_table
 from typer.testing import CliRunner
 
 from bedside import cli
 from bedside.errors import BedsideError
+from cohorts import table as make_table
 
 QUICK = ["--set", "model.hidden=[4]", "--set", "train.epochs=3", "--set", "train.patience=2"]
 QUICK += ["--set", "evaluation.resamples=100"]

@@ -54,7 +54,9 @@ def test_every_dependency_is_pinned():
     root = Path(__file__).parents[1]
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
     pinned = {
-        line.partition("==")[0].lower().replace("-", "_") for line in (root / "constraints.txt").read_text().splitlines() if "==" in line
+        line.partition("==")[0].lower().replace("-", "_")
+        for line in (root / "constraints.txt").read_text().splitlines()
+        if "==" in line
     }
     groups = [project["dependencies"], *project["optional-dependencies"].values()]
     named = {requirement.partition(">=")[0].lower().replace("-", "_") for group in groups for requirement in group}

@@ -59,6 +59,12 @@ def test_a_setting_that_does_not_suit_family_or_task_is_refused(values, task, me
         refuse_unsuited(build(RunSettings, values), task, "table")
 
 
+def test_settings_that_say_how_to_read_are_refused_beside_a_cohort_that_is_read():
+    asked = build(RunSettings, {"data": {"target": "x", "allow_leak": ["y"]}})
+    with pytest.raises(SettingError, match=r"data.target has no effect: the cohort is read already"):
+        refuse_unsuited(asked, BINARY, "table")
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("task", [BINARY, REGRESSION], ids=lambda task: task.kind)
 @pytest.mark.parametrize("scheme", ["holdout", "crossval"])

@@ -54,7 +54,7 @@ class Task:
         """Class names -> integers from 0 in the order of `classes`, -1 if unknown, shape (n,); numbers stay numbers."""
         if self.kind == "regression":
             return target.to_numpy(dtype=np.float64)
-        return np.asarray(pd.Index(self.classes).get_indexer(target.astype(str)), dtype=np.int64)
+        return np.asarray(pd.Index(self.classes).get_indexer(pd.Index(target.astype(str))), dtype=np.int64)
 
     def score_columns(self) -> list[str]:
         """Names of the score columns of predictions.csv: `predicted`, or one `score_<class>` per class."""

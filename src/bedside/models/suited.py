@@ -49,6 +49,9 @@ def idle(settings: RunSettings, task: Task) -> Iterator[tuple[str, str, str]]:
         yield "data", "positive", f"a {task.kind} task has no positive class"
     if task.kind == "regression":
         yield "train", "class_weights", "a regression has no classes"
+    if settings.source is None:
+        for setting in sorted(type(settings.data).model_fields.keys() - {"allow_leak"}):
+            yield "data", setting, "the cohort is read already; give it to read_table"
     if settings.folds.scheme in ("holdout", "time"):
         yield "", "final", f"with folds.scheme={settings.folds.scheme} the model that was tested is the final one"
 

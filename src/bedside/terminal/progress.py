@@ -33,8 +33,6 @@ def show_run(events: Iterator[Event], console: Console) -> Run | None:
                     run = event.run
                     _print_start(event.cohort, console)
                     print_findings(event.findings, console)
-                elif isinstance(event, Finished):
-                    run = event.run
                 else:
                     board.show(event)
     except KeyboardInterrupt:

@@ -1,0 +1,119 @@
+"""Fit a family on every fold, and keep what each fold gives as soon as it is there.
+
+A fold's member, predictions and history lie in a folder of their own under `.parts` until the run is finished, so a
+run that is killed loses only the folds that were in training.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bedside.cohort import Cohort, Fold, Task
+from bedside.errors import RunError
+from bedside.folder import Run, whole_folder, write_json, write_table
+from bedside.settings import RunSettings
+from bedside.training.fits import FoldFit, Plan, Progress, train_folds
+
+PARTS = ".parts"
+
+
+def fit_folds(
+    run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSettings, family: str, name: str
+) -> Iterator[Plan | Progress | FoldFit]:
+    """Fit a family on every fold that is not there yet, and gather the predictions in the table `name`.
+
+    Raises:
+        RunError: if a run that continues would train on another device or number of threads than it was begun on.
+    """
+    parts = run.path / PARTS / Path(name).stem
+    finished = {fold.name for fold in folds if (parts / fold.name).exists()}
+    epochs: dict[str, list[dict[str, Any]]] = {fold.name: [] for fold in folds}
+    for event in train_folds(family, cohort, folds, settings, finished=finished):
+        yield event
+        if isinstance(event, Progress):
+            for fold, row in _history_rows(event, cohort.task):
+                epochs[fold.name].append(row)
+        elif isinstance(event, FoldFit):
+            with whole_folder(parts / event.fold.name) as part:
+                _save_fold(part, event, cohort, epochs[event.fold.name])
+        elif isinstance(event, Plan) and name == "predictions.csv":
+            _same_machine(run, event)
+            record(run, device=event.device, threads=event.threads, parameters=event.parameters)
+    for table in ("learning_rates.csv", "history.csv", name) if name == "predictions.csv" else (name,):
+        stored = "predictions.csv" if table == name else table
+        blocks = [
+            pd.read_csv(file, dtype=str, keep_default_na=False)
+            for fold in folds
+            if (file := parts / fold.name / stored).exists()
+        ]
+        if blocks:
+            write_table(run.path / table, pd.concat(blocks, ignore_index=True))
+
+
+def _same_machine(run: Run, plan: Plan) -> None:
+    known = {name: run.environment.get(name) for name in ("device", "threads")}
+    now = {"device": plan.device, "threads": plan.threads}
+    if known["device"] is not None and known != now:
+        raise RunError(
+            f"{run.path} was begun on {known['device']} with {known['threads']} threads, now it would go on on "
+            f"{now['device']} with {now['threads']}, and its last digits would differ; start a new run."
+        )
+
+
+def _save_fold(part: Path, fit: FoldFit, cohort: Cohort, epochs: list[dict[str, Any]]) -> None:
+    """Everything that a fold gives: member, predictions, history, learning-rate sweep."""
+    fit.fitted.save(part)
+    write_table(part / "predictions.csv", predict_fold(fit, cohort))
+    if epochs:
+        last_best = max(k for k, row in enumerate(epochs) if row["best"])
+        rows = [{**row, "best": int(k == last_best)} for k, row in enumerate(epochs)]
+        write_table(part / "history.csv", pd.DataFrame(rows))
+    if fit.sweep is not None:
+        sweep = {"learning_rate": fit.sweep.learning_rates, "loss": fit.sweep.losses}
+        table = pd.DataFrame({"repeat": fit.fold.repeat, "fold": fit.fold.number, **sweep})
+        write_table(
+            part / "learning_rates.csv", table.assign(chosen=(table.learning_rate == fit.sweep.chosen).astype(int))
+        )
+
+
+def predict_fold(fit: FoldFit, cohort: Cohort) -> pd.DataFrame:
+    """The predictions table of one fold: its validation and test samples, scored once."""
+    blocks = []
+    for part, rows in (("valid", fit.fold.valid), ("test", fit.fold.test)):
+        samples = cohort.samples.iloc[rows]
+        scores = fit.fitted.scores(cohort.inputs.take(rows)).reshape(len(rows), -1)
+        head = {"sample": samples.index, "patient": samples["patient"].to_numpy(), "repeat": fit.fold.repeat}
+        block = pd.DataFrame({**head, "fold": fit.fold.number, "part": part, "target": samples["target"].to_numpy()})
+        block[cohort.task.score_columns()] = scores
+        roles = [name for name in samples if name not in ("patient", "target")]
+        blocks.append(pd.concat([block, samples[roles].reset_index(drop=True)], axis=1))
+    return pd.concat(blocks, ignore_index=True)
+
+
+def _history_rows(progress: Progress, task: Task) -> Iterator[tuple[Fold, dict[str, Any]]]:
+    """One history.csv row for each fold that still trained in this epoch."""
+    record = progress.record
+    metric = {"binary": "auroc", "multiclass": "accuracy", "regression": "r2"}[task.kind]
+    for k, fold in enumerate(progress.folds):
+        if record.active[k]:
+            yield (
+                fold,
+                {
+                    "repeat": fold.repeat,
+                    "fold": fold.number,
+                    "epoch": record.epoch,
+                    "train_loss": float(record.train_loss[k]),
+                    "valid_loss": float(record.valid_loss[k]),
+                    f"train_{metric}": float(record.train_metric[k]),
+                    f"valid_{metric}": float(record.valid_metric[k]),
+                    "learning_rate": record.learning_rate,
+                    "best": bool(record.best[k]),
+                },
+            )
+
+
+def record(run: Run, **facts: Any) -> None:
+    """Add facts to environment.json as they become known."""
+    write_json(run.path / "environment.json", {**Run(run.path).environment, **facts})
