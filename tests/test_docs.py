@@ -253,12 +253,24 @@ def test_the_readme_can_be_followed_from_top_to_bottom(bedside_here):
     assert len(pd.read_csv("scores.csv")) == len(pd.read_csv("examples/new_patients.csv"))
 
 
-@pytest.fixture
-def clinic(bedside_here) -> Path:
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory) -> Path:
     """The run that the other pages speak of, with a learning-rate sweep so that every file is there."""
-    command = next(line for fence in fences(README) for line in commands(*fence) if "runs/clinic" in line)
-    bedside_here(f"{command} --find-lr {QUICK}")
-    return Path("runs/clinic")
+    folder = tmp_path_factory.mktemp("clinic")
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    command = next(line for fence in fences(README) for line in commands(*fence) if "--output runs/clinic" in line)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", shlex.split(f"{command} --find-lr {QUICK}"))
+        with pytest.raises(SystemExit):
+            main()
+    return folder / "runs" / "clinic"
+
+
+@pytest.fixture
+def clinic(finished, bedside_here) -> Path:
+    """A copy of that run in the temporary folder."""
+    return Path(shutil.copytree(finished, "runs/clinic"))
 
 
 def test_a_run_folder_is_as_documented(clinic, bedside_here, capsys):

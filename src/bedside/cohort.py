@@ -143,6 +143,9 @@ class Fold:
         return f"repeat{self.repeat}-fold{self.number}"
 
 
+_WITH_UNIT = ("mae", "rmse", "calibration_in_the_large")  # in the unit of the target, which may be tiny
+
+
 @dataclass(frozen=True)
 class Estimate:
     """A number never travels without its interval, its sample size and its method.
@@ -168,7 +171,8 @@ class Estimate:
         width = self.high - self.low
         if width <= 0:
             return 3
-        return int(np.clip(1 - np.floor(np.log10(width)), 0, 4))
+        most = 12 if self.metric in _WITH_UNIT else 3
+        return int(np.clip(1 - np.floor(np.log10(width)), 0, most))
 
     def text(self) -> str:
         """`0.99 [0.98, 1.00]`, with as many digits as the interval supports."""
