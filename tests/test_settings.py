@@ -24,7 +24,7 @@ BINARY, REGRESSION = Task("binary", ("well", "sick")), Task("regression")
             r"momentum has no effect while optimizer is adamw; it acts with optimizer = sgd",
         ),
         ({"train": {"patience": 50}}, r"patience=50 can never act within epochs=50"),
-        ({"train": {"early_stopping": False, "patience": 3}}, r"patience has no effect while early_stopping is False"),
+        ({"train": {"early_stopping": False, "patience": 3}}, r"patience has no effect while early_stopping is false"),
         ({"folds": {"repeats": 3}}, r"repeats has no effect while scheme is holdout"),
         ({"evaluation": {"threshold": "sensitivity"}}, r"threshold=sensitivity needs threshold_value"),
         ({"train": {"learning_rate": 0.1, "find_learning_rate": True}}, r"learning_rate has no effect while find_"),
@@ -65,12 +65,12 @@ def test_settings_that_say_how_to_read_are_refused_beside_a_cohort_that_is_read(
         refuse_unsuited(asked, BINARY, "table")
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("task", [BINARY, REGRESSION], ids=lambda task: task.kind)
+SUITED = [(name, task) for name in FAMILIES for task in (BINARY, REGRESSION) if task.kind in FAMILIES[name].tasks]
+
+
+@pytest.mark.parametrize(("family", "task"), SUITED, ids=lambda value: getattr(value, "kind", value))
 @pytest.mark.parametrize("scheme", ["holdout", "crossval"])
 def test_settings_written_to_yaml_give_the_same_run_again(family, task, scheme):
-    if task.kind not in FAMILIES[family].tasks:
-        pytest.skip(f"{family} does not do {task.kind}")
     asked = build(RunSettings, {"family": family, "folds": {"scheme": scheme}, "seed": 4})
     written = acting(asked, task)
     read = build(RunSettings, yaml.safe_load(yaml.safe_dump(written)))

@@ -28,7 +28,8 @@ Patient = Annotated[str | None, typer.Option(help="Column that identifies the pa
 Site = Annotated[str | None, typer.Option(help="Column that names the site.", rich_help_panel=COLUMNS)]
 Time = Annotated[str | None, typer.Option(help="Column with the date.", rich_help_panel=COLUMNS)]
 Subgroup = Annotated[
-    list[str] | None, typer.Option(help="Column of a group to report on; repeat for more.", rich_help_panel=COLUMNS)
+    list[str] | None,
+    typer.Option(help="Column of a group, kept beside every prediction; repeat for more.", rich_help_panel=COLUMNS),
 ]
 TaskOption = Annotated[
     str | None, typer.Option("--task", help="binary, multiclass or regression.", rich_help_panel=COLUMNS)

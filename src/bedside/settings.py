@@ -30,8 +30,10 @@ class Settings(BaseModel):
             for other, allowed in conditions_of(type(self).model_fields[name]).items():
                 found = getattr(self, other)
                 if found not in allowed:
-                    needed = " or ".join(str(value) for value in allowed)
-                    raise ValueError(f"{name} has no effect while {other} is {found}; it acts with {other} = {needed}")
+                    needed = " or ".join(_plain(value) for value in allowed)
+                    raise ValueError(
+                        f"{name} has no effect while {other} is {_plain(found)}; it acts with {other} = {needed}"
+                    )
         return self
 
     def acting(self) -> dict[str, Any]:
@@ -66,7 +68,7 @@ class DataSettings(Settings):
     time: str | None = None
     """Column with the date of the sample, for `folds.scheme=time`."""
     subgroups: tuple[str, ...] = ()
-    """Columns that describe groups to report on, such as sex; they stay features too."""
+    """Columns that describe groups, such as sex: kept beside every prediction; they stay features too."""
     task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     """What is predicted; `auto` recognises it from the target and the report states it."""
     positive: str | None = None
@@ -291,7 +293,7 @@ def describe(kind: type[Settings], prefix: str = "") -> Iterator[dict[str, str]]
         if isinstance(nested, type) and issubclass(nested, Settings):
             yield from describe(nested, f"{prefix}{name}.")
             continue
-        acts = "; ".join(f"only with {o} = {' or '.join(map(str, v))}" for o, v in conditions_of(field).items())
+        acts = "; ".join(f"only with {o} = {' or '.join(map(_plain, v))}" for o, v in conditions_of(field).items())
         default = field.get_default(call_default_factory=True)
         yield {
             "name": f"{prefix}{name}",
@@ -323,5 +325,5 @@ def _range(field: FieldInfo) -> str:
         names = {int: "whole number", float: "number", str: "text", bool: "true | false"}
         word = names.get(parts[0], getattr(parts[0], "__name__", str(parts[0])))
     signs = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
-    bounds = [f"{s} {getattr(m, a):g}" for m in field.metadata for a, s in signs.items() if hasattr(m, a)]
+    bounds = [f"{s} {getattr(m, a):,}" for m in field.metadata for a, s in signs.items() if hasattr(m, a)]
     return " ".join([word, ", ".join(bounds)]).strip()

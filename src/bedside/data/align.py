@@ -66,10 +66,9 @@ def _refuse_missing_columns(names: list[str], columns: list[str]) -> None:
     missing = [name for name in names if name not in there]
     if missing:
         hints = [f"'{name}':{hint}" for name in missing[:3] if (hint := nearest(name, there - set(names)))]
-        raise DataError(
-            f"The new data lack {count(len(missing), 'column')} that the model needs: {listing(missing, 20)}. "
-            f"{' '.join(hints)} Add {plural(len(missing), 'it', 'them')}; cells that are not known may be empty."
-        )
+        lack = f"The new data lack {count(len(missing), 'column')} that the model needs: {listing(missing, 20)}."
+        remedy = f"Add {plural(len(missing), 'it', 'them')}; cells that are not known may be empty."
+        raise DataError(" ".join([lack, *hints, remedy]))
 
 
 def _as_trained(column: Column, feature: Feature) -> Column:

@@ -63,10 +63,16 @@ def differences(
 
 
 def judge(difference: Estimate) -> str:
-    """better, worse, or not distinguishable: what the interval of a difference allows to say."""
-    if difference.low is None or difference.high is None or difference.low <= 0 <= difference.high:
+    """better, worse, or not distinguishable: what the interval of a difference, as it is printed, allows to say.
+
+    An end that rounds to zero counts as zero, so that no verdict hangs on a digit that the data do not support.
+    """
+    if difference.low is None or difference.high is None:
         return "not distinguishable"
-    return "better" if (difference.low > 0) == HIGHER_IS_BETTER[difference.metric] else "worse"
+    low, high = (round(end, difference.digits()) for end in (difference.low, difference.high))
+    if low <= 0 <= high:
+        return "not distinguishable"
+    return "better" if (low > 0) == HIGHER_IS_BETTER[difference.metric] else "worse"
 
 
 def comparison(
