@@ -1,11 +1,13 @@
 """New data are read as the training data were, or refused; whatever differs is said."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from bedside.data.align import align
-from bedside.data.table import read_table
+from bedside.data.table import Feature, read_table
 from bedside.errors import DataError
 from bedside.settings import DataSettings
 
@@ -57,6 +59,21 @@ def test_extra_columns_are_ignored_with_a_note(frame, trained):
     assert [str(found) for found in aligned.findings] == [
         "1 column of the new data is not used by the model: 'weight'."
     ]
+
+
+def test_columns_that_had_a_role_in_training_are_no_surprise(frame, trained):
+    new = frame.assign(hospital="north", pid=7, weight=70)
+    aligned = align(new, trained.features, roles=("disease", "hospital", "pid"))
+    assert [found.columns for found in aligned.findings] == [("weight",)]
+
+
+def test_many_samples_and_many_levels_are_compared_fast():
+    levels = np.array([f"ward {i}" for i in range(5_000)], dtype=object)
+    new = pd.DataFrame({"ward": np.resize(levels, 100_000)})
+    start = time.process_time()
+    aligned = align(new, [Feature("ward", "category", levels=tuple(levels[:-1]))])
+    assert time.process_time() - start < 1.5
+    assert "20 samples with 'ward 4999'" in aligned.findings[0].message
 
 
 def test_missing_columns_are_listed_with_the_nearest(frame, trained):

@@ -160,6 +160,13 @@ def test_too_few_patients_and_rare_classes(frame):
     assert "doi:10.1002/sim.7992" in per_feature.remedy
 
 
+def test_many_classes_with_few_patients_are_one_finding(frame):
+    (few,) = found(frame.assign(disease=[f"type {i % 90}" for i in range(N)]), "few-patients")
+    assert few.message.startswith("90 classes have fewer than 20 patients: 'type 20' (2), ")
+    assert few.message.count("'type") == 6
+    assert "and 84 more. Whatever" in few.message
+
+
 def test_missingness(frame):
     rare = np.where(np.arange(N) % 5 < 3, np.nan, frame["crp"])
     (half,) = found(frame.assign(rare=rare), "missing-half")

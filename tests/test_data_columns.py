@@ -119,6 +119,12 @@ def test_infinite_values_are_counted(cells):
     refused(cells, "'crp' has 2 infinite values, the first in row 2")
 
 
+@pytest.mark.parametrize("cells", [["1", "1e31", "-2e35"], [1.0, 1e31, -2e35]])
+def test_absurdly_large_values_are_counted(cells):
+    refused(cells, r"'crp' has 2 values beyond 1e\+30, the first in row 2 \(1e\+31\). Check the units; use 0..1e30")
+    assert column([1e30, -1e30]).kind == "number"
+
+
 def test_text_of_roles_has_one_spelling():
     assert read_text(pd.Series([1.0, np.nan, 12.0])).tolist() == ["1", None, "12"]
     assert read_text(pd.Series(["007", " 1.0 ", "?"])).tolist() == ["007", "1", None]

@@ -89,6 +89,18 @@ def test_rows_of_another_length_are_refused_with_their_line(refused):
     refused('a,b\n1,"2\n', "Line 2 .*quotation mark that is not closed")
 
 
+def test_a_title_above_the_column_names_is_named(refused):
+    title = r"Line 2 .* has 2 cells, but the first row names 1 column\. The first line, 'Heart study', may be a title: delete"
+    refused("Heart study\na,b\n1,2\n", title)
+    refused("Heart study\na;b\n1;2\n", title, separator=";")
+
+
+def test_the_separator_line_of_excel_is_named(refused):
+    refused("sep=;\na;b\n1;2\n", r"begins with the line 'sep=;'.*Delete that line, then add --separator ';'\.")
+    refused("sep=;\na;b\n1;2\n", r"'sep=;', which only Excel understands\. Delete that line\.$", separator=";")
+    refused("sep=,\na,b\n1,2\n", r"'sep=,', which only Excel understands\. Delete that line\.$")
+
+
 def test_unknown_and_wrong_encodings_name_a_likely_one(refused):
     refused("a,b\n1,2\n", "no character encoding 'utf8x'. Did you mean 'utf-8'", encoding="utf8x")
     refused("a,b\n1,2\n", "no character encoding 'base64'", encoding="base64")

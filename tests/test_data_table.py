@@ -101,7 +101,18 @@ def test_roles_that_clash_are_refused(frame):
     refused(frame, "'patient' is the patient and cannot be a subgroup", subgroups=("patient",))
     refused(frame, "'disease' is the target and cannot be excluded", exclude=("disease",))
     refused(frame, "'age' was named as a feature and excluded", features=("age",), exclude=("age",))
-    refused(frame.assign(fold=1), "subgroup cannot be called 'fold'", subgroups=("fold",))
+    refused(frame.assign(fold=1), "subgroup cannot be called 'fold'.*Rename the column", subgroups=("fold",))
+
+
+def test_a_subgroup_with_the_name_of_a_role_names_its_option(frame):
+    for role, column in (("site", "hospital"), ("time", "day")):
+        renamed = frame.rename(columns={column: role})
+        options = {"subgroups": (role,), "exclude": ()}
+        refused(renamed, f"cannot be called '{role}'.*add --{role} {role}; otherwise rename", **options)
+        assert role in read(renamed, **options, **{role: role}).samples
+    refused(frame, "cannot be called 'patient'.*--patient patient instead", patient=None, subgroups=("patient",))
+    other = frame.assign(site=frame["hospital"])
+    refused(other, "cannot be called 'site'.* Rename the column", site="hospital", subgroups=("site",))
 
 
 def test_settings_that_cannot_act_are_refused(frame):
@@ -185,6 +196,53 @@ def test_a_task_that_cannot_be_done_is_refused(frame):
     refused(frame, "has two classes.*Use task=binary", task="multiclass")
     refused(frame, "task=binary needs two", target="age", task="binary")
     assert read(frame.assign(disease=np.arange(N) % 2), task="regression").task.kind == "regression"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        ("10000000001", "10000000002"),
+        ("10000000000000001", "10000000000000002"),
+        ("0.10000000001", "0.10000000002"),
+    ],
+)
+def test_classes_that_are_long_numbers_stay_distinct(frame, values):
+    cohort = read(frame.assign(disease=[values[i % 2] for i in range(N)]), task="binary")
+    assert cohort.task.classes == values
+    typed = [float(value) if "." in value else int(value) for value in values]
+    assert read(frame.assign(disease=[typed[i % 2] for i in range(N)]), task="binary").task.classes == values
+
+
+def spelling(cohort):
+    return [(found.level, found.message) for found in cohort.findings if found.code == "spelling"]
+
+
+def test_classes_spelt_in_more_than_one_way_are_said(frame):
+    words = ["Yes", "yes", "No", "no"]
+    cohort = read(frame.assign(disease=[words[i % 4] for i in range(N)]))
+    assert cohort.task.classes == ("no", "yes")
+    assert spelling(cohort) == [
+        ("note", "Target 'disease' spells a class in more than one way: 'No' and 'no'; 'Yes' and 'yes'.")
+    ]
+    words = ["Benign", "benign", "malignant"]
+    cohort = read(frame.assign(disease=[words[i % 3] for i in range(N)]))
+    assert cohort.task.classes == ("Benign", "benign", "malignant")
+    assert spelling(cohort) == [
+        ("warning", "Target 'disease' spells a class in more than one way: 'Benign' and 'benign'.")
+    ]
+    assert not spelling(read(frame))
+
+
+def test_class_names_are_one_line(frame):
+    cohort = read(frame.assign(disease=np.where(frame["disease"] == "yes", "large\ncell", "small  cell")))
+    assert cohort.task.classes == ("large cell", "small cell")
+    assert set(cohort.samples["target"]) == {"large cell", "small cell"}
+    ((level, message),) = spelling(cohort)
+    assert level == "note"
+    assert "'large\\ncell'" in message
+    assert "'small  cell'" in message
+    named = frame.assign(disease=np.where(frame["disease"] == "yes", "large\ncell", "other"))
+    assert read(named, positive="large\ncell").task.positive == "large cell"
 
 
 # Features
@@ -273,6 +331,53 @@ def test_rows_that_repeat_by_coincidence_are_not_linked_and_that_is_said(frame):
     cohort = read(frame, features=("sex", "hospital"))
     assert len(set(cohort.linked)) == N
     assert codes(cohort) == ["rows-repeat"]
+
+
+def copied(times, **columns):
+    """200 distinct rows, each `times` times in a row, and a target that tells nothing."""
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame(rng.normal(size=(200, 8)).round(3)).add_prefix("x").assign(sex=rng.choice(["f", "m"], 200))
+    frame = frame.assign(**columns)
+    return pd.concat([frame] * times, ignore_index=True).assign(disease=np.arange(200 * times) % 2)
+
+
+def test_copies_of_every_row_are_linked_because_chance_cannot_explain_them():
+    cohort = read_table(copied(3), target="disease")
+    assert cohort.linked.tolist() == [*range(200)] * 3
+    assert "rows-repeat" not in codes(cohort)
+
+
+def test_coarse_numbers_that_agree_by_chance_are_not_linked():
+    rng = np.random.default_rng(6)
+    frame = pd.DataFrame({"age": rng.integers(30, 60, 900), "sex": rng.choice(["f", "m"], 900)})
+    cohort = read_table(frame.assign(disease=np.arange(900) % 2), target="disease")
+    assert len(set(cohort.linked)) == 900
+    assert "Only 60 different rows of features in 900 samples" in cohort.findings[-1].message
+
+
+def test_samples_whose_laboratory_is_missing_are_judged_by_the_rest():
+    """Copies with measurements are linked; those that share age and sex but have no measurement are not."""
+    age = np.arange(200) % 20
+    frame = copied(2, age=age)
+    without = copied(2, age=age, **{f"x{i}": np.nan for i in range(8)})
+    cohort = read_table(pd.concat([frame, without], ignore_index=True), target="disease")
+    assert cohort.linked[:400].tolist() == [*range(200)] * 2
+    assert len(set(cohort.linked[400:])) == 400
+    assert codes(cohort)[-1] == "rows-repeat"
+
+
+def test_rows_without_any_value_are_no_duplicates_of_each_other(frame):
+    frame.loc[:9, ["age", "sex", "crp"]] = None
+    frame.loc[20, "age":"crp"] = frame.loc[21, "age":"crp"]
+    cohort = read(frame, exclude=("day", "hospital"))
+    assert len(set(cohort.linked)) == N - 1
+    assert len(set(cohort.linked[:10])) == 10
+    coarse = frame.assign(
+        age=frame["age"].where(frame.index > 29), crp=np.nan, sex=frame["sex"].where(frame.index > 29)
+    )
+    coarse = pd.concat([coarse.loc[:29]] * 20 + [coarse.loc[30:].assign(age=1)], ignore_index=True)
+    (repeat,) = [f for f in read(coarse, features=("age", "sex")).findings if f.code == "rows-repeat"]
+    assert "2 different rows of features in 30 samples" in repeat.message
 
 
 # Inputs

@@ -9,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from bedside import MLPClassifier, MLPRegressor, SettingError
+from bedside import MLPClassifier, MLPRegressor, SettingError, TrainingError
 
 
 @parametrize_with_checks([MLPClassifier(hidden=(16,), random_state=0), MLPRegressor(hidden=(16,), random_state=0)])
@@ -65,6 +65,23 @@ def test_early_stopping_sets_whole_groups_aside_and_keeps_the_best_epoch(cancer)
     losses = [record["valid_loss"] for record in model.history_]
     assert model.n_iter_ < 200
     assert np.argmin(losses) == len(losses) - 1 - 3
+
+
+def test_threads_may_predict_with_one_network_at_once(cancer):
+    from concurrent.futures import ThreadPoolExecutor
+
+    x, y = StandardScaler().fit_transform(cancer[0]), cancer[1]
+    model = MLPClassifier(hidden=(8,), epochs=2, random_state=0).fit(x, y)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: model.predict_proba(x), range(40)))
+    assert all(np.array_equal(scores, found[0]) for scores in found)
+
+
+def test_a_network_that_broke_is_an_error_not_a_prediction(cancer):
+    x, y = StandardScaler().fit_transform(cancer[0]), cancer[1]
+    wild = {"learning_rate": 100.0, "optimizer": "sgd", "clip_norm": None, "schedule": "constant"}
+    with pytest.raises(TrainingError, match=r"Lower train\.learning_rate"):
+        MLPClassifier(hidden=(64, 64), epochs=20, random_state=0, **wild).fit(x, y)
 
 
 def test_a_parameter_out_of_range_names_itself(cancer):

@@ -58,11 +58,133 @@ def estimate(result, metric, of=""):
     return next(record for record in result["estimates"] if (record["metric"], record["of"]) == (metric, of))
 
 
+def within_folds(rows):
+    """The share of concordant pairs among the pairs within folds, by counting each pair."""
+    concordant = pairs = 0
+    for _, fold in rows.groupby("fold"):
+        ill = (fold["target"] == "malignant").to_numpy()
+        score = fold["score_malignant"].to_numpy()
+        ahead = score[ill][:, None] - score[~ill]
+        concordant, pairs = concordant + (ahead > 0).sum() + (ahead == 0).sum() / 2, pairs + ahead.size
+    return concordant / pairs
+
+
+def sites(skill=2.0, seed=0):
+    """Leave one site out: prevalences 10 to 70 %, and each model shifts its scores by the others' prevalence."""
+    predictions = crossval(400, skill=skill, seed=seed)
+    parts = []
+    for fold, share in enumerate((0.1, 0.3, 0.5, 0.7)):
+        rows = predictions[predictions["fold"] == fold]
+        ill = rows["target"] == "malignant"
+        keep = rows[ill].sample(frac=share, random_state=seed), rows[~ill].sample(frac=1 - share, random_state=seed)
+        odds = np.log(pd.concat(keep)["score_malignant"]) - np.log(pd.concat(keep)["score_benign"])
+        score = expit(odds - 4 * share)
+        parts.append(pd.concat(keep).assign(score_malignant=score, score_benign=1 - score))
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_sites_with_other_prevalences_do_not_hide_a_good_model():
+    predictions = sites()
+    result = judge(predictions)
+    found = estimate(result, "auroc")
+    each = [record["value"] for record in result["per_fold"] if record["metric"] == "auroc"]
+    test = predictions[predictions["part"] == "test"]
+    assert roc_auc_score(test["target"] == "malignant", test["score_malignant"]) < min(each)  # the pool hides it
+    assert min(each) <= found["value"] <= max(each)
+    assert found["low"] < found["value"] < found["high"]
+    assert found["value"] == pytest.approx(within_folds(test))
+    assert "pairs within folds" in found["method"]
+    assert "pairs within folds" in estimate(result, "average_precision")["method"]
+    assert "pairs of samples of one fold" in result["sentences"][0]
+
+
+def test_the_prevalence_model_is_worth_a_coin_toss_over_sites_too():
+    predictions = sites()
+    constant = 0.5 - 0.1 * predictions["fold"]
+    null = predictions.assign(score_malignant=constant, score_benign=1 - constant)
+    result = judge(predictions, baseline=null, baseline_family="prevalence")["baseline"]
+    auroc = estimate(result, "auroc")
+    assert (auroc["value"], auroc["low"], auroc["high"]) == (0.5, 0.5, 0.5)
+    assert "all samples of a fold have the same score" in auroc["method"]
+    assert result["verdict"] == "better"
+    assert "pairs within folds" in result["differences"][0]["method"]
+
+
+def test_classes_are_ranked_within_folds():
+    predictions, task = several((40, 40, 40))
+    odds = np.log(predictions[["score_a", "score_b", "score_c"]].to_numpy())
+    fold = np.arange(120) % 3
+    shifted = np.exp(odds + 5 * np.eye(3)[fold])  # each fold model favours another class
+    scores = shifted / shifted.sum(axis=1, keepdims=True)
+    table = predictions.assign(fold=fold, **{f"score_{name}": scores[:, k] for k, name in enumerate("abc")})
+    result = judge(table, task)
+    each = []
+    for k, name in enumerate("abc"):
+        rows = table.assign(target=np.where(table["target"] == name, "malignant", ""), score_malignant=scores[:, k])
+        each.append(within_folds(rows))
+        assert estimate(result, "auroc", name)["value"] == pytest.approx(each[-1])
+    assert estimate(result, "auroc", "macro")["value"] == pytest.approx(np.mean(each))
+
+
+def test_a_class_that_no_fold_can_compare_is_left_out_of_the_macro_average():
+    predictions, task = several((40, 40, 6))
+    fold = np.where(predictions["target"] == "c", 1, 0)
+    result = judge(predictions.assign(fold=fold), task)
+    assert estimate(result, "auroc", "c")["method"] == "not defined: no fold has samples of both classes"
+    macro = estimate(result, "auroc", "macro")
+    assert macro["value"] == pytest.approx(np.mean([estimate(result, "auroc", name)["value"] for name in "ab"]))
+    assert "without c; pairs within folds, without 1 of 2 that hold one class only" in macro["method"]
+
+
+def test_separation_within_every_fold_is_bounded_by_the_pairs_of_each_fold():
+    malignant = np.arange(60) < 20
+    fold = np.where(np.arange(60) % 10 == 0, 0, 1)  # fold 0: 2 malignant, 4 benign; fold 1: 18 and 36
+    fold[-8:] = 2  # benign only: no pairs
+    score = np.where(malignant, 0.6, 0.2) + 0.01 * (np.arange(60) % 7) - 0.19 * (fold == 0)
+    table = holdout(malignant, score)
+    result = judge(table.assign(fold=np.tile(fold, 2)).query("part == 'test'"))
+    found = estimate(result, "auroc")
+    assert (found["value"], found["high"]) == (1, 1)
+    assert found["low"] == pytest.approx(0.025 ** (1 / 20))
+    assert (found["n_patients"], found["n_samples"]) == (52, 52)
+    assert "20 independent pairs" in found["method"]
+    assert "without 1 of 3 that hold one class only" in found["method"]
+
+
+def test_no_verdict_from_an_edge_or_a_handful_of_patients():
+    malignant = np.arange(60) < 30
+    rng = np.random.default_rng(0)
+    perfect = holdout(malignant, np.where(malignant, 0.8, 0.2) + rng.random(60) / 10)
+    poor = holdout(malignant, rng.random(60))
+    for model, baseline, owner in ((perfect, poor, "model"), (poor, perfect, "baseline")):
+        found = judge(model, baseline=baseline)["baseline"]
+        difference = next(record for record in found["differences"] if record["metric"] == "auroc")
+        assert difference["low"] > 0 or difference["high"] < 0
+        assert found["verdict"] == "not distinguishable"
+        assert found["sentence"].endswith(
+            f"No verdict where the {owner} has an AUROC of exactly 1, which resampling only repeats."
+        )
+    few = np.arange(60) < 9
+    good = holdout(few, np.where(few, 0.6, 0.3) + rng.random(60) / 3)
+    found = judge(good, baseline=holdout(few, np.where(few, 0.3, 0.6) + rng.random(60) / 3))["baseline"]
+    assert found["verdict"] == "not distinguishable"
+    assert "No verdict with fewer than 10 tested patients of a class (9 of class malignant)." in found["sentence"]
+
+
+def test_decisions_have_no_calibration():
+    malignant = np.arange(60) < 30
+    found = judge(holdout(malignant, (np.arange(60) % 10 < 3) ^ malignant))
+    for metric in ("calibration_slope", "calibration_intercept"):
+        assert estimate(found, metric)["value"] is None
+        assert estimate(found, metric)["method"] == "not estimable: the scores are decisions, only 0 and 1"
+    assert any("the scores are decisions, only 0 and 1." in sentence for sentence in found["sentences"])
+
+
 def test_repeats_are_averaged_and_add_no_patients():
     predictions = crossval(repeats=3)
     result = judge(predictions)
     test = predictions[predictions["part"] == "test"]
-    each = [roc_auc_score(rows["target"] == "malignant", rows["score_malignant"]) for _, rows in test.groupby("repeat")]
+    each = [within_folds(rows) for _, rows in test.groupby("repeat")]
     found = estimate(result, "auroc")
     assert found["value"] == pytest.approx(np.mean(each))
     assert (found["n_patients"], found["n_samples"]) == (200, 200)
@@ -202,7 +324,7 @@ def test_a_calibrated_model_is_not_accused():
     assert any(sentence.startswith("No miscalibration found (slope") for sentence in found)
 
 
-def test_a_fold_of_one_class_has_no_auroc_but_the_pool_has():
+def test_a_fold_of_one_class_has_no_auroc_but_the_others_have():
     """Leave one site out: a site may have no diseased patients."""
     predictions = crossval(120)
     site = np.where(predictions["target"] == "benign", predictions["fold"], 3)
@@ -223,7 +345,7 @@ def test_twenty_patients_or_four_give_a_result(n):
 
 def test_perfect_separation_is_reported_without_false_certainty():
     malignant = np.arange(60) < 30
-    found = judge(holdout(malignant, np.where(malignant, 1.0, 0.0)))
+    found = judge(holdout(malignant, np.where(malignant, 0.9, 0.1)))
     auroc = estimate(found, "auroc")
     assert (auroc["value"], auroc["high"]) == (1, 1)
     assert auroc["low"] == pytest.approx(0.025 ** (1 / 30))

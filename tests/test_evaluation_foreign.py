@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from bedside.cohort import Task
-from bedside.errors import DataError
+from bedside.errors import DataError, SettingError
 from bedside.evaluation import evaluate, foreign
-from bedside.settings import EvaluationSettings
+from bedside.evaluation.table import evaluate_table
+from bedside.settings import DataSettings, EvaluationSettings
 
 
 def vendor(n=40, classes=(0, 1), seed=0):
@@ -33,7 +34,10 @@ def test_a_target_and_a_score_are_enough():
     ("classes", "expected"),
     [
         ((0.0, 1.0), ("0", "1")),
-        ((False, True), ("False", "True")),
+        ((False, True), ("false", "true")),
+        ((-1, 1), ("-1", "1")),
+        (("alive", "dead"), ("alive", "dead")),
+        (("no sepsis", "sepsis"), ("no sepsis", "sepsis")),
         (("no", "yes"), ("no", "yes")),
         (("Negative", "POSITIVE"), ("Negative", "POSITIVE")),
         (("benign", "malignant"), ("benign", "malignant")),
@@ -93,10 +97,10 @@ def test_several_classes_and_numbers():
 
 
 def test_two_score_columns_of_a_foreign_file_need_the_positive_class_too():
-    table = own().drop(columns=["repeat", "fold", "part", "patient"])
-    with pytest.raises(DataError, match="Which of ill and well"):
+    table = own(("nevus", "melanoma")).drop(columns=["repeat", "fold", "part", "patient"])
+    with pytest.raises(DataError, match="Which of melanoma and nevus"):
         foreign(table)
-    assert foreign(table, positive="ill")[1].classes == ("well", "ill")
+    assert foreign(table, positive="melanoma")[1].classes == ("nevus", "melanoma")
 
 
 BAD = {
@@ -131,7 +135,7 @@ BAD = {
     "three classes": (
         vendor().assign(label=np.arange(40) % 3),
         {},
-        r"3 classes \(0, 1, 2\).*score_<class>.*'predicted'",
+        r"3 classes \(0, 1, 2\).*score_<class>.*--predicted",
     ),
     "duplicates": (vendor().assign(id=1), {"sample": "id"}, r"Sample '1' stands more than once.*--patient"),
 }
@@ -153,3 +157,68 @@ def test_a_class_without_scores_scores_that_are_no_distribution_and_strange_part
         foreign(own().assign(part="train"))
     with pytest.raises(DataError, match=r"Column 'a' stands twice"):
         foreign(pd.DataFrame([[1, 2]], columns=["a", "a"]))
+
+
+QUICK = EvaluationSettings(resamples=100)
+
+
+def in_file(table, folder, **how):
+    """The table as a text file."""
+    table.to_csv(folder / "scores.csv", index=False, **how)
+    return folder / "scores.csv"
+
+
+@pytest.mark.parametrize("code", ["", "NA", " ? "])
+@pytest.mark.parametrize("column", ["label", "risk", "patient", "sample"])
+def test_an_empty_cell_of_a_text_file_is_missing_as_in_parquet(column, code, tmp_path):
+    table = vendor().assign(patient="p", sample=np.arange(40).astype(str)).astype(object)
+    table.loc[[3, 7], column] = code
+    with pytest.raises(DataError, match=rf"Column '{column}' has 2 missing values, the first in row 4"):
+        evaluate_table(in_file(table, tmp_path), target="label", score="risk")
+    table.loc[[3, 7], column] = None
+    table.astype(str).where(table.notna()).to_parquet(tmp_path / "scores.parquet")
+    with pytest.raises(DataError, match=rf"Column '{column}' has 2 missing values, the first in row 4"):
+        evaluate_table(tmp_path / "scores.parquet", target="label", score="risk")
+
+
+def test_the_decimal_mark_acts_and_the_other_one_is_refused(tmp_path):
+    path = in_file(vendor(), tmp_path, sep=";", decimal=",")
+    comma = DataSettings(separator=";", decimal=",")
+    found = evaluate_table(path, target="label", score="risk", reading=comma, settings=QUICK)
+    assert found["estimates"] == evaluate_table(vendor(), target="label", score="risk", settings=QUICK)["estimates"]
+    with pytest.raises(DataError, match=r"'risk' holds '0,\d+', where finite numbers.*add --decimal ','"):
+        evaluate_table(path, target="label", score="risk", reading=DataSettings(separator=";"))
+    with pytest.raises(DataError, match=r"'risk' holds '0\.\d+', where finite numbers.*add --decimal '\.'"):
+        evaluate_table(in_file(vendor(), tmp_path, sep=";"), target="label", score="risk", reading=comma)
+    with pytest.raises(SettingError, match="decimal=',' has no effect on a DataFrame"):
+        evaluate_table(vendor(), target="label", score="risk", reading=DataSettings(decimal=","))
+
+
+def test_classes_of_a_text_file_are_named_as_in_training(tmp_path):
+    path = in_file(vendor(classes=("0.0", "1.00")), tmp_path)
+    found = evaluate_table(path, target="label", score="risk", settings=QUICK)
+    assert found["task"]["classes"] == ["0", "1"]
+
+
+def test_an_option_without_effect_is_refused():
+    scores = np.random.default_rng(0).dirichlet([1, 1, 1], size=12)
+    several = pd.DataFrame(
+        {"target": list("abcabcabcabc"), **{f"score_{c}": scores[:, k] for k, c in enumerate("abc")}}
+    )
+    numbers = pd.DataFrame({"target": np.arange(12.0), "predicted": np.arange(12.0)[::-1]})
+    for table, task in ((several, "multiclass"), (numbers, "regression")):
+        with pytest.raises(SettingError, match=f"positive='a' has no effect: the task is {task}"):
+            evaluate_table(table, positive="a")
+        with pytest.raises(SettingError, match=rf"threshold=0\.3 has no effect: the task is {task}"):
+            evaluate_table(table, threshold=0.3)
+
+
+def test_a_predicted_number_may_have_any_name():
+    table = pd.DataFrame({"hba1c": [5.1, 6.2, 7.3, 6.0], "score": 1, "yhat": [5, 6, 7, 7]})
+    found = evaluate_table(table, target="hba1c", predicted="yhat", settings=QUICK)
+    assert found["task"]["kind"] == "regression"
+    assert foreign(table, target="hba1c", predicted="yhat")[0]["predicted"].tolist() == [5, 6, 7, 7]
+    with pytest.raises(SettingError, match="score='score' names probabilities and predicted='yhat' numbers"):
+        foreign(table, target="hba1c", predicted="yhat", score="score")
+    with pytest.raises(DataError, match=r"no column 'yhut'.*Did you mean 'yhat'"):
+        foreign(table, target="hba1c", predicted="yhut")

@@ -57,6 +57,27 @@ def test_single_precision_of_resamples_is_harmless(name):
     np.testing.assert_allclose(metric(weights.astype(np.float32)), metric(weights), rtol=2e-4, atol=2e-4)
 
 
+@pytest.mark.parametrize("ties", [False, True])
+def test_rankings_compare_within_folds_for_any_weights(ties):
+    """Pairs add up over folds, average precision is the positives-weighted mean; a fold of one class drops out."""
+    target, score, decision, weights = study(ties=ties)
+    folds = np.arange(300) % 3
+    folds[np.flatnonzero(target)[:5]] = 7
+    weights[0, target & (folds == 1)] = 0  # this resample misses the positives of a fold
+    found = by_name(binary(target, score, decision, folds=folds))
+    for k, row in enumerate(weights):
+        parts = []
+        for fold in np.unique(folds):
+            y, s, w = target[folds == fold], score[folds == fold], row[folds == fold]
+            if w[y].any() and w[~y].any():
+                both = sk.roc_auc_score(y, s, sample_weight=w), sk.average_precision_score(y, s, sample_weight=w)
+                parts.append((*both, w[y].sum() * w[~y].sum(), w[y].sum()))
+        auroc, precision, pairs, positives = np.array(parts).T
+        assert found["auroc"](weights)[k] == pytest.approx(np.average(auroc, weights=pairs), rel=1e-12)
+        assert found["average_precision"](weights)[k] == pytest.approx(np.average(precision, weights=positives))
+    assert np.isnan(found["auroc"](target[None].astype(float))).all()
+
+
 def recalibrate(target, score, weights):
     """Calibration slope by scikit-learn without penalty."""
     fit = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000)

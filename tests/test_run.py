@@ -55,9 +55,11 @@ def test_predictions_follow_the_folds_and_cover_every_sample_once(run):
     assert (joined.part == joined.part_dealt).all()
 
 
-def test_the_headline_is_the_auroc_of_the_test_rows(run):
+def test_the_headline_is_the_auroc_of_the_test_rows_within_folds(run):
     tested = run.predictions[run.predictions.part == "test"]
-    expected = roc_auc_score(tested.target == "sick", tested.score_sick)
+    folds = [(rows.target == "sick", rows.score_sick) for _, rows in tested.groupby("fold")]
+    pairs = [truth.sum() * (~truth).sum() for truth, _ in folds]
+    expected = np.average([roc_auc_score(truth, score) for truth, score in folds], weights=pairs)
     found = next(e for e in run.estimates["estimates"] if e["metric"] == "auroc")
     assert found["value"] == pytest.approx(expected, abs=1e-9)
     assert found["low"] < found["value"] < found["high"]
@@ -289,8 +291,94 @@ def quick_resume(folder):
 
 def test_a_place_that_cannot_be_written_is_named(run, tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match=r"Cannot write .*file.*Choose a folder"):
-        bedside.predict(run, make_table(5), output=tmp_path / "file" / "scores.csv")
+    with pytest.raises(StorageError, match=r"there is no folder .*nowhere"):
+        bedside.predict(run, make_table(5), output=tmp_path / "nowhere" / "scores.csv")
+    with pytest.raises(StorageError, match="is there already and is not a file"):
+        bedside.predict(run, make_table(5), output=tmp_path)
+    with pytest.raises(StorageError, match=r"Cannot make .*file/run: Not a directory|Cannot write"):
+        quick(tmp_path / "file" / "run")
+    with pytest.raises(RunError, match="is there already"):
+        quick(tmp_path / "file")
+
+
+def test_scores_do_not_overwrite_the_data(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_table(5).to_csv("new.csv", index=False)
+    before = (tmp_path / "new.csv").read_bytes()
+    with pytest.raises(SettingError, match="would overwrite the data"):
+        bedside.predict(run, "new.csv", output="./new.csv")
+    assert (tmp_path / "new.csv").read_bytes() == before
+
+
+def test_a_tampered_list_of_checksums_is_refused(run, tmp_path):
+    import shutil
+
+    shutil.copytree(run.path, tmp_path / "copy")
+    path = tmp_path / "copy" / "model" / "model.json"
+    path.write_text(path.read_text().replace('"threshold": 0.', '"threshold": 0.0'))
+    with pytest.raises(RunError, match=r"model.json is not what was saved \(its sha256 differs from environment.json"):
+        bedside.predict(tmp_path / "copy", make_table(5))
+
+
+def test_two_runs_that_begin_at_once_get_folders_of_their_own(tmp_path, monkeypatch):
+    from bedside.begin import _claim, _claim_new
+
+    monkeypatch.chdir(tmp_path)
+    assert len({_claim_new("clinic") for _ in range(5)}) == 5
+    (_claim(tmp_path / "mine") / "theirs.txt").write_text("kept")
+    with pytest.raises(RunError, match="is there already"):
+        _claim(tmp_path / "mine")
+    assert (tmp_path / "mine" / "theirs.txt").read_text() == "kept"
+
+
+def test_only_one_process_works_on_a_run(tmp_path):
+    steps = train_steps(make_cohort(60), build(RunSettings, QUICK), folder=tmp_path / "run")
+    next(steps)
+    if sys.platform != "win32":
+        with pytest.raises(RunError, match="Another process is working on"):
+            bedside.train(make_cohort(60), resume=tmp_path / "run")
+    *_, last = steps
+    assert isinstance(last, Finished)
+    assert not (tmp_path / "run" / ".lock").exists()
+
+
+def test_a_run_does_not_go_on_with_another_question_or_other_answers(tmp_path):
+    from dataclasses import replace
+
+    for event in train_steps(make_cohort(60), build(RunSettings, QUICK), folder=tmp_path / "run"):
+        if isinstance(event, Begun):
+            break
+    with pytest.raises(RunError, match=r"data of .* have changed"):
+        bedside.train(make_cohort(60, positive="well"), resume=tmp_path / "run")
+    cohort = make_cohort(60)
+    corrected = cohort.samples.copy()
+    corrected.iloc[3, corrected.columns.get_loc("target")] = "sick" if corrected.target.iloc[3] == "well" else "well"
+    assert not corrected.equals(cohort.samples)
+    with pytest.raises(RunError, match=r"data of .* have changed"):
+        bedside.train(replace(cohort, samples=corrected), resume=tmp_path / "run")
+
+
+def test_a_run_continues_from_another_folder(tmp_path, monkeypatch):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    make_table(60).to_csv("clinic.csv", index=False)
+    roles = {"target": "outcome", "positive": "sick", "patient": "patient"}
+    for event in train_steps("clinic.csv", build(RunSettings, {**QUICK, "data": roles}), folder="run"):
+        if isinstance(event, Begun):
+            break
+    monkeypatch.chdir(tmp_path / "b")
+    *_, last = train_steps(None, build(RunSettings, {}), resume=tmp_path / "a" / "run")
+    assert isinstance(last, Finished)
+
+
+def test_data_that_are_named_twice_or_without_roles_are_refused(tmp_path):
+    with pytest.raises(SettingError, match="named twice"):
+        bedside.train("breast-cancer", {"source": "diabetes"})
+    with pytest.raises(SettingError, match=r"read_table\(data, target"):
+        bedside.train(make_table(60))
+    with pytest.raises(SettingError, match="leave out the folder"):
+        list(train_steps(None, build(RunSettings, {}), folder="x", resume=quick(tmp_path / "run").path))
 
 
 def test_ten_thousand_features_on_seventy_two_samples_work_and_say_how_little_is_known(tmp_path):

@@ -118,8 +118,18 @@ def test_too_few_patients_names_the_class_the_number_needed_and_the_way_out():
     samples.loc[samples.target == "c", "target"] = "a"
     samples.loc[rare, "target"] = "c"
     cohort = Cohort("made", samples, cohort.roles, cohort.task, None, cohort.linked)
-    with pytest.raises(DataError, match=r"Class 'c' has 2 patients, but 5 parts need at least 5\. Merge this class"):
+    with pytest.raises(
+        DataError, match=r"Class 'c' has 2 patients, but 5 parts need at least 5\. Collect more patients of it, merge"
+    ):
         make_folds(cohort, FoldSettings(), seed=0)
+
+
+def test_patients_with_samples_of_both_classes_count_for_both():
+    patient = np.repeat(np.arange(60), 2)
+    samples = pd.DataFrame({"patient": patient.astype(str), "target": np.tile(["sick", "well"], 60)})
+    cohort = Cohort("pairs", samples, Roles("t", "p"), Task("binary", ("well", "sick")), None, np.arange(120))
+    for fold in make_folds(cohort, FoldSettings(scheme="crossval"), seed=0):
+        assert np.bincount(cohort.target[fold.test]).tolist() == [12, 12]
 
 
 def test_a_missing_role_names_the_option():

@@ -55,6 +55,13 @@ def test_gaps_get_median_or_mode_and_an_indicator():
     assert without(Table(train)).shape == (4, 3)
 
 
+def test_a_feature_that_never_varied_in_training_never_acts():
+    train = pd.DataFrame({"a": [1.0, 2.0, 3.0], "dose": [0.0, 0.0, 0.0]})
+    preparation = TablePreparation.fit(Table(train), PreparationSettings())
+    later = preparation(Table(pd.DataFrame({"a": [2.0], "dose": [5000.0]})))
+    assert later.tolist() == [[0.0, 0.0]]
+
+
 def test_rare_levels_share_a_column_and_unseen_ones_join_them():
     train = pd.DataFrame({"b": levels(*"xxxyyyqr")})
     preparation = TablePreparation.fit(Table(train), PreparationSettings(rare_level=3))
@@ -78,7 +85,7 @@ def test_a_category_empty_in_training_still_works_later():
 def test_a_value_beyond_32_bits_is_an_error_with_its_row():
     train = pd.DataFrame({"a": [1.0, 2.0, 3.0]})
     preparation = TablePreparation.fit(Table(train), PreparationSettings())
-    with pytest.raises(DataError, match="row 2 has a value beyond 32-bit"):
+    with pytest.raises(DataError, match=r"Column 'a' holds 1e\+300, beyond 32-bit"):
         preparation(Table(pd.DataFrame({"a": [1.0, 1e300]})))
 
 

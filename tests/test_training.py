@@ -14,7 +14,7 @@ from bedside.models.mlp import ACTIVATIONS, MLP, MLPSettings
 from bedside.settings import RunSettings, TrainSettings, build, merge
 from bedside.splits.folds import make_folds
 from bedside.training.batches import TensorBatches, n_batches, stack_members
-from bedside.training.finder import suggest
+from bedside.training.finder import find_learning_rate, suggest
 from bedside.training.fits import FoldFit, Plan, Progress, train_folds
 from bedside.training.fitted import FittedEstimator, FittedNetwork
 from bedside.training.hardware import make_fabric
@@ -121,7 +121,7 @@ def test_seed_reaches_weights_order_and_dropout(cohort):
 
 def test_a_loss_that_is_not_a_number_says_what_to_do(cohort):
     wild = {"learning_rate": 100, "optimizer": "sgd", "clip_norm": None, "momentum": 0.99, "schedule": "constant"}
-    with pytest.raises(TrainingError, match=r"never a number.*lower train.learning_rate \(now 100\)"):
+    with pytest.raises(TrainingError, match=r"never a number.*Lower train.learning_rate \(now 100\)"):
         run_folds(cohort, {"train": wild, "model": {"hidden": [64, 64, 64]}, "folds": {"scheme": "holdout"}})
 
 
@@ -260,6 +260,56 @@ def test_learning_rate_finder_takes_the_steepest_fall_and_trains_with_it(cohort)
     assert kept.sweep is not None
     assert events[0].record.learning_rate == pytest.approx(kept.sweep.chosen)
     assert 1e-5 < kept.sweep.chosen < 1
+
+
+def test_learning_rate_finder_copes_with_noise_and_says_when_nothing_falls():
+    rng = np.random.default_rng(3)
+    x = torch.tensor(rng.normal(size=(300, 5)), dtype=torch.float32)
+    signal = torch.exp(x[:, 0] + 0.5 * torch.tensor(rng.normal(size=300)).float())
+    fabric = make_fabric(RunSettings(device={"accelerator": "cpu"}).device, work=0)
+    task, settings = NUMBER, TrainSettings()
+    for seed in range(4):
+        torch.manual_seed(seed)
+        target = (signal - signal.mean()) / signal.std()
+        train = TensorBatches(x, target, torch.ones(300), 32, [torch.Generator().manual_seed(seed)])
+        sweep = find_learning_rate(fabric, MLP(5, 1, MLPSettings()), train, Supervised(task), settings)
+        assert 1e-4 < sweep.chosen < 0.3
+    nothing = TensorBatches(torch.zeros(300, 5), target, torch.ones(300), 32, [torch.Generator()])
+    with pytest.raises(TrainingError, match="No learning rate from 1e-06 to 1 lowered the training loss"):
+        find_learning_rate(fabric, MLP(5, 1, MLPSettings()), nothing, Supervised(task), settings)
+
+
+def test_a_consumer_that_draws_random_numbers_changes_nothing(cohort):
+    settings = build(RunSettings, merge(SMALL, {"model": {"dropout": 0.4}}))
+    folds = make_folds(cohort, settings.folds, seed=0)
+
+    def scores(draw):
+        found = []
+        for event in train_folds("mlp", cohort, folds, settings):
+            if draw:
+                torch.rand(3)
+            if isinstance(event, FoldFit):
+                found.append(event.fitted.scores(cohort.inputs))
+        return np.stack(found)
+
+    assert np.array_equal(scores(False), scores(True))
+
+
+def test_momentum_acts_in_every_schedule(cohort):
+    for schedule in ("constant", "cosine", "onecycle"):
+        one, other = (
+            run_folds(cohort, {"train": {"optimizer": "sgd", "schedule": schedule, "momentum": momentum}})[0]
+            for momentum in (0.0, 0.9)
+        )
+        name = next(iter(one))
+        assert not np.allclose(one[name].fitted.scores(cohort.inputs), other[name].fitted.scores(cohort.inputs))
+
+
+def test_a_batch_of_nothing_but_filling_rows_weighs_nothing():
+    outputs, target, weight = torch.randn(2, 4, 1), torch.ones(2, 4), torch.tensor([[1.0] * 4, [0.0] * 4])
+    loss, _ = Supervised(BINARY)(nn.Identity(), (outputs, target, weight))
+    assert loss[0] > 0
+    assert loss[1] == 0
 
 
 def test_whoever_stops_asking_stops_the_training(cohort):

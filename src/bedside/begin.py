@@ -1,6 +1,7 @@
 """A new run folder, or an old one that may be continued."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -11,8 +12,8 @@ import numpy as np
 from bedside.cohort import Cohort, Finding, Fold
 from bedside.data.description import describe
 from bedside.environment import describe_environment, versions
-from bedside.errors import RunError, SettingError
-from bedside.folder import Run, whole_folder, write_json, write_table, write_yaml
+from bedside.errors import RunError, SettingError, StorageError
+from bedside.folder import Run, explained, is_run, whole_folder, write_json, write_table, write_yaml
 from bedside.models.suited import acting
 from bedside.settings import RunSettings, build
 from bedside.splits.folds import folds_table
@@ -21,24 +22,54 @@ from bedside.splits.folds import folds_table
 def begin(
     cohort: Cohort, settings: RunSettings, folds: list[Fold], findings: Sequence[Finding], folder: str | Path | None
 ) -> Run:
-    """Make the run folder, whole, with everything that is known before training."""
-    path = Path(folder) if folder is not None else _new_folder(cohort.name)
-    if path.exists() and any(path.iterdir()):
-        raise RunError(f"{path} is there already. Name another folder, or continue it with --resume {path}.")
-    with whole_folder(path) as new:
-        write_yaml(new / "settings.yaml", {"bedside": versions()["bedside"], **acting(settings, cohort.task)})
-        write_json(new / "environment.json", describe_environment(cohort, settings.seed))
-        write_table(new / "cohort.csv", cohort.samples.reset_index(names="sample"))
-        write_json(new / "description.json", describe(cohort))
-        write_table(new / "folds.csv", folds_table(cohort, folds))
-        write_json(new / "findings.json", [asdict(finding) for finding in findings])
+    """Make the run folder, whole, with everything that is known before training.
+
+    Raises:
+        RunError: if the folder is in use.
+    """
+    path = _claim(Path(folder)) if folder is not None else _claim_new(cohort.name)
+    try:
+        with whole_folder(path, replace=False) as new:
+            write_yaml(new / "settings.yaml", {"bedside": versions()["bedside"], **acting(settings, cohort.task)})
+            write_json(new / "environment.json", describe_environment(cohort, settings))
+            write_table(new / "cohort.csv", cohort.samples.reset_index(names="sample"))
+            write_json(new / "description.json", describe(cohort))
+            write_table(new / "folds.csv", folds_table(cohort, folds))
+            write_json(new / "findings.json", [asdict(finding) for finding in findings])
+    except BaseException:
+        with suppress(OSError):
+            path.rmdir()  # empty, or somebody else's
+        raise
     return Run(path)
 
 
-def _new_folder(name: str) -> Path:
-    """runs/<cohort>-<date>-<time>, with a number added if two runs begin in one second."""
+def _claim(path: Path) -> Path:
+    """The folder, empty and ours: two runs that begin at once cannot both make it."""
+    if path.resolve() == Path.cwd():
+        raise RunError(f"A run needs a folder of its own; name a new one, such as -o {path / 'run'}.")
+    with explained(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.mkdir()
+    except FileExistsError:
+        if path.is_dir() and not any(path.iterdir()):
+            return path
+        hint = f", or continue it with --resume {path}" if is_run(path) else ""
+        raise RunError(f"{path} is there already. Name another folder{hint}.") from None
+    except OSError as error:
+        raise StorageError(f"Cannot make {path}: {error.strerror}. Choose a folder that you may write.") from error
+    return path
+
+
+def _claim_new(name: str) -> Path:
+    """runs/<cohort>-<date>-<time>, with a number added if several runs begin in one second."""
     stem = Path("runs") / f"{name}-{datetime.now():%Y-%m-%d-%H%M%S}"
-    return next(path for k in range(1, 10_000) if not (path := stem if k == 1 else Path(f"{stem}-{k}")).exists())
+    for k in range(1, 10_000):
+        path = stem if k == 1 else Path(f"{stem}-{k}")
+        if not path.exists():
+            with suppress(RunError):
+                return _claim(path)
+    raise RunError(f"There are thousands of runs named {stem}; name a folder with -o.")
 
 
 def go_on(old: Run, cohort: Cohort, folds: list[Fold]) -> Run:
@@ -48,7 +79,7 @@ def go_on(old: Run, cohort: Cohort, folds: list[Fold]) -> Run:
         RunError: saying what has changed.
     """
     known = old.environment
-    if known["data_fingerprint"] != cohort.inputs.fingerprint():
+    if known["data_fingerprint"] != cohort.fingerprint():
         raise RunError(f"The data of {old.path} have changed since it was begun; start a new run.")
     changed = [
         f"{name} {known['versions'].get(name)} -> {now}"
@@ -80,6 +111,12 @@ def settings_of(old: Run, given: RunSettings, source: Any) -> RunSettings:
     if differing:
         raise SettingError(f"--resume continues {old.path} as it was begun. Leave out: {'; '.join(differing)}.")
     return build(RunSettings, known)
+
+
+def found_again(old: Run, source: str | None) -> str | None:
+    """The source of a run as it was typed, or where its file lay if the run continues from another folder."""
+    known = old.environment.get("source_path")
+    return known if source is not None and known is not None and not Path(source).exists() else source
 
 
 def _flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

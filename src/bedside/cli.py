@@ -114,7 +114,7 @@ def train(
         options["train"] = {"find_learning_rate": True}
     layers = [_settings_file(settings), options, *(parse_assignment(text) for text in assign or [])]
     asked = build(RunSettings, merge(*layers))
-    show_run(train_steps(source or (None if resume else asked.source), asked, folder=output, resume=resume), _console())
+    show_run(train_steps(source, asked, folder=output, resume=resume), _console())
 
 
 @app.command()
@@ -161,6 +161,9 @@ def predict(
     run: RunFolder,
     table: Annotated[Path, typer.Argument(help="Table with the columns that the model learned from.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="CSV file for the scores.")],
+    patient: Annotated[
+        str | None, typer.Option(help="Column that identifies the patient, to keep beside the scores.")
+    ] = None,
     separator: Separator = None,
     decimal: Decimal = None,
     encoding: Encoding = None,
@@ -171,7 +174,7 @@ def predict(
     from bedside.settings import DataSettings, build
     from bedside.terminal.tables import print_findings
 
-    options = _data_options(separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
+    options = _data_options(patient=patient, separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
     prediction = predict_table(run, table, output=output, settings=build(DataSettings, options, prefix="data."))
     print_findings(prediction.findings, _console())
     _console().print(f"{len(prediction.table)} samples scored: [bold]{_escaped(str(output))}[/]", soft_wrap=True)
@@ -196,7 +199,7 @@ def evaluate(
 ) -> None:
     """Judge anybody's predictions: a vendor's, a colleague's, or a run's predictions.csv."""
     from bedside.evaluation.table import evaluate_table
-    from bedside.folder import write_json
+    from bedside.folder import require_folder_of, write_json
     from bedside.settings import DataSettings, build
     from bedside.terminal.tables import print_estimates, print_sentences
 
@@ -208,6 +211,7 @@ def evaluate(
     print_sentences(record, _console())
     print_estimates(record, _console())
     if output is not None:
+        require_folder_of(output)
         write_json(output, record)
 
 
@@ -275,6 +279,8 @@ def _settings_file(path: Path | None) -> dict[str, Any]:
         record = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except FileNotFoundError:
         raise SettingError(f"There is no settings file {path}.") from None
+    except OSError as error:
+        raise SettingError(f"Cannot read the settings file {path}: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SettingError(f"{path} is not a YAML file of settings: {error}") from None
     if not isinstance(record, dict):

@@ -4,6 +4,7 @@ Nothing here reads files or imports torch. A `Cohort` is what the data stage giv
 splits give, a predictions table what training gives, and an `Estimate` what evaluation gives.
 """
 
+import hashlib
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self
 
@@ -122,6 +123,14 @@ class Cohort:
     def patients(self) -> np.ndarray:
         """Patient identifier of each sample, text, shape (n,)."""
         return self.samples["patient"].to_numpy(dtype=object)
+
+    def fingerprint(self) -> str:
+        """sha256 of inputs, samples, roles, task and links, 64 hexadecimal digits: another cohort, another number."""
+        digest = hashlib.sha256(self.inputs.fingerprint().encode())
+        digest.update(repr((self.roles, self.task)).encode())
+        digest.update(self.samples.to_csv().encode())
+        digest.update(pd.factorize(self.linked)[0].astype("<i8").tobytes())
+        return digest.hexdigest()
 
     @property
     def n_patients(self) -> int:

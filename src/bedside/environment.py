@@ -4,10 +4,12 @@ import platform
 import subprocess
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from bedside.cohort import Cohort
 from bedside.folder import FORMAT
+from bedside.settings import RunSettings
 
 PACKAGES = ("bedside", "torch", "lightning-fabric", "scikit-learn", "numpy", "pandas", "scipy")
 
@@ -23,18 +25,24 @@ def versions() -> dict[str, str]:
     return found
 
 
-def describe_environment(cohort: Cohort, seed: int) -> dict[str, Any]:
+def describe_environment(cohort: Cohort, settings: RunSettings) -> dict[str, Any]:
     """The start of environment.json; device, threads and wall time are added when they are known."""
     return {
         "format": FORMAT,
         "versions": versions(),
         "platform": platform.platform(),
         "processor": platform.machine(),
-        "seed": seed,
-        "data_fingerprint": cohort.inputs.fingerprint(),
+        "seed": settings.seed,
+        "source_path": source_path(settings.source),
+        "data_fingerprint": cohort.fingerprint(),
         "git": git_revision(),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
+
+
+def source_path(source: str | None) -> str | None:
+    """Where the file lies on this machine, so that a run continues from any folder; None for other cohorts."""
+    return str(Path(source).resolve()) if source is not None and Path(source).is_file() else None
 
 
 def git_revision() -> str | None:

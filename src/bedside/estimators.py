@@ -19,11 +19,12 @@ from bedside.models.mlp import MLP, MLPSettings
 from bedside.seeds import derive
 from bedside.settings import DeviceSettings, TrainSettings, build
 from bedside.splits.folds import validation_rows
-from bedside.training.batches import TensorBatches
-from bedside.training.fits import JUDGED_AT_ONCE, ORDER, WEIGHTS
+from bedside.training.batches import TensorBatches, to_device
+from bedside.training.fits import DROPOUT, JUDGED_AT_ONCE, ORDER, WEIGHTS
 from bedside.training.fitted import network_scores
-from bedside.training.hardware import limited_threads, make_fabric, threads_for
-from bedside.training.loop import fit
+from bedside.training.hardware import make_fabric, threads_for
+from bedside.training.isolated import isolated, own_random_numbers
+from bedside.training.loop import fit, refuse_broken
 
 
 class _MLPEstimator(BaseEstimator):
@@ -65,7 +66,8 @@ class _MLPEstimator(BaseEstimator):
 
     def _learn(self, x: np.ndarray, target: np.ndarray, weight: np.ndarray, groups: Any, task: Task) -> None:
         """Train on x (n, features), encoded targets (n,) and weights (n,); sets `network_`, `history_`, `n_iter_`."""
-        architecture = {name: getattr(self, name) for name in MLPSettings.model_fields}
+        layers = MLPSettings.model_fields if len(self.hidden) else ["hidden"]
+        architecture = {name: getattr(self, name) for name in layers}
         training = {name: getattr(self, name) for name in TrainSettings.model_fields if hasattr(self, name)}
         if not self.early_stopping:
             training.pop("patience")
@@ -76,26 +78,23 @@ class _MLPEstimator(BaseEstimator):
         if self.early_stopping:
             valid = validation_rows(target, groups, task=task, seed=seed)
             rows = np.setdiff1d(rows, valid)
-        with torch.random.fork_rng():
-            torch.manual_seed(derive(seed, WEIGHTS))
+        with own_random_numbers(derive(seed, WEIGHTS)):
             network = MLP(x.shape[1], task.n_outputs, build(MLPSettings, architecture))
-            device = build(DeviceSettings, {"accelerator": self.accelerator})
-            work = self.batch_size * sum(parameter.numel() for parameter in network.parameters())
-            fabric = make_fabric(device, work=work)
-            order = torch.Generator().manual_seed(derive(seed, ORDER))
-            train = TensorBatches(*_tensors(x, target, weight, rows, task), self.batch_size, [order])
-            judged = TensorBatches(*_tensors(x, target, weight, valid, task), JUDGED_AT_ONCE)
-            for batches in (train, judged):
-                batches.inputs, batches.target, batches.weight = (
-                    part.to(fabric.device) for part in (batches.inputs, batches.target, batches.weight)
-                )
-            self.history_ = []
-            with limited_threads(threads_for(device, work=work)):
-                for record in fit(fabric, network, train, judged, Supervised(task), settings):
-                    losses = {"train_loss": float(record.train_loss[0]), "valid_loss": float(record.valid_loss[0])}
-                    self.history_.append({"epoch": record.epoch, **losses})
-                    if not self.early_stopping and record.epoch == self.epochs:
-                        break  # no validation samples: the last weights, not the best ones
+        device = build(DeviceSettings, {"accelerator": self.accelerator})
+        work = self.batch_size * sum(parameter.numel() for parameter in network.parameters())
+        fabric = make_fabric(device, work=work)
+        order = torch.Generator().manual_seed(derive(seed, ORDER))
+        train, judged = (to_device(_tensors(x, target, weight, part, task), fabric.device) for part in (rows, valid))
+        batches = TensorBatches(*train, self.batch_size, [order]), TensorBatches(*judged, JUDGED_AT_ONCE)
+        records = fit(fabric, network, *batches, Supervised(task), settings)
+        threads = threads_for(device, work=work)
+        self.history_ = []
+        for record in isolated(records, seed=derive(seed, DROPOUT), threads=threads, device=fabric.device):
+            losses = {"train_loss": float(record.train_loss[0]), "valid_loss": float(record.valid_loss[0])}
+            self.history_.append({"epoch": record.epoch, **losses})
+            if not self.early_stopping and record.epoch == self.epochs:
+                break  # no validation samples: the last weights, not the best ones
+        refuse_broken(network, settings)
         self.network_ = network
         self.n_iter_ = len(self.history_)
         self._task = task
@@ -166,6 +165,8 @@ class MLPClassifier(ClassifierMixin, _MLPEstimator):
         Raises:
             ValueError: if X holds text, gaps or infinite values, or y one class only.
             SettingError: if a parameter is out of range.
+            DataError: if `early_stopping` finds fewer than five groups of a class.
+            TrainingError: if the weights are no longer numbers.
         """
         X, y = validate_data(self, X, y, dtype=np.float64)
         check_classification_targets(y)

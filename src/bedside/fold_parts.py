@@ -13,6 +13,7 @@ import pandas as pd
 from bedside.cohort import Cohort, Fold, Task
 from bedside.errors import RunError
 from bedside.folder import Run, whole_folder, write_json, write_table
+from bedside.models.losses import Supervised
 from bedside.settings import RunSettings
 from bedside.training.fits import FoldFit, Plan, Progress, train_folds
 
@@ -95,7 +96,7 @@ def predict_fold(fit: FoldFit, cohort: Cohort) -> pd.DataFrame:
 def _history_rows(progress: Progress, task: Task) -> Iterator[tuple[Fold, dict[str, Any]]]:
     """One history.csv row for each fold that still trained in this epoch."""
     record = progress.record
-    metric = {"binary": "auroc", "multiclass": "accuracy", "regression": "r2"}[task.kind]
+    metric = Supervised(task).metric
     for k, fold in enumerate(progress.folds):
         if record.active[k]:
             yield (

@@ -27,7 +27,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
     """Turns the operating system's refusals, such as a full disk or a read-only folder, into words."""
     try:
         yield
@@ -47,8 +47,10 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         StorageError: if the disk is full or the folder may not be written.
     """
+    if path.exists() and not path.is_file():
+        raise StorageError(f"Cannot write {path}: it is there already and is not a file. Name another file.")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with _explained(path):
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(temporary, "wb") as file:
@@ -81,9 +83,12 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
 
 
 @contextmanager
-def whole_folder(path: Path) -> Iterator[Path]:
-    """A temporary folder to fill; it takes its place at once when the block ends, replacing an older one."""
-    with _explained(path):
+def whole_folder(path: Path, *, replace: bool = True) -> Iterator[Path]:
+    """A temporary folder to fill; it takes its place at once when the block ends.
+
+    An older folder in that place is replaced, or, without `replace`, is an error unless it is empty.
+    """
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent))
         try:
@@ -94,10 +99,40 @@ def whole_folder(path: Path) -> Iterator[Path]:
                         os.fsync(handle.fileno())
             temporary.chmod(0o755)
             if path.exists():
-                shutil.rmtree(path)
+                shutil.rmtree(path) if replace else path.rmdir()
             os.replace(temporary, path)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def require_folder_of(path: Path) -> None:
+    """A file that the user names goes into a folder that exists: a misspelt one is not made.
+
+    Raises:
+        StorageError: naming the folder.
+    """
+    if not path.parent.is_dir():
+        raise StorageError(f"Cannot write {path}: there is no folder {path.parent}. Make it, or name another one.")
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Only one process works on a run; the operating system frees the lock however that process ends.
+
+    Raises:
+        RunError: if another process holds it.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such lock
+        yield
+        return
+    with explained(path), open(path / ".lock", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"Another process is working on {path}; wait for it, or stop it first.") from None
+        yield
 
 
 def checksum(path: Path) -> str:
@@ -121,7 +156,10 @@ class Run:
         """What was asked, as nested plain values."""
         import yaml
 
-        return dict(yaml.safe_load(self._read("settings.yaml")) or {})
+        try:
+            return dict(yaml.safe_load(self._read("settings.yaml")) or {})
+        except (yaml.YAMLError, ValueError, TypeError) as error:
+            raise RunError(f"{self.path / 'settings.yaml'} is damaged ({error}); remake the run.") from None
 
     @cached_property
     def environment(self) -> dict[str, Any]:
@@ -176,7 +214,8 @@ class Run:
 
     def _read(self, name: str) -> str:
         try:
-            return (self.path / name).read_text(encoding="utf-8")
+            with open(self.path / name, encoding="utf-8", newline="") as file:
+                return file.read()
         except FileNotFoundError:
             hint = f" Continue it with `bedside train --resume {self.path}`." if is_run(self.path) else ""
             raise RunError(f"{self.path} has no {name}: the run is not finished.{hint}") from None
@@ -188,16 +227,20 @@ class Run:
             raise RunError(f"{self.path / name} is damaged ({error}); remake the run.") from None
 
     def _table(self, name: str) -> pd.DataFrame:
-        """A CSV file of the run; identifiers and class names stay text, only empty cells are missing."""
+        """A CSV file of the run; identifiers, class names and codes stay text, only empty cells are missing."""
         from io import StringIO
 
-        text = self._read(name)
-        header = text.partition("\n")[0].split(",")
-        named = ["sample", "patient", "site", "part"]
+        numbers = {feature["name"] for feature in self.description["features"] if feature["kind"] != "category"}
+        named = {"sample", "patient", "site", "part"} | (set(self.description["roles"]["subgroups"]) - numbers)
         if self.description["task"]["kind"] != "regression":
-            named.append("target")
-        kinds = {column: str for column in named if column in header}
-        return pd.read_csv(StringIO(text), dtype=kinds, keep_default_na=False, na_values=[""])
+            named.add("target")
+        text = self._read(name)
+        try:
+            header = pd.read_csv(StringIO(text), nrows=0).columns
+            kinds = {column: str for column in header if column in named}
+            return pd.read_csv(StringIO(text), dtype=kinds, keep_default_na=False, na_values=[""])
+        except ValueError as error:
+            raise RunError(f"{self.path / name} is damaged ({error}); remake the run.") from None
 
 
 def is_run(path: Path) -> bool:

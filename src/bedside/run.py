@@ -13,15 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from bedside.begin import begin, go_on, settings_of
+from bedside.begin import begin, found_again, go_on, settings_of
 from bedside.cohort import Cohort, Finding, Fold
 from bedside.data import read_cohort
 from bedside.data.checks import refuse_leaks
 from bedside.data.codes import worst_first
-from bedside.errors import SettingError
+from bedside.errors import RunError, SettingError
 from bedside.evaluation import evaluate
 from bedside.fold_parts import PARTS, fit_folds, record
-from bedside.folder import Run, open_run, write_json
+from bedside.folder import Run, checksum, locked, open_run, write_json
 from bedside.models import baseline_for, family_named, model_settings
 from bedside.models.suited import refuse_unsuited, setting_findings
 from bedside.report.card import write_card
@@ -100,17 +100,14 @@ def train_steps(
     started = time.monotonic()
     old = open_run(resume) if resume is not None else None
     if old is not None:
+        if folder is not None:
+            raise SettingError(f"--resume continues {old.path} where it is; leave out the folder {folder}.")
         settings = settings_of(old, settings, source)
-        source = source if isinstance(source, Cohort) else settings.source
-    if source is None:
-        raise SettingError("Name the data: a built-in cohort (`bedside cohorts`) or the path of a table.")
-    if isinstance(source, Cohort):
-        if settings.source is not None:
-            raise SettingError(f"Setting source={settings.source} has no effect beside a cohort that is read already.")
-    else:
-        settings = settings.model_copy(update={"source": str(source)})
-        source = read_cohort(str(source), settings.data)
-    cohort = source
+        if old.finished:
+            _tidy(old.path)
+            yield Finished(old)
+            return
+    cohort, settings = _cohort(source, settings, old)
     findings = refuse_leaks(cohort, settings.data.allow_leak)
     refuse_unsuited(settings, cohort.task, cohort.inputs.kind)
     folds = make_folds(cohort, settings.folds, seed=settings.seed)
@@ -118,8 +115,8 @@ def train_steps(
     findings = worst_first([*findings, *added])
 
     run = go_on(old, cohort, folds) if old else begin(cohort, settings, folds, findings, folder)
-    yield Begun(run, cohort, folds, findings)
-    if not run.finished:
+    with locked(run.path):
+        yield Begun(run, cohort, folds, findings)
         simple = baseline_for(cohort.task, settings.family)
         plain = settings.model_copy(update={"family": simple, "model": {}})
         for name, asked in (("predictions.csv", settings), ("baseline.csv", plain)):
@@ -131,10 +128,32 @@ def train_steps(
         run = _evaluate(run, cohort, settings)
         yield from _keep_model(run, cohort, folds, settings)
         yield Stage("report")
-        record(run, wall_seconds=round(time.monotonic() - started, 1))
+        record(run, wall_seconds=round(time.monotonic() - started, 1), resumed=old is not None)
         report(run.path)
-    _tidy(run.path)
+        _tidy(run.path)
     yield Finished(Run(run.path))
+
+
+def _cohort(source: Any, settings: RunSettings, old: Run | None) -> tuple[Cohort, RunSettings]:
+    """The cohort, and the settings with the name of its source.
+
+    Raises:
+        SettingError: if no data are named, twice, or as a bare data frame.
+    """
+    if isinstance(source, Cohort):
+        if settings.source is not None:
+            raise SettingError(f"Setting source={settings.source} has no effect beside a cohort that is read already.")
+        return source, settings
+    if source is not None and not isinstance(source, str | Path):
+        kind = type(source).__name__
+        raise SettingError(f"A {kind} says nothing about roles; train on bedside.read_table(data, target=...).")
+    if source is not None and settings.source not in (None, str(source)):
+        raise SettingError(f"The data are named twice: {source} and source={settings.source}. Leave one out.")
+    name = str(source) if source is not None else settings.source
+    if name is None:
+        raise SettingError("Name the data: a built-in cohort (`bedside cohorts`) or the path of a table.")
+    place = found_again(old, name) if old is not None else name
+    return read_cohort(str(place), settings.data), settings.model_copy(update={"source": name})
 
 
 def report(path: str | Path) -> Path:
@@ -144,6 +163,8 @@ def report(path: str | Path) -> Path:
         RunError: if the run is not finished.
     """
     run = open_run(path)
+    if "wall_seconds" not in run.environment:
+        raise RunError(f"{run.path} is not finished. Continue it with `bedside train --resume {run.path}`.")
     write_card(run)
     return write_report(run)
 
@@ -167,7 +188,7 @@ def _evaluate(run: Run, cohort: Cohort, settings: RunSettings) -> Run:
 
 def _keep_model(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSettings) -> Iterator[Event]:
     """model/: the tested model, the ensemble of the fold members, or one more fit on everything."""
-    if (run.path / "model").exists():
+    if "model_sha256" in Run(run.path).environment:
         return
     options = model_settings(settings.family, settings.model).acting()
     thresholds = [threshold["value"] for threshold in run.estimates["thresholds"]]
@@ -190,16 +211,22 @@ def _keep_model(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSe
         for event in train_everything(settings.family, cohort, fold, settings, epochs=epochs):
             yield event
             if isinstance(event, FoldFit):
-                save_model(run.path / "model", replace(model, members=(event.fitted,)), ["everything"])
+                _save(run, replace(model, members=(event.fitted,)), ["everything"])
         return
     kind = FittedNetwork if family_named(settings.family).network else FittedEstimator
     parts = run.path / PARTS / "predictions"
     members = [kind.load(parts / fold.name, settings.family, options, cohort.task) for fold in folds]
-    save_model(run.path / "model", replace(model, members=tuple(members)), [fold.name for fold in folds])
+    _save(run, replace(model, members=tuple(members)), [fold.name for fold in folds])
+
+
+def _save(run: Run, model: Model, names: list[str]) -> None:
+    """The model folder, and the checksum of its list of checksums."""
+    save_model(run.path / "model", model, names)
+    record(run, model_sha256=checksum(run.path / "model" / "model.json"))
 
 
 def _tidy(path: Path) -> None:
     """Remove what only an unfinished run needs, and what a killed one left half-written."""
     shutil.rmtree(path / PARTS, ignore_errors=True)
-    for left in path.glob(".*.part"):
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    for left in [*path.rglob(".*.part"), path / ".lock"]:
+        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)

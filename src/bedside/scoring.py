@@ -9,7 +9,8 @@ import pandas as pd
 
 from bedside.cohort import Finding
 from bedside.data.align import align
-from bedside.folder import Run, open_run, write_table
+from bedside.errors import SettingError
+from bedside.folder import Run, open_run, require_folder_of, write_table
 from bedside.settings import DataSettings
 from bedside.training.model import load_model
 
@@ -44,9 +45,12 @@ def predict(
     Raises:
         RunError: if the model's files are not what was saved.
         DataError: if columns are missing or hold another type than in training.
+        SettingError: if the scores would overwrite the data.
     """
-    folder = run.path if isinstance(run, Run) else open_run(run).path
-    model = load_model(folder / "model")
+    opened = open_run(run.path if isinstance(run, Run) else run)
+    if output is not None and not isinstance(table, pd.DataFrame) and Path(output).resolve() == Path(table).resolve():
+        raise SettingError(f"The scores would overwrite the data in {table}; name another file with -o.")
+    model = load_model(opened.path / "model", known=opened.environment.get("model_sha256"))
     new = align(table, model.features, settings)
     members = np.stack([member.scores(new.inputs) for member in model.members])  # (members, n[, classes])
     scores = members.mean(axis=0)
@@ -61,5 +65,6 @@ def predict(
             last = np.take_along_axis(members, scores.argmax(1)[None, :, None], axis=2)[..., 0]
         scored["spread"] = last.std(axis=0, ddof=1)
     if output is not None:
+        require_folder_of(Path(output))
         write_table(Path(output), scored)
     return Prediction(scored, new.findings)

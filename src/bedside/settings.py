@@ -22,7 +22,9 @@ def only_when(**conditions: Any) -> dict[str, Any]:
 class Settings(BaseModel):
     """Base of all settings: unknown keys are errors, a loaded setting never changes, idle settings are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False, coerce_numbers_to_str=True
+    )
 
     @model_validator(mode="after")
     def _every_setting_acts(self) -> "Settings":
@@ -240,8 +242,11 @@ def _explain(kind: type[Settings], problem: Any, prefix: str) -> str:
             owner = owner.model_fields[part].annotation
         parent = name.rpartition(".")[0]
         known = [f"{parent}.{field}" if parent else field for field in owner.model_fields]
-        return f"Unknown setting '{name}'.{nearest(name, known)} Known here: {', '.join(known)}."
+        listed = f"Known here: {', '.join(known)}." if known else "There is nothing to set here."
+        return f"Unknown setting '{name}'.{nearest(name, known)} {listed}"
     message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "tuple_type":
+        message = "Input should be a list, such as [a, b]"
     found = "" if problem["type"] == "value_error" else f", not {problem['input']!r}"
     return f"Setting {name}: {message[0].lower() + message[1:]}{found}."
 

@@ -1,6 +1,6 @@
 """New data for a trained model: the columns it learned from, found by name and read as they were in training."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,11 @@ class Aligned:
 
 
 def align(
-    source: str | Path | pd.DataFrame, features: Sequence[Feature], settings: DataSettings | None = None
+    source: str | Path | pd.DataFrame,
+    features: Sequence[Feature],
+    settings: DataSettings | None = None,
+    *,
+    roles: Collection[str] = (),
 ) -> Aligned:
     """Read new data for a model that learned from `features`; the order of the columns does not matter.
 
@@ -42,6 +46,7 @@ def align(
         source: a file or DataFrame, one row per sample, with every feature as a column.
         features: what the model learned from, in its order.
         settings: how the file is read, and the patient column; target and other roles are not needed.
+        roles: columns that had a role in training or were excluded; that they are not used is not mentioned.
 
     Raises:
         DataError: if the file cannot be read, a feature's column is missing or of another kind.
@@ -57,7 +62,7 @@ def align(
     kinds: dict[str, Kind] = {feature.name: feature.kind for feature in features}
     columns, found = read_columns(frame[names], decimal=settings.decimal, kinds=kinds)
     columns = [_as_trained(column, feature) for column, feature in zip(columns, features, strict=True)]
-    found = [*_differences(columns, features), *found, *_extra(frame, names, settings)]
+    found = [*_differences(columns, features), *found, *_extra(frame, names, settings, roles)]
     return Aligned(TableInputs.of(columns, features), _samples(frame, names, settings), tuple(found))
 
 
@@ -87,7 +92,8 @@ def _differences(columns: list[Column], features: Sequence[Feature]) -> list[Fin
         if not len(present):
             empty.append(feature.name)
         elif feature.kind == "category":
-            unseen = [level for level in present if level not in feature.levels]
+            known = set(feature.levels)
+            unseen = [level for level in present if level not in known]
             if unseen:
                 shown = listing(sorted(set(unseen)))
                 message = f"Column '{feature.name}' has {count(len(unseen), 'sample')} with {shown}, which training never saw."
@@ -114,9 +120,10 @@ def _differences(columns: list[Column], features: Sequence[Feature]) -> list[Fin
     return found
 
 
-def _extra(frame: pd.DataFrame, names: list[str], settings: DataSettings) -> list[Finding]:
+def _extra(frame: pd.DataFrame, names: list[str], settings: DataSettings, roles: Collection[str]) -> list[Finding]:
     known = {
         *names,
+        *roles,
         "sample",
         settings.patient,
         settings.target,

@@ -42,10 +42,19 @@ def _few(cohort: Cohort) -> list[Finding]:
     if cohort.task.kind == "regression":
         return found
     patients = cohort.samples.groupby("target", observed=True)["patient"].nunique()
-    for name in cohort.task.classes:
-        if patients[name] < FEW_PATIENTS:
-            message = f"Class {name!r} has {count(int(patients[name]), 'patient')}: whatever is measured in it will be uncertain."
-            found.append(finding("warning", "few-patients", message, "Collect more patients, or merge classes."))
+    few = [(name, int(patients[name])) for name in cohort.task.classes if patients[name] < FEW_PATIENTS]
+    if len(few) == 1:
+        message = (
+            f"Class {few[0][0]!r} has {count(few[0][1], 'patient')}: whatever is measured in it will be uncertain."
+        )
+        found.append(finding("warning", "few-patients", message, "Collect more patients, or merge classes."))
+    elif few:
+        few.sort(key=lambda item: item[1])
+        shown = ", ".join(f"{name!r} ({n})" for name, n in few[:6]) + (
+            f" and {len(few) - 6} more" if len(few) > 6 else ""
+        )
+        message = f"{len(few)} classes have fewer than {FEW_PATIENTS} patients: {shown}. Whatever is measured in them will be uncertain."
+        found.append(finding("warning", "few-patients", message, "Collect more patients, or merge classes."))
     rarest, events = str(patients.idxmin()), int(patients.min())
     if events < EVENTS_PER_FEATURE * n_features:
         message = f"The rarest class, {rarest!r}, has {events / n_features:.2g} patients per feature ({events:,} for {n_features:,})."

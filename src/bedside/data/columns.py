@@ -23,6 +23,7 @@ BOOLEANS = (("false", "true"), ("no", "yes"), ("nein", "ja"), ("falsch", "wahr")
 _EXAMPLES = {"number": "numbers", "date": "dates such as 2026-11-22", "boolean": "yes or no"}
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
 _MEASURED = re.compile(r"[<>≤≥~]\s*-?\d+([.,]\d+)?|-?\d+([.,]\d+)?( ?%| [A-Za-zµ°/²\d]+)")  # '<5', '12 mg', '45%'
+LARGEST = 1e30  # models compute in float32, which ends at about 3e38
 _FEW_LEVELS = 10  # up to which cells with units, such as '10 mg' and '20 mg', are a category
 _LOCAL = re.compile(r"\d{1,2}([./-])\d{1,2}\1(\d{4}|\d{2})")
 
@@ -55,7 +56,8 @@ def read_columns(
         kinds: for new data, the kind each column had in training; a column that does not fit is refused.
 
     Raises:
-        DataError: if a column mixes numbers with other cells, has another decimal mark, or holds infinite values.
+        DataError: if a column mixes numbers with other cells, has another decimal mark, or holds infinite or
+            absurdly large values.
     """
     forced: dict[str, Kind] = {
         str(n): "category" for n, dtype in frame.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)
@@ -80,7 +82,9 @@ def read_columns(
     for column in columns:
         if kinds:
             _refuse_other_kind(column, kinds[column.name])
-        _refuse_infinite(column)
+        if column.kind == "number":
+            _refuse_infinite(column)
+            _refuse_huge(column)
     return columns, found
 
 
@@ -235,11 +239,21 @@ def _bad_cells(cells: np.ndarray, rows: np.ndarray) -> str:
 
 
 def _refuse_infinite(column: Column) -> None:
-    rows = np.flatnonzero(np.isinf(column.values)) if column.kind == "number" else np.zeros(0, dtype=int)
+    rows = np.flatnonzero(np.isinf(column.values))
     if len(rows):
         raise DataError(
             f"Column '{column.name}' has {count(len(rows), 'infinite value')}, the first in row {rows[0] + 1}. "
             "Often this is a division by zero: correct it or leave the cell empty."
+        )
+
+
+def _refuse_huge(column: Column) -> None:
+    rows = np.flatnonzero(np.abs(column.values) > LARGEST)
+    if len(rows):
+        raise DataError(
+            f"Column '{column.name}' has {count(len(rows), 'value')} beyond {LARGEST:g}, the first in row {rows[0] + 1} "
+            f"({column.values[rows[0]]:g}). Check the units; use 0..1e30, negative or positive. If these are codes, add "
+            f"--category {quoted(column.name)}."
         )
 
 

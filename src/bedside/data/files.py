@@ -136,12 +136,13 @@ def _read_text(path: Path, settings: DataSettings) -> pd.DataFrame:
         header = next((row for row in lines if any(cell.strip() for cell in row)), None)
         if header is None:
             raise DataError(f"{path.name} is empty: it holds no text. Export it again.")
+        _refuse_excel_hint(path.name, header, separator)
         _refuse_separator(path.name, header, separator, text)
         for row in lines:
             if len(row) != len(header) and row:
                 raise DataError(
                     f"Line {lines.line_num} of {path.name} has {count(len(row), 'cell')}, but the first row names "
-                    f"{len(header)} columns. {_ragged_remedy(row, len(header), separator)}"
+                    f"{count(len(header), 'column')}. {_ragged_remedy(row, header, separator)}"
                 )
             if row:
                 rows.append(row)
@@ -153,8 +154,10 @@ def _read_text(path: Path, settings: DataSettings) -> pd.DataFrame:
     return pd.DataFrame(cells, columns=pd.Index(header, dtype=object), dtype=object)
 
 
-def _ragged_remedy(row: list[str], width: int, separator: str) -> str:
-    if len(row) > width and separator == ",":
+def _ragged_remedy(row: list[str], header: list[str], separator: str) -> str:
+    if len(header) == 1:
+        return f"The first line, {_short(header[0])}, may be a title: delete it, so that the file begins with the column names."
+    if len(row) > len(header) and separator == ",":
         return "A text or a number with a comma in it must stand in quotation marks; correct the line."
     return "Correct the line."
 
@@ -167,11 +170,26 @@ def _refuse_separator(name: str, header: list[str], separator: str, text: str) -
         if other != separator and other in header[0]:
             commas = re.search(rf"(^|{re.escape(other)})-?\d+,\d+({re.escape(other)}|\s*$)", text, re.MULTILINE)
             decimal = " Its numbers have decimal commas: add --decimal ',' too." if other != "," and commas else ""
-            shown = header[0] if len(header[0]) <= 60 else header[0][:57] + "..."
             raise DataError(
-                f"{name} has one column only, named {shown!r}, when its cells are separated by {separator!r}. "
+                f"{name} has one column only, named {_short(header[0])}, when its cells are separated by {separator!r}. "
                 f"It looks separated by {other!r}: {remedy}.{decimal}"
             )
+
+
+def _refuse_excel_hint(name: str, header: list[str], separator: str) -> None:
+    """'sep=;' in the first line is read by Excel only."""
+    hint = re.fullmatch(r"sep=(.)", separator.join(header).strip(), re.IGNORECASE)
+    if hint:
+        remedy = _SEPARATORS.get(hint[1], f"add --separator '{hint[1]}'")
+        raise DataError(
+            f"{name} begins with the line '{hint[0]}', which only Excel understands. Delete that line"
+            f"{'' if hint[1] == separator else f', then {remedy}'}."
+        )
+
+
+def _short(cell: str) -> str:
+    """A cell in quotation marks, cut to what fits a message."""
+    return repr(cell if len(cell) <= 60 else cell[:57] + "...")
 
 
 def _decode(path: Path, encoding: str) -> str:

@@ -91,8 +91,16 @@ def _refuse_reserved(named: dict[str, str], subgroups: tuple[str, ...]) -> None:
         if (name in RESERVED and named.get(name) != name) or name.startswith("score_"):
             raise DataError(
                 f"A subgroup cannot be called '{name}', because predictions.csv has a column of that name. "
-                "Rename the column in the file."
+                f"{_reserved_remedy(name, named)}"
             )
+
+
+def _reserved_remedy(name: str, named: dict[str, str]) -> str:
+    if name in ("site", "time") and name not in named:
+        return f"If it is the {name}, add --{name} {name}; otherwise rename the column in the file."
+    if name == "patient" and name not in named:
+        return "If it is the patient, write --patient patient instead; otherwise rename the column in the file."
+    return "Rename the column in the file."
 
 
 def read_patients(frame: pd.DataFrame, roles: Roles) -> tuple[np.ndarray, list[Finding]]:

@@ -20,6 +20,8 @@ from bedside.data.targets import read_target
 from bedside.settings import DataSettings
 
 LINKED_IF_DISTINCT = 0.9  # share of different rows from which equal rows are duplicates and not coincidence
+LINKED_IF_CHANCE = 0.01  # share of the equal pairs that chance may explain, below which they are duplicates
+_AMOUNT = 10  # a number with more different values tells samples apart
 
 
 @dataclass(frozen=True)
@@ -155,9 +157,10 @@ def _samples(
 
 
 def link(inputs: TableInputs) -> tuple[np.ndarray, list[Finding]]:
-    """Number groups of samples with identical features, shape (n,), if nearly all rows are distinct.
+    """Number groups of samples with identical features, shape (n,), unless chance explains them.
 
-    Where few combinations exist, as with three yes-or-no questions, equal rows are coincidence and nothing is linked.
+    Equal rows are duplicates if nearly all rows are distinct, or if independent numbers would hardly ever agree as
+    often. With three yes-or-no questions they are coincidence. Rows without any value are never equal.
     """
     n = len(inputs)
     values = [
@@ -166,17 +169,47 @@ def link(inputs: TableInputs) -> tuple[np.ndarray, list[Finding]]:
         else _canonical(series.to_numpy())
         for feature, (_, series) in zip(inputs.features, inputs.frame.items(), strict=True)
     ]
-    rows = np.column_stack(values)
-    groups = pd.factorize(np.array([row.tobytes() for row in rows], dtype=object))[0].astype(np.int64)
-    distinct = int(groups.max()) + 1
-    if distinct == n or distinct >= LINKED_IF_DISTINCT * n:
+    empty = inputs.frame.isna().to_numpy().all(axis=1)
+    groups = _same_rows(np.column_stack([*values, np.where(empty, np.arange(n), -1.0)]))
+    if groups.max() + 1 - empty.sum() >= LINKED_IF_DISTINCT * (n - empty.sum()):
         return groups, []
+    chance = _by_chance(inputs, groups) & ~empty
+    repeated = chance & (np.bincount(groups)[groups] > 1)
+    if not repeated.any():
+        return groups, []
+    distinct = len(np.unique(groups[chance]))
     message = (
-        f"Only {count(distinct, 'different row')} of features in {count(n, 'sample')}: rows repeat because few combinations "
-        "exist, so equal rows are not treated as duplicates."
+        f"Only {count(distinct, 'different row')} of features in {count(int(chance.sum()), 'sample')}: rows repeat because few "
+        "combinations exist, so equal rows are not treated as duplicates."
     )
     remedy = "If samples were entered twice, remove the copies."
-    return np.arange(n, dtype=np.int64), [finding("note", "rows-repeat", message, remedy)]
+    linked = pd.factorize(np.where(chance, n + np.arange(n), groups))[0].astype(np.int64)
+    return linked, [finding("note", "rows-repeat", message, remedy)]
+
+
+def _same_rows(rows: np.ndarray) -> np.ndarray:
+    """Equal rows of `rows`, shape (n, k), have the same number, from 0 in order of appearance; shape (n,)."""
+    return pd.factorize(np.array([row.tobytes() for row in rows], dtype=object))[0].astype(np.int64)
+
+
+def _by_chance(inputs: TableInputs, groups: np.ndarray) -> np.ndarray:
+    """True for samples whose features may equal those of others by coincidence, shape (n,).
+
+    Samples with the same numbers missing are judged together, because gaps come together too: of m such samples,
+    m^2 / 2 * prod(sum(p^2)) pairs agree by chance, where p are the shares of the values of each independent number.
+    """
+    present, agreement = [], []
+    for feature, (_, series) in zip(inputs.features, inputs.frame.items(), strict=True):
+        shares = series.value_counts(normalize=True).to_numpy() if feature.kind == "number" else np.zeros(0)
+        if len(shares) > _AMOUNT:
+            present.append(series.notna().to_numpy())
+            agreement.append(float(np.sum(shares**2)))
+    known = np.array(present, dtype=bool).reshape(len(present), len(inputs)).T
+    pattern = _same_rows(np.packbits(known, axis=1))
+    size = np.bincount(pattern)
+    expected = size / 2 * np.bincount(pattern, weights=np.exp(known @ np.log(agreement)))
+    observed = np.bincount(pattern, weights=(np.bincount(groups)[groups] - 1) / 2)
+    return np.asarray(expected >= LINKED_IF_CHANCE * observed)[pattern]
 
 
 def _canonical(values: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from bedside.settings import DataSettings
 
 MOST_CLASSES = 100  # text with more different values is an identifier or free text
 MOST_NUMBER_CLASSES = 10  # whole numbers with more different values are amounts
+_EXACT = 2**53  # beyond it a float64 cannot tell neighbouring whole numbers apart
 
 _NEGATIVE = frozenset(
     ["no", "false", "negative", "neg", "absent", "benign", "control", "controls", "healthy", "normal", "alive"]
@@ -37,9 +38,10 @@ def read_target(frame: pd.DataFrame, settings: DataSettings) -> tuple[pd.Series,
     if kind == "regression":
         _refuse_positive(settings, "regression")
         return pd.Series(column.values), Task("regression"), found
-    values = _class_names(frame[name], column)
+    values, joined = _one_line(name, class_names(frame[name], column))
     classes = sorted(set(values), key=_class_order)
     _refuse_class_number(name, classes, kind)
+    found = [*found, *joined, *_spellings(frame[name], column)]
     if kind == "multiclass":
         _refuse_positive(settings, f"multiclass, with {len(classes)} classes")
         return pd.Series(values, dtype=object), Task(kind, tuple(classes)), found
@@ -73,14 +75,46 @@ def _kind(column: Column, asked: str) -> TaskKind:
     return "multiclass" if distinct > 2 else "binary"
 
 
-def _class_names(raw: pd.Series, column: Column) -> np.ndarray:
-    """Class of each sample as text: numbers without useless decimals, the file's own words otherwise."""
+def class_names(raw: pd.Series, column: Column) -> np.ndarray:
+    """Class of each sample as text: numbers in full without useless decimals, the file's own words otherwise."""
     if column.kind == "boolean" and column.words:
         return np.array(column.words, dtype=object)[column.values.astype(int)]
-    if column.kind != "number":
+    if column.kind != "number" or np.abs(column.values).max() > _EXACT:
         return read_text(raw)
     codes, values = pd.factorize(column.values)
-    return np.array([f"{value:.10g}" for value in values], dtype=object)[codes]
+    return np.array([str(int(value)) if value % 1 == 0 else repr(float(value)) for value in values], dtype=object)[
+        codes
+    ]
+
+
+def _one_line(name: str, values: np.ndarray) -> tuple[np.ndarray, list[Finding]]:
+    """Class names as column names and reports show them: line breaks and runs of blanks become single blanks."""
+    codes, levels = pd.factorize(values)
+    lines = [" ".join(level.split()) for level in levels]
+    changed = [level for level, line in zip(levels, lines, strict=True) if level != line]
+    if not changed:
+        return values, []
+    message = f"Target '{name}' has class names with line breaks or repeated blanks: {listing(changed)}. They are read with single blanks."
+    found = finding("note", "spelling", message, "Write each on one line in the file.", (name,))
+    return np.array(lines, dtype=object)[codes], [found]
+
+
+def _spellings(raw: pd.Series, column: Column) -> list[Finding]:
+    """Classes that differ only in case: words for yes and no were read as one class, others were not."""
+    if column.kind not in ("boolean", "category"):
+        return []
+    spelt = pd.Series([" ".join(str(level).split()) for level in pd.unique(read_text(raw))], dtype=object).unique()
+    alike = pd.Series(spelt, dtype=object).groupby([level.casefold() for level in spelt])
+    twins = [listing(sorted(group)) for _, group in alike if len(group) > 1]
+    if not twins:
+        return []
+    shown = "; ".join(twins[:4]) + (f"; and {len(twins) - 4} more" if len(twins) > 4 else "")
+    message = f"Target '{column.name}' spells a class in more than one way: {shown}."
+    if column.kind == "boolean":
+        remedy = "They are read as one class; write them alike in the file."
+        return [finding("note", "spelling", message, remedy, (column.name,))]
+    remedy = "Write them alike, or they count as different classes."
+    return [finding("warning", "spelling", message, remedy, (column.name,))]
 
 
 def _class_order(name: str) -> tuple[int, float, str]:
@@ -133,21 +167,22 @@ def _refuse_positive(settings: DataSettings, task: str) -> None:
 def _positive(name: str, classes: list[str], asked: str | None) -> tuple[str, list[Finding]]:
     """The class to detect: named, recognised by its word, or assumed with a warning."""
     if asked is not None:
+        asked = " ".join(asked.split())
         if asked not in classes:
             raise DataError(
                 f"Target '{name}' has no class '{asked}'.{nearest(asked, classes)} Its classes: {listing(classes)}."
             )
         return asked, []
     for other, positive in (classes, classes[::-1]):
-        if _is_pair(other.casefold(), positive.casefold()):
+        if is_pair(other.casefold(), positive.casefold()):
             return positive, []
     message = f"The positive class of '{name}' was assumed to be {classes[1]!r}, the last of {listing(classes)}; sensitivity and predictive values depend on it."
     return classes[1], [finding("warning", "assumed-positive", message, "Name it: --positive CLASS.", (name,))]
 
 
-def _is_pair(negative: str, positive: str) -> bool:
+def is_pair(negative: str, positive: str) -> bool:
     """0 and 1, a known word, or a word and its denial, such as 'no sepsis' and 'sepsis'."""
-    if (negative, positive) == ("0", "1") or negative in {
+    if (negative, positive) in (("0", "1"), ("-1", "1")) or negative in {
         f"{no}{positive}" for no in ("no ", "not ", "non-", "non", "no_", "kein ", "keine ")
     }:
         return True

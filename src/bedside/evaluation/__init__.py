@@ -34,11 +34,12 @@ def evaluate(
 
     Cross-validation pools the out-of-fold predictions of the folds of one repeat, takes each metric of the pool, and
     averages over repeats; patients are resampled jointly over repeats, because a repeat predicts the same patients
-    again and adds none. A pool has every patient, so metrics exist even where a fold has one class only, and the
-    interval speaks of patients. The price: a pooled AUROC also compares scores of different fold models, which
-    biases it downwards when the classes are unevenly dealt or the signal is weak (Parker et al. 2007,
-    doi:10.1186/1471-2105-8-326; Airola et al. 2011, doi:10.1016/j.csda.2010.11.018). Stratified folds keep this
-    small, and `per_fold` and `spread` show each fold by itself.
+    again and adds none. A pool has every patient, and the interval speaks of patients. AUROC and average precision
+    compare samples within a fold only, and add up over folds: scores of different fold models are not on one scale,
+    and comparing them biases an AUROC downwards when the classes are unevenly dealt, as between sites, or the signal
+    is weak (Parker et al. 2007, doi:10.1186/1471-2105-8-326; Airola et al. 2011, doi:10.1016/j.csda.2010.11.018).
+    Every other metric, calibration too, asks of each sample by itself what its score is worth, so it needs no such
+    care. `per_fold` and `spread` show each fold by itself.
 
     Intervals hold the fitted models fixed: they say how sure the number is for these models on patients like these,
     not how it would vary with other training patients.
@@ -99,7 +100,7 @@ def evaluate(
     if len(sides) == 2:
         simple = estimates(sides[1], values[1], drawn[1], level=level, how=how)
         paired = compare.differences(model[0], values[0] - values[1], drawn[0] - drawn[1], found, level=level, how=how)
-        result["baseline"] = compare.comparison(task.kind, baseline_family, found, simple, paired)
+        result["baseline"] = compare.comparison(task, baseline_family, found, simple, paired)
     result["sentences"] = verdict.sentences(result, task)
     return result
 

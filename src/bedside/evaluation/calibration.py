@@ -128,7 +128,10 @@ def recalibrated(target: np.ndarray, score: np.ndarray, positive: str) -> list[M
     spread = odds.std()
     obstacle = _obstacle(target, odds, positive)
     slope = intercept = None
-    if not target.all() and target.any():
+    decisions = bool(np.isin(score, (0, 1)).all())
+    if decisions and not target.all() and target.any():
+        obstacle = "not estimable: the scores are decisions, only 0 and 1"
+    elif not target.all() and target.any():
         intercept = Recalibration(target, np.ones((len(target), 1)), odds)
     if not obstacle:
         standard = (odds - odds.mean()) / spread

@@ -1,7 +1,8 @@
 """Points of the figures: ROC, precision-recall, calibration, score histogram, operating points. Pure numpy and pandas.
 
 Everything is computed from the test part of a predictions table. With cross-validation the out-of-fold predictions
-of all folds and repeats are pooled into one curve: it shows every prediction that was scored, each once. Counts of a
+of all folds and repeats are pooled into one curve: it shows every prediction that was scored, each once. The AUROC
+compares within folds only (see `statistics.Ranking`), so it is not exactly the area under that curve. Counts of a
 calibration bin are patients, each once however many repeats there were, so its interval does not shrink with repeats.
 """
 

@@ -4,26 +4,19 @@ Nothing is guessed. The positive class is taken from the data only where its nam
 probabilities, and what is missing is named together with the way to supply it.
 """
 
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 
 from bedside.cohort import Task
-from bedside.errors import DataError, nearest
+from bedside.data.cells import as_numbers, read_text, text_cells
+from bedside.data.columns import read_columns
+from bedside.data.targets import class_names, is_pair
+from bedside.errors import DataError, SettingError, nearest
 
-# Pairs (other class, positive class) that need no explanation, compared without regard to case.
-PLAIN_PAIRS = (
-    ("0", "1"),
-    ("-1", "1"),
-    ("false", "true"),
-    ("no", "yes"),
-    ("negative", "positive"),
-    ("neg", "pos"),
-    ("absent", "present"),
-    ("control", "case"),
-    ("healthy", "diseased"),
-    ("benign", "malignant"),
-)
 PREFIX = "score_"
+_NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean")  # what cells of any type may hold
 OWN = ("sample", "patient", "repeat", "fold", "part", "target")
 
 
@@ -32,9 +25,11 @@ def foreign(
     *,
     target: str | None = None,
     score: str | None = None,
+    predicted: str | None = None,
     positive: str | None = None,
     patient: str | None = None,
     sample: str | None = None,
+    decimal: str = ".",
 ) -> tuple[pd.DataFrame, Task]:
     """A predictions table and its task from a table with one row per sample.
 
@@ -44,14 +39,20 @@ def foreign(
             predictions.csv keeps its folds and parts; of any other, every row is a test sample.
         target: column with the truth; `target` by default.
         score: column with the score; by default `score`, the `score_<class>` columns, or `predicted`.
+        predicted: column with the predicted number, where the target is a number.
         positive: class whose probability is given; needed unless the names say it, such as 0 and 1.
         patient: column that identifies the patient; by default `patient` if there is one, else each sample counts
             as its own patient.
         sample: column that identifies the sample; by default `sample` if there is one, else rows are numbered.
+        decimal: decimal mark of numbers that are text.
+
+    Cells that hold exactly one of `data.cells.MISSING`, such as NA or nothing, are missing, and classes are named as
+    in training: 1.0 is 1.
 
     Raises:
         DataError: if a column is missing, a value is missing or not a probability, the target has one class only or
             a class without a score column, the positive class is not known, or a sample stands twice.
+        SettingError: if `positive` has no effect, or both `score` and `predicted` are named.
     """
     if table.empty:
         raise DataError("The predictions have no rows. Give one row per sample, with its target and its score.")
@@ -59,12 +60,13 @@ def foreign(
         twice = table.columns[table.columns.duplicated()][0]
         raise DataError(f"Column {twice!r} stands twice. Rename or drop one of them.")
     truth = _column(table, target, "target")
-    scores = _score_columns(table, score)
+    scores, kind = _score_columns(table, score, predicted)
     named = _own_names(table, patient, sample)
-    if scores == ["predicted"]:
-        predictions, task = _numbers(table, truth, scores[0])
+    if kind == "number":
+        _refuse_positive(positive, "regression")
+        predictions, task = _numbers(table, truth, scores[0], decimal)
     else:
-        predictions, task = _classes(table, truth, scores, positive)
+        predictions, task = _classes(table, truth, scores, positive, decimal)
     known = {*OWN, *scores, *predictions.columns}
     roles = [name for name in table.columns if _is_own(table) and name not in known]  # site, time and subgroups
     named = pd.concat([named, predictions, table[roles]], axis=1)
@@ -90,16 +92,24 @@ def _column(table: pd.DataFrame, name: str | None, default: str) -> str:
     )
 
 
-def _score_columns(table: pd.DataFrame, score: str | None) -> list[str]:
-    """Columns with scores: the named one, or what stands in the table."""
+def _score_columns(
+    table: pd.DataFrame, score: str | None, predicted: str | None
+) -> tuple[list[str], Literal["class", "number"]]:
+    """Columns with scores, the named one or what stands in the table, and what they predict."""
+    if score is not None and predicted is not None:
+        raise SettingError(
+            f"score={score!r} names probabilities and predicted={predicted!r} numbers; give one of the two."
+        )
+    if predicted is not None:
+        return [_column(table, predicted, "predicted")], "number"
     if score is not None:
-        return [_column(table, score, "score")]
+        return [_column(table, score, "score")], "class"
     if "score" in table.columns:
-        return ["score"]
+        return ["score"], "class"
     several = [str(name) for name in table.columns if str(name).startswith(PREFIX)]
     if several:
-        return several
-    return ["predicted"] if "predicted" in table.columns else [_column(table, None, "score")]
+        return several, "class"
+    return (["predicted"], "number") if "predicted" in table.columns else ([_column(table, None, "score")], "class")
 
 
 def _own_names(table: pd.DataFrame, patient: str | None, sample: str | None) -> pd.DataFrame:
@@ -107,21 +117,21 @@ def _own_names(table: pd.DataFrame, patient: str | None, sample: str | None) -> 
     rows = pd.Series(np.arange(len(table)), index=table.index).astype(str)
     sample = sample or ("sample" if "sample" in table.columns else None)
     patient = patient or ("patient" if "patient" in table.columns else None)
-    samples = _complete(table, _column(table, sample, "sample")).astype(str) if sample else rows
-    patients = _complete(table, _column(table, patient, "patient")).astype(str) if patient else samples
+    samples = _texts(table, _column(table, sample, "sample")) if sample else rows
+    patients = _texts(table, _column(table, patient, "patient")) if patient else samples
     own = pd.DataFrame({"sample": samples, "patient": patients})
     if not _is_own(table):
         return own.assign(repeat=0, fold=0, part="test")
     odd = set(table["part"].astype(str)) - {"valid", "test"}
     if odd:
         raise DataError(f"Column 'part' holds {sorted(odd)[0]!r}; it may hold valid and test only.")
-    folds = {name: _numeric(table, name).astype(np.int64) for name in ("repeat", "fold")}
+    folds = {name: _numeric(table, name, ".").astype(np.int64) for name in ("repeat", "fold")}
     return own.assign(**folds, part=table["part"].astype(str))
 
 
 def _complete(table: pd.DataFrame, name: str) -> pd.Series:
     """A column without missing values."""
-    missing = table[name].isna()
+    missing = pd.isna(table[name]) if pd.api.types.is_numeric_dtype(table[name]) else pd.isna(read_text(table[name]))
     if missing.any():
         raise DataError(
             f"Column {name!r} has {int(missing.sum())} missing values, the first in row {int(missing.argmax()) + 1}. "
@@ -130,30 +140,48 @@ def _complete(table: pd.DataFrame, name: str) -> pd.Series:
     return table[name]
 
 
-def _numeric(table: pd.DataFrame, name: str) -> pd.Series:
-    """A column of finite numbers."""
+def _texts(table: pd.DataFrame, name: str) -> pd.Series:
+    """A complete column as text; 1.0 is 1."""
+    return pd.Series(read_text(_complete(table, name)), index=table.index, dtype=str)
+
+
+def _numeric(table: pd.DataFrame, name: str, decimal: str) -> pd.Series:
+    """A column of finite numbers; text is read with the decimal mark."""
     column = _complete(table, name)
-    numbers = pd.to_numeric(column, errors="coerce").astype(np.float64)
-    odd = ~np.isfinite(numbers)
+    typed = pd.api.types.is_numeric_dtype(column) or pd.api.types.infer_dtype(column) in _NUMBERS
+    values = column.to_numpy(np.float64) if typed else as_numbers(text_cells(column), decimal)
+    odd = ~np.isfinite(values)
     if odd.any():
-        raise DataError(f"Column {name!r} holds {str(column[odd].iloc[0])!r}, where finite numbers are needed.")
-    return numbers
+        cell, mark = str(column[odd].iloc[0]), "," if decimal == "." else "."
+        meant = np.isfinite(as_numbers(np.array([cell], dtype=object), mark)).all()
+        remedy = f" If {mark!r} is the decimal mark, add --decimal {mark!r}." if not typed and meant else ""
+        raise DataError(f"Column {name!r} holds {cell!r}, where finite numbers are needed.{remedy}")
+    return pd.Series(values, index=table.index)
 
 
-def _numbers(table: pd.DataFrame, truth: str, score: str) -> tuple[pd.DataFrame, Task]:
-    found = {"target": _numeric(table, truth), "predicted": _numeric(table, score)}
+def _numbers(table: pd.DataFrame, truth: str, score: str, decimal: str) -> tuple[pd.DataFrame, Task]:
+    found = {"target": _numeric(table, truth, decimal), "predicted": _numeric(table, score, decimal)}
     return pd.DataFrame(found), Task("regression")
 
 
-def _classes(table: pd.DataFrame, truth: str, scores: list[str], positive: str | None) -> tuple[pd.DataFrame, Task]:
+def _class_names(table: pd.DataFrame, truth: str, decimal: str) -> pd.Series:
+    """The class of each sample as training names it; predictions.csv holds such names already."""
+    column = _complete(table, truth)
+    (read,), _ = read_columns(table[[truth]], decimal=decimal, categories=[truth] if _is_own(table) else [])
+    return pd.Series(class_names(column, read), index=table.index, dtype=str)
+
+
+def _classes(
+    table: pd.DataFrame, truth: str, scores: list[str], positive: str | None, decimal: str
+) -> tuple[pd.DataFrame, Task]:
     """Target and score columns of a binary or multiclass task."""
-    target = _complete(table, truth).map(_name)
+    target = _class_names(table, truth, decimal)
     present = sorted(target.unique())
     if len(present) == 1:
         raise DataError(
             f"All {len(target)} samples have {truth} = {present[0]}. Judging a score needs samples of both classes."
         )
-    values = {name: _probability(table, name) for name in scores}
+    values = {name: _probability(table, name, decimal) for name in scores}
     if len(scores) == 1:
         classes = _two_classes(present, positive, truth)
         score = values[scores[0]]
@@ -162,16 +190,18 @@ def _classes(table: pd.DataFrame, truth: str, scores: list[str], positive: str |
     names = tuple(name.removeprefix(PREFIX) for name in scores)
     _refuse_unscored(present, names)
     _refuse_improper(pd.DataFrame(values))
-    if len(names) == 2:
+    if len(names) > 2:
+        _refuse_positive(positive, f"multiclass, with {len(names)} classes")
+    else:
         own = _is_own(table) and positive is None  # predictions.csv: the positive class comes last
         names = names if own else _two_classes(sorted(names), positive, truth)
     found = pd.DataFrame({"target": target, **{PREFIX + name: values[PREFIX + name] for name in names}})
     return found, Task("binary" if len(names) == 2 else "multiclass", names)
 
 
-def _name(value: object) -> str:
-    """A class as text; 1.0 is 1, as in a column of whole numbers that once had a gap."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+def _refuse_positive(positive: str | None, task: str) -> None:
+    if positive is not None:
+        raise SettingError(f"positive={positive!r} has no effect: the task is {task}. Leave it away.")
 
 
 def _two_classes(present: list[str], positive: str | None, truth: str) -> tuple[str, str]:
@@ -179,7 +209,7 @@ def _two_classes(present: list[str], positive: str | None, truth: str) -> tuple[
     if len(present) > 2:
         raise DataError(
             f"Column {truth!r} has {len(present)} classes ({', '.join(present[:6])}), but one score column tells only two "
-            f"apart. Give one column {PREFIX}<class> per class; if the target is a number, call the prediction 'predicted'."
+            f"apart. Give one column {PREFIX}<class> per class; if the target is a number, name the prediction with --predicted."
         )
     if positive is not None:
         if positive not in present:
@@ -188,19 +218,18 @@ def _two_classes(present: list[str], positive: str | None, truth: str) -> tuple[
                 f"{nearest(positive, present)}"
             )
         return next(name for name in present if name != positive), positive
-    folded = {name.casefold(): name for name in present}
-    for other, wanted in PLAIN_PAIRS:
-        if set(folded) == {other, wanted}:
-            return folded[other], folded[wanted]
+    for other, wanted in (present, present[::-1]):
+        if is_pair(other.casefold(), wanted.casefold()):
+            return other, wanted
     raise DataError(
         f"Which of {' and '.join(present)} is the class that the score is the probability of? "
         f"Name it, such as --positive {present[-1]}."
     )
 
 
-def _probability(table: pd.DataFrame, name: str) -> pd.Series:
+def _probability(table: pd.DataFrame, name: str, decimal: str) -> pd.Series:
     """A column of numbers in 0..1."""
-    numbers = _numeric(table, name)
+    numbers = _numeric(table, name, decimal)
     low, high = numbers.min(), numbers.max()
     if low < 0 or high > 1:
         raise DataError(

@@ -161,7 +161,7 @@ def _interval(
         reasons = dict.fromkeys(metric.undefined for metric in alike if metric.undefined)
         return None, None, f"not defined: {next(iter(reasons), 'no value')}".replace("not defined: not", "not")
     if all(metric.edge == "constant" for metric in alike):
-        return value, value, "all samples have the same score: 0.5 by definition, whoever is drawn"
+        return value, value, "nothing to rank: all samples of a fold have the same score, which is 0.5 by definition"
     if alike[0].edge in ("proportion", "ranking") and value in (0.0, 1.0):
         bounds = [at_the_edge(m, panel, value, level=level) for m, panel in zip(alike, panels, strict=True)]
         return min(b[0] for b in bounds), max(b[1] for b in bounds), bounds[0][2]
@@ -190,9 +190,9 @@ def at_the_edge(metric: Metric, panel: Panel, value: float, *, level: float) -> 
 
     A proportion has Wilson's interval (Wilson 1927, doi:10.1080/01621459.1927.10502953) on the patients in the
     denominator. An AUROC of 1 means that each of m pairs of patients, no patient in two pairs, was ranked right,
-    where m is the smaller number of patients with and without the class. If the true AUROC is A, that has a chance
-    of at most A^m, so A is at least (alpha / 2)^(1 / m). A mean of k such numbers has the mean of their bounds,
-    each at alpha / k (Bonferroni).
+    where m is the smaller number of patients with and without the class, within each fold and added up. If the true
+    AUROC is A, that has a chance of at most A^m, so A is at least (alpha / 2)^(1 / m). A mean of k such numbers has
+    the mean of their bounds, each at alpha / k (Bonferroni).
     """
     alpha = (1 - level) / len(metric.rows)
     if metric.edge == "proportion":
@@ -200,12 +200,18 @@ def at_the_edge(metric: Metric, panel: Panel, value: float, *, level: float) -> 
         bounds = [wilson(value * count, count, level=1 - alpha) for count in counts]
         method = f"Wilson interval on {' and '.join(map(str, counts))} patients"
     else:
-        counts = [min(panel.patients_in(rows), panel.patients_in(~rows)) for rows in metric.rows]
+        counts = [_pairs(panel, rows, strata) for rows, strata in zip(metric.rows, metric.strata, strict=True)]
         sure = [(alpha / 2) ** (1 / count) for count in counts]
         bounds = [(bound, 1.0) if value == 1 else (0.0, 1 - bound) for bound in sure]
         method = f"exact bound from {' and '.join(map(str, counts))} independent pairs of patients"
     low, high = np.mean(bounds, axis=0)
     return float(low), float(high), f"{method}, because resampling can only repeat a value of {value:.0f}"
+
+
+def _pairs(panel: Panel, rows: np.ndarray, strata: np.ndarray) -> int:
+    """Pairs of a patient in the mask `rows` and one not, both of one fold and no patient in two pairs."""
+    inside = [strata == number for number in np.unique(strata[strata >= 0])]
+    return sum(min(panel.patients_in(fold & rows), panel.patients_in(fold & ~rows)) for fold in inside)
 
 
 def wilson(hits: float, n: int, *, level: float) -> tuple[float, float]:

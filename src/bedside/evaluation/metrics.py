@@ -48,7 +48,14 @@ LABELS = {
 }
 
 
-def binary(target: np.ndarray, score: np.ndarray, decision: np.ndarray, *, positive: str = "positive") -> list[Metric]:
+def binary(
+    target: np.ndarray,
+    score: np.ndarray,
+    decision: np.ndarray,
+    *,
+    positive: str = "positive",
+    folds: np.ndarray | None = None,
+) -> list[Metric]:
     """Metrics of a two-class task.
 
     Args:
@@ -56,6 +63,7 @@ def binary(target: np.ndarray, score: np.ndarray, decision: np.ndarray, *, posit
         score: predicted probability of the positive class, in 0..1, shape (n,).
         decision: True where the score reaches the threshold of its fold, shape (n,).
         positive: name of the positive class, for messages.
+        folds: number of the fold of each sample, shape (n,); a ranking compares samples of one fold only.
     """
     everyone = np.ones(len(target), dtype=bool)
     decided = _decisions(target, decision, positive)
@@ -70,14 +78,16 @@ def binary(target: np.ndarray, score: np.ndarray, decision: np.ndarray, *, posit
         (everyone,),
         note="Brier score of predicting the observed prevalence for everyone: prevalence x (1 - prevalence)",
     )
-    ranks = _ranking(target, score, positive)
+    ranks = _ranking(target, score, positive, folds)
     chance = np.where(target, score, 1 - score)
     slope, intercept = recalibrated(target, score, positive)
     ece = calibration_error(target, score)
     return [*ranks, accuracy, balanced, *decided, brier, null, _log_loss(chance), slope, intercept, ece]
 
 
-def multiclass(target: np.ndarray, scores: np.ndarray, classes: tuple[str, ...]) -> list[Metric]:
+def multiclass(
+    target: np.ndarray, scores: np.ndarray, classes: tuple[str, ...], *, folds: np.ndarray | None = None
+) -> list[Metric]:
     """Metrics of a task with several classes: macro averages, the whole, and each class against the rest.
 
     The decision is the class with the highest score. Macro averages are plain means over the classes that have
@@ -87,21 +97,23 @@ def multiclass(target: np.ndarray, scores: np.ndarray, classes: tuple[str, ...])
         target: number of the true class, shape (n,).
         scores: predicted probabilities, shape (n, classes), rows summing to 1.
         classes: names of the classes, in the order of the columns.
+        folds: number of the fold of each sample, shape (n,); a ranking compares samples of one fold only.
     """
     everyone = np.ones(len(target), dtype=bool)
     decision = scores.argmax(axis=1)
     truths = [target == number for number in range(len(classes))]
     present = [number for number, truth in enumerate(truths) if truth.any()]
-    absent = [classes[number] for number, truth in enumerate(truths) if not truth.any()]
-    note = f"over the classes present; without {', '.join(absent)}" if absent else ""
+    note = _without(classes, present)
 
-    ranks = [_ranking(truth, scores[:, c], classes[c]) for c, truth in enumerate(truths)]
+    ranks = [_ranking(truth, scores[:, c], classes[c], folds) for c, truth in enumerate(truths)]
+    paired = [c for c in present if (ranks[c][0].strata[0] >= 0).any()] or present
+    over = "; ".join(part for part in (_without(classes, paired), ranks[paired[0]][0].note) if part)
     decided = [_decisions(truth, decision == c, classes[c]) for c, truth in enumerate(truths)]
     calibrated = [recalibrated(truth, scores[:, c], classes[c]) for c, truth in enumerate(truths)]
     onehot = np.eye(len(classes))[target]
     whole = [
-        _macro([ranks[c][0] for c in present], note),
-        _macro([ranks[c][1] for c in present], note),
+        _macro([ranks[c][0] for c in paired], over),
+        _macro([ranks[c][1] for c in paired], over),
         _proportion("accuracy", everyone, target == decision, "there is no sample"),
         replace(_balanced([decided[c][0] for c in present]), note=note),
         replace(mean("brier", ((onehot - scores) ** 2).sum(axis=1)), note="squared errors summed over the classes"),
@@ -150,6 +162,12 @@ def regression(target: np.ndarray, predicted: np.ndarray) -> list[Metric]:
     ]
 
 
+def _without(classes: tuple[str, ...], present: list[int]) -> str:
+    """What a macro average leaves out, or nothing."""
+    absent = [name for number, name in enumerate(classes) if number not in present]
+    return f"over the classes present; without {', '.join(absent)}" if absent else ""
+
+
 def _proportion(name: str, among: np.ndarray, hits: np.ndarray, undefined: str) -> Metric:
     """The share of the samples `among` that are `hits`, both boolean of shape (n,)."""
     counts = Sums(among, among & hits)
@@ -176,6 +194,7 @@ def _average(metrics: list[Metric], name: str) -> Metric:
         partial(_mean_of_parts, parts=[metric.finish for metric in metrics]),
         tuple(metric.rows[0] for metric in metrics),
         edge=metrics[0].edge if len({metric.edge for metric in metrics}) == 1 else "",
+        strata=tuple(strata for metric in metrics for strata in metric.strata),
         undefined="; ".join(dict.fromkeys(metric.undefined for metric in metrics)),
     )
 
@@ -194,14 +213,23 @@ def _macro(metrics: list[Metric], note: str) -> Metric:
     return replace(_average(metrics, metrics[0].name), of="macro", note=note)
 
 
-def _ranking(target: np.ndarray, score: np.ndarray, positive: str) -> list[Metric]:
-    """AUROC and average precision of a score, (n,), for a boolean target, (n,)."""
-    ranking = Ranking(target, score)
-    undefined = f"all samples are {positive}" if target.all() else f"no sample is {positive}"
-    everyone = np.ones(len(target), dtype=bool)
-    edge: Literal["ranking", "constant"] = "ranking" if np.ptp(score) > 0 else "constant"
+def _ranking(target: np.ndarray, score: np.ndarray, positive: str, folds: np.ndarray | None) -> list[Metric]:
+    """AUROC and average precision of a score, (n,), for a boolean target, (n,), within folds, (n,)."""
+    ranking = Ranking(target, score, folds)
+    undefined = "no fold has samples of both classes"
+    if target.all() or not target.any():
+        undefined = f"all samples are {positive}" if target.all() else f"no sample is {positive}"
+    edge: Literal["ranking", "constant"] = "constant" if ranking.constant else "ranking"
     auroc = Metric("auroc", (ranking,), lambda s: s[:, 0], (target,), edge=edge, undefined=undefined)
-    return [auroc, Metric("average_precision", (ranking,), lambda s: s[:, 1], (everyone,), undefined=undefined)]
+    precision = Metric("average_precision", (ranking,), lambda s: s[:, 1], (target,), undefined=undefined)
+    return [replace(metric, strata=(ranking.strata,), note=_within(ranking)) for metric in (auroc, precision)]
+
+
+def _within(ranking: Ranking) -> str:
+    """Which pairs a ranking compares, if there are several folds."""
+    alone = ranking.n_folds - len(ranking.ranks)
+    without = f", without {alone} of {ranking.n_folds} that hold one class only" if alone else ""
+    return f"pairs within folds{without}" if ranking.n_folds > 1 else ""
 
 
 def _log_loss(chance: np.ndarray) -> Metric:

@@ -21,16 +21,16 @@ def tested(predictions: pd.DataFrame) -> pd.DataFrame:
 def metrics_of(rows: pd.DataFrame, task: Task, thresholds: list[dict[str, Any]]) -> list[Metric]:
     """The metrics of the task on these rows, decided at the thresholds of their folds."""
     target = task.encode(rows["target"])
-    scores = rows[task.score_columns()].to_numpy(dtype=np.float64)
+    scores, folds = rows[task.score_columns()].to_numpy(dtype=np.float64), rows["fold"].to_numpy()
     if task.kind == "regression":
         return regression(target, scores[:, 0])
     if task.kind == "multiclass":
-        return multiclass(target, scores, task.classes)
-    return binary(target == 1, scores[:, 1], decide(rows, task, thresholds), positive=task.classes[1])
+        return multiclass(target, scores, task.classes, folds=folds)
+    return binary(target == 1, scores[:, 1], decide(rows, task, thresholds), positive=task.classes[1], folds=folds)
 
 
 def per_repeat(test: pd.DataFrame, task: Task, thresholds: list[dict[str, Any]], patients: np.ndarray) -> list[Panel]:
-    """One panel per repeat, its folds pooled; patient number of each row of `test`, (n,)."""
+    """One panel per repeat, its folds together; patient number of each row of `test`, (n,)."""
     n_patients = int(patients.max()) + 1
     repeats = test["repeat"].to_numpy()
     masks = [repeats == repeat for repeat in np.unique(repeats)]

@@ -34,10 +34,38 @@ class Sums:
 
 
 class Ranking:
-    """Area under the ROC curve and average precision, exact with tied scores.
+    """Area under the ROC curve and average precision, exact with tied scores, comparing samples within a fold only.
 
-    With groups g of tied scores from high to low, TP and FP the weight of positives and negatives down to and
-    including g, and t_g the positive weight inside g:
+    Scores of different fold models are not on one scale, so a pair of samples from two folds says nothing. AUROC is
+    the share of concordant pairs among all pairs within folds; AP the mean of the folds' AP, weighted by their
+    positives. A fold with one class has no pairs and drops out, in the data as given and in each resample.
+    """
+
+    def __init__(self, target: np.ndarray, score: np.ndarray, folds: np.ndarray | None = None) -> None:
+        """Target, boolean; score, any real numbers; number of the fold of each sample, one fold if None; all (n,)."""
+        numbers = np.zeros(len(target), dtype=np.int64) if folds is None else np.unique(folds, return_inverse=True)[1]
+        self.n_folds = int(numbers.max()) + 1
+        self.strata = np.full(len(target), -1)  # fold of each sample, -1 where the fold has one class only
+        self.ranks: list[_Ranks] = []
+        self.constant = True  # no fold with pairs has two different scores
+        for number in range(self.n_folds):
+            rows = np.flatnonzero(numbers == number)
+            if 0 < np.count_nonzero(target[rows]) < len(rows):
+                self.strata[rows] = number
+                self.ranks.append(_Ranks(target, score, rows))
+                self.constant = self.constant and bool(np.ptp(score[rows]) == 0)
+
+    def __call__(self, weights: np.ndarray) -> np.ndarray:
+        """Weights (b, n) -> (AUROC, AP) of shape (b, 2); NaN where no fold has both classes."""
+        discordant, pairs, precision, positives = sum(
+            (ranks(weights) for ranks in self.ranks), np.zeros((4, len(weights)), dtype=weights.dtype)
+        )
+        return np.stack([1 - ratio(discordant, pairs), ratio(precision, positives)], axis=1)
+
+
+class _Ranks:
+    """One fold, ranked. With groups g of tied scores from high to low, TP and FP the weight of positives and
+    negatives down to and including g, and t_g the positive weight inside g:
 
         AUROC = 1 - sum_g t_g (FP_g + FP_(g-1)) / 2 / (TP FP)        AP = sum_g t_g TP_g / (TP_g + FP_g) / TP
 
@@ -45,9 +73,9 @@ class Ranking:
     (Hanley & McNeil 1982, doi:10.1148/radiology.143.1.7063747); AP does not interpolate, as in scikit-learn.
     """
 
-    def __init__(self, target: np.ndarray, score: np.ndarray) -> None:
-        """Target, boolean, and score, any real numbers, both of shape (n,)."""
-        self.order = np.argsort(-score, kind="stable")
+    def __init__(self, target: np.ndarray, score: np.ndarray, rows: np.ndarray) -> None:
+        """Target, boolean, and score, both of shape (n,), of which this fold holds the given rows."""
+        self.order = rows[np.argsort(-score[rows], kind="stable")]
         ranked, positive = score[self.order], target[self.order].astype(bool)
         self.positives = self.order[positive]
         ends = np.append(np.flatnonzero(np.diff(ranked)) + 1, len(ranked))
@@ -58,9 +86,9 @@ class Ranking:
         self.found_starts, self.found_ends = found[self.starts], found[self.ends]  # positives among them
 
     def __call__(self, weights: np.ndarray) -> np.ndarray:
-        """Weights (b, n) -> (AUROC, AP) of shape (b, 2); NaN where a class has no weight."""
-        step = max(1, CELLS // weights.shape[1])
-        return np.concatenate([self._areas(weights[k : k + step]) for k in range(0, len(weights), step)])
+        """Weights (b, n) -> discordant pairs, pairs, AP times positives, positives: (4, b); 0 where a class is out."""
+        step = max(1, CELLS // len(self.order))
+        return np.concatenate([self._areas(weights[k : k + step]) for k in range(0, len(weights), step)], axis=1)
 
     def _areas(self, weights: np.ndarray) -> np.ndarray:
         rows, found = _running(weights, self.order), _running(weights, self.positives)
@@ -73,10 +101,8 @@ class Ranking:
         rows_end += rows_start
         rows_end -= found_end
         rows_end -= found_start  # now twice the negatives above, ties counting one half
-        with np.errstate(divide="ignore", invalid="ignore"):
-            auroc = 1 - _dot(gained, rows_end) / (2 * n_positive * n_negative)
-            precision = np.where(n_negative > 0, _dot(gained, precision) / n_positive, np.nan)
-        return np.stack([np.where(n_positive * n_negative > 0, auroc, np.nan), precision], axis=1)
+        areas = [_dot(gained, rows_end) / 2, n_positive * n_negative, _dot(gained, precision), n_positive]
+        return np.where(n_positive * n_negative > 0, np.stack(areas), 0)
 
 
 def _running(weights: np.ndarray, order: np.ndarray) -> np.ndarray:
@@ -99,6 +125,7 @@ class Metric:
     `rows` are the samples in the denominator, one mask of shape (n,) per proportion that is averaged. When the
     value lies at its `edge`, 0 or 1, resampling the same samples can only repeat it, and the interval comes from
     the number of patients in `rows` instead (see `intervals.at_the_edge`); a `constant` score has nothing to rank.
+    `strata` goes with `rows` for a ranking: the fold of each sample, -1 where it has no other to be compared with.
     """
 
     name: str
@@ -107,15 +134,16 @@ class Metric:
     rows: tuple[np.ndarray, ...]
     of: str = ""
     edge: Literal["", "proportion", "ranking", "constant"] = ""
+    strata: tuple[np.ndarray, ...] = ()
     undefined: str = ""  # why there is no value, when there is none
     note: str = ""  # a choice the reader must know to repeat it
     biased: bool = False  # resampling adds to it, so its draws are shifted back
 
     @property
     def samples(self) -> np.ndarray:
-        """Mask of the samples that the value is made from, (n,); both classes for a ranking."""
-        used = np.any(self.rows, axis=0)
-        return used if self.edge in ("", "proportion") else np.ones_like(used)
+        """Mask of the samples that the value is made from, (n,); both classes of the folds that a ranking compares."""
+        used = np.any([strata >= 0 for strata in self.strata] or self.rows, axis=0)
+        return used if used.any() or not self.strata else np.ones_like(used)
 
     def __call__(self, weights: np.ndarray) -> np.ndarray:
         """Weights (b, n) -> values (b,); NaN where the metric is not defined."""

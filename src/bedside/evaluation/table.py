@@ -5,13 +5,11 @@ from typing import Any
 
 import pandas as pd
 
-from bedside.data.files import read_file
+from bedside.data.files import read_file, refuse_idle
 from bedside.errors import SettingError
 from bedside.evaluation import evaluate
 from bedside.evaluation.foreign import foreign
 from bedside.settings import DataSettings, EvaluationSettings
-
-NUMBERS = ("score", "predicted", "repeat", "fold")  # columns of numbers; the score columns are numbers too
 
 
 def evaluate_table(
@@ -19,6 +17,7 @@ def evaluate_table(
     *,
     target: str | None = None,
     score: str | None = None,
+    predicted: str | None = None,
     positive: str | None = None,
     patient: str | None = None,
     threshold: float | None = None,
@@ -30,7 +29,7 @@ def evaluate_table(
 
     Args:
         predictions: data frame, or CSV, TSV, Parquet or Excel file.
-        target, score, positive, patient: columns and positive class, see `evaluation.foreign.foreign`.
+        target, score, predicted, positive, patient: columns and positive class, see `evaluation.foreign.foreign`.
         threshold: decision threshold in 0..1; without it, and without validation rows to choose it on, 0.5.
         settings: resamples, level and threshold rule; not together with `threshold`.
         reading: separator, decimal mark, encoding and sheet of the file.
@@ -41,25 +40,22 @@ def evaluate_table(
 
     Raises:
         DataError: if a column is missing, scores are not probabilities, or one class only is there.
-        SettingError: if both `threshold` and `settings` are given.
+        SettingError: if both `threshold` and `settings` are given, or an option has no effect on these predictions.
     """
-    if not isinstance(predictions, pd.DataFrame):
-        predictions = _numbers(read_file(Path(predictions), reading or DataSettings()), score)
-    named, task = foreign(predictions, target=target, score=score, positive=positive, patient=patient)
+    reading = reading or DataSettings()
+    if isinstance(predictions, pd.DataFrame):
+        refuse_idle(reading, ("separator", "decimal", "encoding", "sheet"), "a DataFrame")
+    else:
+        predictions = read_file(Path(predictions), reading)
+    named, task = foreign(
+        predictions, target=target, score=score, predicted=predicted, positive=positive, patient=patient,
+        decimal=reading.decimal,
+    )  # fmt: skip
     if threshold is not None:
+        if task.kind != "binary":
+            raise SettingError(f"threshold={threshold:g} has no effect: the task is {task.kind}. Leave it away.")
         if settings is not None:
             raise SettingError("Give the threshold within settings, or without settings, but not both.")
         settings = EvaluationSettings(threshold="fixed", threshold_value=threshold)
     known = not named["patient"].astype(str).equals(named["sample"].astype(str))  # else each sample is its own patient
     return evaluate(named, task, settings or EvaluationSettings(), seed=seed, patient_column=known)
-
-
-def _numbers(table: pd.DataFrame, score: str | None) -> pd.DataFrame:
-    """Text of a file as numbers where numbers are expected; what is none stays, and is named by the check of scores."""
-    table = table.copy()
-    for name in table.columns:
-        if name in NUMBERS or name == score or str(name).startswith("score_"):
-            numbers = pd.to_numeric(table[name], errors="coerce")
-            if numbers.notna().sum() == table[name].notna().sum():
-                table[name] = numbers
-    return table

@@ -19,6 +19,7 @@
 from typing import Any
 
 from bedside.cohort import Estimate, Task
+from bedside.evaluation.compare import patients_per_class
 from bedside.evaluation.metrics import HEADLINE, LABELS
 
 ENOUGH_PER_CLASS = 100
@@ -27,8 +28,9 @@ ENOUGH_FOR_NUMBERS = 235
 
 def sentences(result: dict[str, Any], task: Task) -> list[str]:
     """The sentences, from the other entries of estimates.json."""
-    found = {(record["metric"], record["of"]): Estimate.from_dict(record) for record in result["estimates"]}
-    said = [_how_well(found, task), _how_sure(found, task, result["n"])]
+    estimates = [Estimate.from_dict(record) for record in result["estimates"]]
+    found = {(estimate.metric, estimate.of): estimate for estimate in estimates}
+    said = [_how_well(found, task, result["n"]), _how_sure(patients_per_class(estimates, task), result["n"])]
     if result["baseline"]:
         said.append(result["baseline"]["sentence"])
     if task.kind == "binary":
@@ -45,7 +47,7 @@ def _headline(found: dict[tuple[str, str], Estimate], task: Task) -> Estimate:
     return found[HEADLINE[task.kind], "macro" if task.kind == "multiclass" else ""]
 
 
-def _how_well(found: dict[tuple[str, str], Estimate], task: Task) -> str:
+def _how_well(found: dict[tuple[str, str], Estimate], task: Task, n: dict[str, Any]) -> str:
     headline = _headline(found, task)
     name = f"Macro {LABELS[headline.metric]}" if task.kind == "multiclass" else LABELS[headline.metric]
     if headline.value is None:
@@ -55,21 +57,21 @@ def _how_well(found: dict[tuple[str, str], Estimate], task: Task) -> str:
         return f"{name} {headline.text()}: worse than {ignorant}, which gives {nothing}."
     if headline.low is not None and headline.low <= nothing:
         return f"{name} {headline.text()}: the interval includes {nothing}, so it may be no better than {ignorant}."
+    pairs = "pairs of samples of one fold" if n["folds"] > 1 else "pairs of samples"
     meaning = {
-        "binary": f"the share of pairs of samples, one of class {task.positive} and one not, that the scores put in the right order",
-        "multiclass": "the share of pairs of samples from different classes put in the right order, "
-        "averaged over the classes",
+        "binary": f"the share of {pairs}, one of class {task.positive} and one not, that the scores put in the right order",
+        "multiclass": f"the share of {pairs} from different classes put in the right order, averaged over the classes",
         "regression": "the share of the variation of the target that the predictions explain",
     }
     return f"{name} {headline.text()}: {meaning[task.kind]}."
 
 
-def _how_sure(found: dict[tuple[str, str], Estimate], task: Task, n: dict[str, Any]) -> str:
-    if task.kind == "regression":
+def _how_sure(counts: dict[str, int], n: dict[str, Any]) -> str:
+    """From the patients of each class, none for a number as target."""
+    if not counts:
         tested = f"{n['patients']} patients"
         enough, need = n["patients"] >= ENOUGH_FOR_NUMBERS, str(ENOUGH_FOR_NUMBERS)
     else:
-        counts = _patients_per_class(found, task)
         tested = f"{n['patients']} patients ({', '.join(f'{count} of class {name}' for name, count in counts.items())})"
         enough, need = min(counts.values()) >= ENOUGH_PER_CLASS, f"{ENOUGH_PER_CLASS} of each class"
     if enough:
@@ -79,16 +81,6 @@ def _how_sure(found: dict[tuple[str, str], Estimate], task: Task, n: dict[str, A
     if not n["patient_column"]:
         said += " No patient column was named, so leakage between samples of one patient cannot be ruled out."
     return said
-
-
-def _patients_per_class(found: dict[tuple[str, str], Estimate], task: Task) -> dict[str, int]:
-    """Patients behind the sensitivity of each class; the specificity of a binary task is that of its other class."""
-    if task.kind == "multiclass":
-        return {name: found["sensitivity", name].n_patients for name in task.classes}
-    return {
-        str(task.positive): found["sensitivity", ""].n_patients,
-        task.classes[0]: found["specificity", ""].n_patients,
-    }
 
 
 def _decision(found: dict[tuple[str, str], Estimate], thresholds: list[dict[str, Any]]) -> str:

@@ -73,8 +73,8 @@ class Supervised:
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """Mean over the last dimension, (..., rows) -> (...)."""
-    return (values * weight).sum(-1) / weight.sum(-1)
+    """Mean over the last dimension, (..., rows) -> (...); 0 where nothing has weight, as in a batch of filling rows."""
+    return (values * weight).sum(-1) / weight.sum(-1).clamp(min=torch.finfo(weight.dtype).tiny)
 
 
 def auroc(logits: Tensor, target: Tensor, rows: Tensor) -> Tensor:

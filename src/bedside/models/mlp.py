@@ -3,9 +3,9 @@
 Source: Gorishniy et al. 2021, arXiv:2106.11959, section 3.1 (the MLP that is hard to beat on tables).
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from bedside.settings import Settings
@@ -32,6 +32,17 @@ class MLPSettings(Settings):
     """Share of neurons switched off at random in each training step."""
     normalisation: Literal["none", "batch", "layer"] = "none"
     """Rescaling of each hidden layer over the batch, or over its neurons."""
+
+    @model_validator(mode="after")
+    def _layers_can_act(self) -> "MLPSettings":
+        idle = sorted(self.model_fields_set - {"hidden"})
+        if not self.hidden and idle:
+            raise ValueError(f"{' and '.join(idle)} has no effect without a hidden layer (hidden=[])")
+        return self
+
+    def acting(self) -> dict[str, Any]:
+        """As for all settings; without a hidden layer nothing else acts."""
+        return super().acting() if self.hidden else {"hidden": []}
 
 
 class MLP(nn.Module):

@@ -25,7 +25,9 @@ def refuse_unsuited(settings: RunSettings, task: Task, data: str) -> None:
             f"Family '{name}' does {' or '.join(family.tasks)} on {family.data} data, but this is {task.kind} "
             f"on {data} data. Suited here: {', '.join(suited)}."
         )
-    model_settings(name, settings.model)
+    options = model_settings(name, settings.model)
+    if getattr(options, "normalisation", None) == "batch" and settings.train.batch_size == 1:
+        raise SettingError("model.normalisation=batch needs several samples in a batch; raise train.batch_size from 1.")
     for section, setting, reason in idle(settings, task):
         owner: Any = getattr(settings, section) if section else settings
         asked = setting in owner.model_fields_set if setting else section in settings.model_fields_set
@@ -39,8 +41,10 @@ def idle(settings: RunSettings, task: Task) -> Iterator[tuple[str, str, str]]:
     """(section, setting, reason) for everything that cannot act in this run; an empty setting means the section."""
     family = family_named(settings.family)
     if not family.network:
-        for section in ("train", "device"):
-            yield section, "", f"family '{settings.family}' is not a neural network"
+        reason = f"family '{settings.family}' is not a neural network"
+        yield "train", "", reason
+        for setting in ("accelerator", "precision"):
+            yield "device", setting, reason
     if not family.reads_features:
         yield "preparation", "", f"family '{settings.family}' reads no features"
     if task.kind != "binary":

@@ -77,7 +77,7 @@ def roc_figure(run: Run, model: Curves, baseline: Curves | None) -> Drawing:
     return Drawing(
         "roc", "Receiver operating characteristic",
         f"Sensitivity against the share of false alarms over all thresholds, test patients only; the class to "
-        f"detect is {model.of}.{_thin_lines(folds)} The dotted diagonal is a coin toss.",
+        f"detect is {model.of}.{_thin_lines(folds)}{_pooled(run)} The dotted diagonal is a coin toss.",
         f"Area under the curve{estimate_text(area)}.", to_svg(figure, "roc"),
     )  # fmt: skip
 
@@ -99,7 +99,8 @@ def precision_recall_figure(run: Run, model: Curves, baseline: Curves | None) ->
     legend(axes, "lower left")
     return Drawing(
         "precision-recall", "Precision and recall",
-        f"Share of alarms that are right against the share of class {model.of} that is found, test patients only.{_thin_lines(folds)} "
+        f"Share of alarms that are right against the share of class {model.of} that is found, test patients only.{_thin_lines(folds)}"
+        f"{_pooled(run)} "
         "The dotted line is the prevalence: the precision of guessing.",
         f"Average precision{estimate_text(area)} at a prevalence of {model.prevalence:.2g}.", to_svg(figure, "precision-recall"),
     )  # fmt: skip
@@ -140,11 +141,11 @@ def class_figures(run: Run) -> list[Drawing]:
     return [
         _small_multiples(
             run, model, baseline, "roc", "Receiver operating characteristic, each class against the rest",
-            f"Sensitivity against the share of false alarms, test patients only.{dashed}", ("1 − specificity", "sensitivity"),
+            f"Sensitivity against the share of false alarms, test patients only.{_pooled(run)}{dashed}", ("1 − specificity", "sensitivity"),
         ),
         _small_multiples(
             run, model, baseline, "precision-recall", "Precision and recall, each class against the rest",
-            f"The dotted line is the share of the class among the test patients.{dashed}", ("recall", "precision"),
+            f"The dotted line is the share of the class among the test patients.{_pooled(run)}{dashed}", ("recall", "precision"),
         ),
         _small_multiples(
             run, model, {}, "calibration", "Calibration, each class against the rest",
@@ -230,6 +231,15 @@ def single_folds(run: Run) -> list[tuple[np.ndarray, np.ndarray]]:
 
 def _thin_lines(folds: list[tuple[np.ndarray, np.ndarray]]) -> str:
     return " Thin lines: the single folds." if folds else ""
+
+
+def _pooled(run: Run) -> str:
+    """What the curve and its number do with several folds."""
+    return (
+        " The curve pools the folds; its number compares samples within folds only."
+        if run.estimates["n"]["folds"] > 1
+        else ""
+    )
 
 
 def _family(run: Run) -> str:

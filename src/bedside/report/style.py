@@ -50,6 +50,7 @@ _RULES: Any = {
     "lines.linewidth": 1.6,
     "lines.solid_capstyle": "round",
     "figure.constrained_layout.use": True,
+    "figure.constrained_layout.h_pad": 0.06,
     "savefig.facecolor": PAPER,
     "path.simplify": True,
 }

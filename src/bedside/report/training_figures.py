@@ -28,6 +28,7 @@ def loss_figure(history: pd.DataFrame) -> Drawing:
     figure, axes = canvas(HALF)
     _learning(axes, history, "loss")
     axes.set(xlabel="epoch", ylabel="loss")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     kept = history.loc[history["best"] == 1, "epoch"]
     return Drawing(
         "learning-loss",
@@ -50,6 +51,7 @@ def metric_figure(history: pd.DataFrame) -> Drawing | None:
     figure, axes = canvas(HALF)
     _learning(axes, history, names[0])
     axes.set(xlabel="epoch", ylabel=metric_name(names[0]))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return Drawing(
         "learning-metric",
         f"Learning curves: {metric_name(names[0])}",

@@ -7,6 +7,7 @@ of one of them. Nothing else in the package may create a split.
 Reads:  a `Cohort`.  Gives:  `Fold` objects holding row numbers.
 """
 
+import warnings
 from collections.abc import Iterator
 
 import numpy as np
@@ -106,7 +107,7 @@ def validation_rows(target: np.ndarray, groups: np.ndarray | None, *, task: Task
     cohort = Cohort("rows", samples, Roles("target", "patient"), task, None, np.arange(len(target)))
     joined = join_groups(cohort)
     strata = group_strata(cohort, joined)
-    _enough_patients(cohort, strata, 5)
+    _enough_patients(cohort, joined, 5, " among these samples")
     return _deal(joined, strata, 5, seed=seed, repeat=0)[0]
 
 
@@ -120,7 +121,7 @@ def _crossval(
     cohort: Cohort, groups: np.ndarray, strata: np.ndarray, *, number: int, repeats: int, seed: int
 ) -> list[Fold]:
     """`number` folds per repeat: one part is tested, the next one validates, the others train."""
-    _enough_patients(cohort, strata, number)
+    _enough_patients(cohort, groups, number)
     folds = []
     for repeat in range(repeats):
         parts = _deal(groups, strata, number, seed=seed, repeat=repeat)
@@ -136,26 +137,41 @@ def _deal(groups: np.ndarray, strata: np.ndarray, number: int, *, seed: int, rep
     state = np.random.RandomState(np.random.SeedSequence([seed, repeat]).generate_state(8))
     dealer = StratifiedKFold(number, shuffle=True, random_state=state)
     hand = np.empty(len(strata), dtype=np.int64)
-    for k, (_, chosen) in enumerate(dealer.split(strata, strata)):
-        hand[chosen] = k
+    with warnings.catch_warnings():  # a stratum may be small where patients have samples of several classes
+        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
+        for k, (_, chosen) in enumerate(dealer.split(strata, strata)):
+            hand[chosen] = k
     return [np.flatnonzero(hand[groups] == k) for k in range(number)]
 
 
-def _enough_patients(cohort: Cohort, strata: np.ndarray, needed: int, where: str = "") -> None:
+def _enough_patients(
+    cohort: Cohort, groups: np.ndarray, needed: int, where: str = "", rows: np.ndarray | None = None
+) -> None:
+    """Every part needs a patient with a sample of every class; a regression needs five patients per part.
+
+    Args:
+        groups: group of each sample, shape (n,).
+        where: words for a message that looks at a part of the cohort, such as " outside site 'a'".
+        rows: the rows of that part; all by default.
+    """
+    rows = np.arange(len(groups)) if rows is None else rows
     if cohort.task.kind == "regression":
-        if len(strata) < 5 * needed:
+        count = len(np.unique(groups[rows]))
+        if count < 5 * needed:
             raise DataError(
-                f"{len(strata)} patients{where} are too few for {needed} parts of a regression; "
+                f"{count} patients{where} are too few for {needed} parts of a regression; "
                 f"at least {5 * needed} are needed."
             )
         return
+    target = cohort.target
     for code, name in enumerate(cohort.task.classes):
-        count = int((strata == code).sum())
+        count = len(np.unique(groups[rows[target[rows] == code]]))
         if count < needed:
-            lower = f"Use --folds crossval --set folds.number={count}, merge" if count >= 3 and not where else "Merge"
+            merge = ", merge this class with another, or leave it out" if cohort.task.kind == "multiclass" else ""
+            fewer = f", or use --folds crossval --set folds.number={count}" if count >= 3 and not where else ""
             raise DataError(
                 f"Class '{name}' has {count} {'patient' if count == 1 else 'patients'}{where}, but {needed} parts need "
-                f"at least {needed}. {lower} this class with another, or leave it out."
+                f"at least {needed}. Collect more patients of it{merge}{fewer}."
             )
 
 
@@ -177,7 +193,7 @@ def _leave_one_site_out(cohort: Cohort, groups: np.ndarray, strata: np.ndarray, 
         if len(rest) == 0:
             raise DataError(f"Every patient of the other sites was also seen at site {name!r}; use another scheme.")
         used, rest_groups = np.unique(groups[rest], return_inverse=True)
-        _enough_patients(cohort, strata[used], 5, f" outside site {name!r}")
+        _enough_patients(cohort, groups, 5, f" outside site {name!r}", rest)
         parts = _deal(rest_groups, strata[used], 5, seed=seed, repeat=k)
         folds.append(Fold(0, k, rest[np.sort(np.concatenate(parts[1:]))], rest[parts[0]], test))
     return folds

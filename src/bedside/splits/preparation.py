@@ -61,6 +61,10 @@ class TablePreparation:
         preparation = cls(numbers, levels, steps)
         for name, step in steps.items():
             step.fit(preparation._columns(name, inputs.frame))
+        if numbers and settings.scale == "standard":
+            scaler = steps["numbers"]["scale"]
+            # A feature that never varied in training teaches nothing; another value later must not act unscaled.
+            scaler.scale_[scaler.var_ == 0] = np.inf
         return preparation
 
     def __call__(self, inputs: Any) -> np.ndarray:
@@ -78,9 +82,10 @@ class TablePreparation:
             ]
         prepared = np.concatenate(blocks, axis=1)
         if not np.isfinite(prepared).all():
-            row = int(np.flatnonzero(~np.isfinite(prepared).all(axis=1))[0])
+            largest = inputs.frame[self.numbers].abs().max()
             raise DataError(
-                f"Sample in row {row + 1} has a value beyond 32-bit numbers after scaling; check its units."
+                f"Column '{largest.idxmax()}' holds {largest.max():g}, beyond 32-bit numbers after scaling; "
+                "check its units."
             )
         return prepared
 

@@ -40,6 +40,8 @@ def show_run(events: Iterator[Event], console: Console) -> Run | None:
             console.print(
                 f"\nStopped. Continue with: [bold]bedside train --resume {escape(str(run.path))}[/]", soft_wrap=True
             )
+        else:
+            console.print("\nStopped before the run was begun; nothing was written.")
         raise
     if run is not None:
         print_summary(run, console)

@@ -23,9 +23,7 @@ def _table(title: str, *columns: str) -> Table:
 
 def print_findings(findings: Iterable[Finding], console: Console) -> None:
     for finding in findings:
-        console.print(
-            f"[{COLOURS[finding.level]}]{finding.level}[/]  {escape(str(finding))}", highlight=False, soft_wrap=True
-        )
+        console.print(f"[{COLOURS[finding.level]}]{finding.level}[/]  {escape(str(finding))}", highlight=False)
 
 
 def print_summary(run: Run, console: Console) -> None:

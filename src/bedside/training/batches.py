@@ -73,6 +73,11 @@ class TensorBatches:
         return self.inputs.gather(1, wide), self.target.gather(1, order), self.weight.gather(1, order)
 
 
+def to_device(batch: Batch, device: torch.device) -> Batch:
+    inputs, target, weight = (part.to(device) for part in batch)
+    return inputs, target, weight
+
+
 def stack_members(members: Sequence[Batch]) -> Batch:
     """Data sets of unequal length, side by side: (members, rows, features); short ones are filled with weight 0."""
     rows = max(len(target) for _, target, _ in members)

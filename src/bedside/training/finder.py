@@ -1,24 +1,29 @@
 """Which learning rate? Raise it step by step on training samples and watch the loss fall, then explode.
 
-Source: Smith 2017, doi:10.1109/WACV.2017.58 (learning-rate range test).
+Source: Smith 2017, doi:10.1109/WACV.2017.58 (learning-rate range test). The loss is taken on the same training samples
+after every step, not on the batch of the step, so that the curve shows the rate and not the luck of the batch.
 """
 
 import copy
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from lightning_fabric import Fabric
 from scipy.ndimage import gaussian_filter1d
 from torch import nn
 
+from bedside.errors import TrainingError
 from bedside.models.losses import Objective
 from bedside.settings import TrainSettings
 from bedside.training.batches import TensorBatches
-from bedside.training.loop import make_optimizer, step
+from bedside.training.loop import judge, make_optimizer, step
 
 LOWEST, HIGHEST, STEPS = 1e-6, 1.0, 150
-WIDTH = 4.0  # steps (standard deviation) over which the curve is smoothed, on both sides so that it is not late
+WATCHED = 512  # training samples on which the loss is taken
+WIDTH = 2.0  # steps (standard deviation) over which the curve is smoothed, on both sides so that it is not late
 EXPLODED = 4.0  # times the first loss: further steps tell nothing
+LEAST_FALL = 0.02  # share of the first loss by which some rate must lower it
 
 
 @dataclass(frozen=True)
@@ -37,11 +42,15 @@ def find_learning_rate(
 
     Returns:
         The curve, and the rate that `suggest` takes from it.
+
+    Raises:
+        TrainingError: if no rate lowers the loss.
     """
     trial = copy.deepcopy(model)
     optimizer = make_optimizer(trial, settings, fabric)
     trial, optimizer = fabric.setup(trial, optimizer)
-    trial.train()
+    rows = torch.linspace(0, len(train.target) - 1, min(WATCHED, len(train.target)), device=train.target.device).long()
+    watched = TensorBatches(train.inputs[rows], train.target[rows], train.weight[rows], WATCHED)
     rates: list[float] = []
     losses: list[float] = []
     batches = iter(train)
@@ -52,12 +61,18 @@ def find_learning_rate(
             batch = next(batches)
         for group in optimizer.param_groups:
             group["lr"] = float(rate)
-        loss, _ = step(fabric, trial, optimizer, batch, objective, settings.clip_norm)
-        found = float(loss.detach())
+        trial.train()
+        step(fabric, trial, optimizer, batch, objective, settings.clip_norm)
+        found = float(judge(trial, watched, objective)[0][0])
         if not np.isfinite(found) or (losses and found > EXPLODED * losses[0]):
             break
         rates.append(float(rate))
         losses.append(found)
+    if not losses or min(losses) > (1 - LEAST_FALL) * losses[0]:
+        raise TrainingError(
+            f"No learning rate from {LOWEST:g} to {HIGHEST:g} lowered the training loss by {LEAST_FALL:.0%}. "
+            "Leave out --find-lr and name one with --set train.learning_rate, or check the features."
+        )
     tried, smooth = np.array(rates), gaussian_filter1d(np.array(losses), WIDTH, mode="nearest")
     return Sweep(tried, smooth, suggest(tried, smooth))
 
@@ -66,7 +81,7 @@ def suggest(rates: np.ndarray, losses: np.ndarray) -> float:
     """The rate at which the loss falls fastest, but at most a tenth of the rate of the lowest loss.
 
     Args:
-        rates: learning rates of the sweep, rising, shape (steps,).
+        rates: learning rates of the sweep, rising, shape (steps,), at least two.
         losses: smoothed loss at each, shape (steps,).
     """
     lowest = int(np.argmin(losses))

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Container, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,11 +16,12 @@ from bedside.models.losses import Batch, Supervised, class_weights
 from bedside.seeds import derive
 from bedside.settings import RunSettings, TrainSettings
 from bedside.splits.preparation import TablePreparation
-from bedside.training.batches import TensorBatches, n_batches, stack_members
+from bedside.training.batches import TensorBatches, n_batches, stack_members, to_device
 from bedside.training.finder import Sweep, find_learning_rate
 from bedside.training.fitted import Fitted, FittedEstimator, FittedNetwork
 from bedside.training.hardware import limited_threads, make_fabric, threads_for
-from bedside.training.loop import EpochRecord, fit
+from bedside.training.isolated import isolated, own_random_numbers
+from bedside.training.loop import EpochRecord, fit, refuse_broken
 from bedside.training.stack import Stack, can_stack
 
 # What a seed is for; the last number of its path.
@@ -94,8 +94,8 @@ def train_everything(
         member = _member(family, cohort, fold, settings)
         work = _work(member, settings)
         fabric = make_fabric(settings.device, work=work)
-        with _repeatable(settings, fold, threads_for(settings.device, work=work)):
-            yield from _train_group(fabric, [member], cohort.task, settings, stop_after=epochs)
+        events = _train_group(fabric, [member], cohort.task, settings, stop_after=epochs)
+        yield from _apart(events, settings, fold, threads_for(settings.device, work=work), fabric)
     else:
         for event in _estimators(family, cohort, [fold], settings, ()):
             if isinstance(event, FoldFit):
@@ -106,7 +106,8 @@ def _estimators(
     family: str, cohort: Cohort, folds: Sequence[Fold], settings: RunSettings, finished: Container[str]
 ) -> Iterator[Plan | FoldFit]:
     options = model_settings(family, settings.model)
-    yield Plan("cpu", threads_for(settings.device, work=len(cohort)), None, (1,) * len(folds))
+    threads = threads_for(settings.device, work=len(cohort) * len(cohort.inputs.features))
+    yield Plan("cpu", threads, None, (1,) * len(folds))
     for fold in folds:
         if fold.name in finished:
             continue
@@ -115,7 +116,7 @@ def _estimators(
         seed = derive(settings.seed, fold.repeat, fold.number, ESTIMATOR)
         estimator = build_model(family, cohort.task, options, seed)
         x = preparation(inputs).astype(np.float64)
-        with limited_threads(threads_for(settings.device, work=x.size)), warnings.catch_warnings():
+        with limited_threads(threads), warnings.catch_warnings():
             warnings.filterwarnings("error", message=".*failed to converge")
             try:
                 estimator.fit(x, cohort.target[fold.train])
@@ -153,8 +154,9 @@ def _networks(
     yield Plan(str(fabric.device), threads, parameters, tuple(map(len, groups)))
     for group in groups:
         if not all(member.fold.name in finished for member in group):
-            with _repeatable(settings, group[0].fold, threads):
-                yield from _train_group(fabric, group, cohort.task, settings)
+            yield from _apart(
+                _train_group(fabric, group, cohort.task, settings), settings, group[0].fold, threads, fabric
+            )
 
 
 def _work(member: _Member, settings: RunSettings) -> int:
@@ -162,12 +164,12 @@ def _work(member: _Member, settings: RunSettings) -> int:
     return settings.train.batch_size * sum(weight.numel() for weight in member.network.parameters())
 
 
-@contextmanager
-def _repeatable(settings: RunSettings, fold: Fold, threads: int) -> Iterator[None]:
-    """Dropout seeded by the first fold of the group, on a fixed number of threads; the caller's own seed is kept."""
-    with limited_threads(threads), torch.random.fork_rng():
-        torch.manual_seed(derive(settings.seed, fold.repeat, fold.number, DROPOUT))
-        yield
+def _apart(
+    events: Iterator[Progress | FoldFit], settings: RunSettings, fold: Fold, threads: int, fabric: Fabric
+) -> Iterator[Progress | FoldFit]:
+    """Train with dropout seeded by the first fold of the group, on a fixed number of threads."""
+    seed = derive(settings.seed, fold.repeat, fold.number, DROPOUT)
+    return isolated(events, seed=seed, threads=threads, device=fabric.device)
 
 
 def _member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings) -> _Member:
@@ -181,8 +183,7 @@ def _member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings) -> _
         _tensors(preparation(cohort.inputs.take(rows)), (target[rows] - centre) / scale, cohort.task, settings.train)
         for rows in (fold.train, fold.valid)
     )
-    with torch.random.fork_rng():
-        torch.manual_seed(derive(settings.seed, fold.repeat, fold.number, WEIGHTS))
+    with own_random_numbers(derive(settings.seed, fold.repeat, fold.number, WEIGHTS)):
         options = model_settings(family, settings.model)
         network = build_model(family, train[0].shape[1], cohort.task.n_outputs, options)
     return _Member(fold, preparation, network, train, valid, centre, scale)
@@ -223,18 +224,20 @@ def _train_group(
     else:
         model = group[0].network
         data = [group[0].train, group[0].valid]
-    train = TensorBatches(*_on(fabric, data[0]), settings.train.batch_size, generators)
-    valid = TensorBatches(*_on(fabric, data[1]), JUDGED_AT_ONCE)
+    train = TensorBatches(*to_device(data[0], fabric.device), settings.train.batch_size, generators)
+    valid = TensorBatches(*to_device(data[1], fabric.device), JUDGED_AT_ONCE)
     objective = Supervised(task)
     options, sweep = settings.train, None
     if options.find_learning_rate:
-        sweep = find_learning_rate(fabric, model, train, objective, options)
+        own = make_fabric(settings.device, work=_work(group[0], settings))  # with a 16-bit loss scale of its own
+        sweep = find_learning_rate(own, model, train, objective, options)
         generators[0].manual_seed(_order_seed(group[0].fold, settings.seed))
         options = options.model_copy(update={"learning_rate": sweep.chosen})
     for record in fit(fabric, model, train, valid, objective, options):
         yield Progress(tuple(member.fold for member in group), record, options.epochs)
         if record.epoch == stop_after:
             break
+    refuse_broken(model, options)
     for k, member in enumerate(group):
         if isinstance(model, Stack):
             member.network.load_state_dict(model.member(k))
@@ -247,8 +250,3 @@ def _train_group(
 
 def _order_seed(fold: Fold, seed: int) -> int:
     return derive(seed, fold.repeat, fold.number, ORDER)
-
-
-def _on(fabric: Fabric, batch: Batch) -> Batch:
-    inputs, target, weight = (part.to(fabric.device) for part in batch)
-    return inputs, target, weight

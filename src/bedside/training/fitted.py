@@ -1,5 +1,6 @@
 """What training gives: something that scores samples and can be kept as plain files."""
 
+import copy
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,12 +98,11 @@ def network_scores(
 
     Computed on the CPU in 64 bits, so that a sample's score does not depend on which samples it is scored with.
     """
-    exact = network.cpu().double().eval()
+    exact = copy.deepcopy(network).cpu().double().eval()
     objective = Supervised(task)
     parts = [
         objective.scores(exact(torch.from_numpy(prepared[start : start + ROWS_AT_ONCE]).double()))
         for start in range(0, len(prepared), ROWS_AT_ONCE)
     ]
-    network.float()
     scores = torch.cat(parts).numpy()
     return scores * scale + centre if task.kind == "regression" else scores

@@ -1,11 +1,13 @@
 """Device and threads, chosen by the size of the work."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments import LightningEnvironment
 from threadpoolctl import threadpool_limits
 
 from bedside.errors import SettingError
@@ -33,7 +35,9 @@ def make_fabric(settings: DeviceSettings, *, work: int) -> Fabric:
         raise SettingError(f"device.accelerator={accelerator} is not available here; this machine has {there}.")
     if settings.precision == "16-mixed" and accelerator == "cpu":
         raise SettingError("device.precision=16-mixed needs a GPU; on a CPU use 32-true or bf16-mixed.")
-    return Fabric(accelerator=accelerator, devices=1, precision=settings.precision)
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces its precision on the terminal
+    # One process on one device, also inside a cluster's job of many.
+    return Fabric(accelerator=accelerator, devices=1, precision=settings.precision, plugins=LightningEnvironment())
 
 
 def threads_for(settings: DeviceSettings, *, work: int) -> int:

@@ -96,11 +96,24 @@ def fit(
 
     model.load_state_dict(best)
     if torch.isinf(best_loss).any():
-        remedy = "set device.precision to 32-true, or " if fabric._precision.precision != "32-true" else ""
-        raise TrainingError(
-            f"The validation loss was never a number. To mend it, {remedy}"
-            f"lower train.learning_rate (now {settings.learning_rate:g})."
-        )
+        raise _broken("The validation loss was never a number", settings)
+
+
+def refuse_broken(model: nn.Module, settings: TrainSettings) -> None:
+    """Weights that are no numbers predict nothing, whoever stopped the training.
+
+    Raises:
+        TrainingError: with what to change.
+    """
+    if not all(torch.isfinite(weight).all() for weight in model.parameters()):
+        raise _broken("Training ended with weights that are not numbers", settings)
+
+
+def _broken(what: str, settings: TrainSettings) -> TrainingError:
+    return TrainingError(
+        f"{what}. Lower train.learning_rate (now {settings.learning_rate:g}), or leave device.precision at 32-true "
+        "and gradient clipping on."
+    )
 
 
 def step(
@@ -182,6 +195,6 @@ def make_schedule(optimizer: Optimizer, settings: TrainSettings, *, steps: int) 
         case "cosine":
             return CosineAnnealingLR(optimizer, T_max=steps)
         case "onecycle":
-            return OneCycleLR(optimizer, max_lr=settings.learning_rate, total_steps=steps)
+            return OneCycleLR(optimizer, max_lr=settings.learning_rate, total_steps=steps, cycle_momentum=False)
         case _:
             return LambdaLR(optimizer, lambda _: 1.0)

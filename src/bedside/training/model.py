@@ -6,8 +6,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from bedside.cohort import Task
 from bedside.data.table import Feature
 from bedside.errors import RunError
@@ -28,10 +26,6 @@ class Model:
     threshold: float | None
     final: str  # "tested", "ensemble" or "refit"
     parameters: int | None
-
-    def scores(self, inputs: Any) -> np.ndarray:
-        """Mean over members: probabilities (n, classes), or numbers (n,) for regression."""
-        return np.asarray(np.mean([member.scores(inputs) for member in self.members], axis=0))
 
 
 def save_model(path: Path, model: Model, names: list[str]) -> None:
@@ -57,8 +51,12 @@ def save_model(path: Path, model: Model, names: list[str]) -> None:
         (folder / "model.json").write_text(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False))
 
 
-def load_model(path: Path) -> Model:
+def load_model(path: Path, *, known: str | None = None) -> Model:
     """Read a model folder after checking every file against its checksum.
+
+    Args:
+        path: the folder `model` of a run.
+        known: checksum of model.json itself, as the run keeps it in environment.json.
 
     Raises:
         RunError: if a file is missing, added, or not what was written, or the family is not installed.
@@ -69,11 +67,26 @@ def load_model(path: Path) -> Model:
         raise RunError(f"{path} holds no model.json: the run is not finished, or the folder is not a model.") from None
     except ValueError as error:
         raise RunError(f"{path / 'model.json'} is damaged ({error}); do not use this model.") from None
+    if known is not None and checksum(path / "model.json") != known:
+        raise RunError(
+            f"{path / 'model.json'} is not what was saved (its sha256 differs from environment.json). "
+            "The file was changed or damaged; take the model from a backup or train again."
+        )
+    try:
+        return _read(path, record)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise RunError(f"{path / 'model.json'} is damaged ({error!r}); do not use this model.") from None
+
+
+def _read(path: Path, record: dict[str, Any]) -> Model:
     _check_files(path, record)
     if record["family"] not in families():
         raise RunError(f"This model is of family '{record['family']}', which is not installed here.")
     task = Task(record["task"]["kind"], tuple(record["task"]["classes"]))
     kind = FittedNetwork if family_named(record["family"]).network else FittedEstimator
+    foreign = [name for name in record["members"] if f"{name}/preparation.skops" not in record["files"]]
+    if foreign:
+        raise RunError(f"{path / 'model.json'} names members that are not in its folder: {', '.join(foreign)}.")
     members = [kind.load(path / name, record["family"], record["settings"], task) for name in record["members"]]
     return Model(
         family=record["family"],
