@@ -138,16 +138,16 @@ def test_a_class_that_no_fold_can_compare_is_left_out_of_the_macro_average():
 
 def test_separation_within_every_fold_is_bounded_by_the_pairs_of_each_fold():
     malignant = np.arange(60) < 20
-    fold = np.where(np.arange(60) % 10 == 0, 0, 1)  # fold 0: 2 malignant, 4 benign; fold 1: 18 and 36
+    fold = np.where((np.arange(60) < 15) | (np.arange(60) // 5 == 4), 0, 1)  # malignant, benign: 15, 5 and 5, 27
     fold[-8:] = 2  # benign only: no pairs
-    score = np.where(malignant, 0.6, 0.2) + 0.01 * (np.arange(60) % 7) - 0.19 * (fold == 0)
+    score = np.where(malignant, 0.6, 0.4) + 0.01 * (np.arange(60) % 7) - 0.3 * (fold == 0)
     table = holdout(malignant, score)
     result = judge(table.assign(fold=np.tile(fold, 2)).query("part == 'test'"))
     found = estimate(result, "auroc")
     assert (found["value"], found["high"]) == (1, 1)
-    assert found["low"] == pytest.approx(0.025 ** (1 / 20))
+    assert found["low"] == pytest.approx(0.025 ** (1 / 10))
     assert (found["n_patients"], found["n_samples"]) == (52, 52)
-    assert "20 independent pairs" in found["method"]
+    assert "10 independent pairs" in found["method"]
     assert "without 1 of 3 that hold one class only" in found["method"]
 
 

@@ -187,6 +187,9 @@ def evaluate(
     score: Annotated[
         str | None, typer.Option(help="Column with the score; by default 'score' or 'score_<class>'.")
     ] = None,
+    predicted: Annotated[
+        str | None, typer.Option(help="Column with the predicted number, if the truth is one.")
+    ] = None,
     positive: Annotated[str | None, typer.Option(help="Class whose probability the score is.")] = None,
     patient: Annotated[str | None, typer.Option(help="Column that identifies the patient.")] = None,
     threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Decision threshold; by default 0.5.")] = None,
@@ -205,7 +208,7 @@ def evaluate(
 
     reading = _data_options(separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
     record = evaluate_table(
-        predictions, target=target, score=score, positive=positive, patient=patient, threshold=threshold,
+        predictions, target=target, score=score, predicted=predicted, positive=positive, patient=patient, threshold=threshold,
         reading=build(DataSettings, reading, prefix="data."), seed=seed,
     )  # fmt: skip
     print_sentences(record, _console())

@@ -197,6 +197,7 @@ def _keep_model(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSe
         settings=options,
         task=cohort.task,
         features=cohort.inputs.features,
+        roles=cohort.roles.columns(),
         members=(),
         threshold=float(np.mean(thresholds)) if thresholds else None,
         final="tested" if len(folds) == 1 else settings.final,

@@ -51,7 +51,7 @@ def predict(
     if output is not None and not isinstance(table, pd.DataFrame) and Path(output).resolve() == Path(table).resolve():
         raise SettingError(f"The scores would overwrite the data in {table}; name another file with -o.")
     model = load_model(opened.path / "model", known=opened.environment.get("model_sha256"))
-    new = align(table, model.features, settings)
+    new = align(table, model.features, settings, roles=model.roles)
     members = np.stack([member.scores(new.inputs) for member in model.members])  # (members, n[, classes])
     scores = members.mean(axis=0)
     scored = new.samples.reset_index(names="sample")

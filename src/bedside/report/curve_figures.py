@@ -167,7 +167,7 @@ def _small_multiples(
     """One little square per class, on common axes."""
     columns = 5 if len(model) > 6 else 3 if len(model) != 4 else 4
     rows = -(-len(model) // columns)
-    figure, squares = canvas((8.8, 8.8 / columns * rows * 1.12), rows, columns, sharex=True, sharey=True, squeeze=False)
+    figure, squares = canvas((8.8, 8.8 / columns * rows * 1.25), rows, columns, sharex=True, sharey=True, squeeze=False)
     for spare in range(len(model), rows * columns):
         squares.flat[spare].set_visible(False)
         squares.flat[max(0, spare - columns)].tick_params(labelbottom=True)

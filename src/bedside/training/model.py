@@ -22,6 +22,7 @@ class Model:
     settings: dict[str, Any]
     task: Task
     features: tuple[Feature, ...]
+    roles: tuple[str, ...]  # columns of the training table that had a role: no surprise in new data, and not needed
     members: tuple[Fitted, ...]
     threshold: float | None
     final: str  # "tested", "ensemble" or "refit"
@@ -42,6 +43,7 @@ def save_model(path: Path, model: Model, names: list[str]) -> None:
             "settings": model.settings,
             "task": asdict(model.task),
             "features": [feature.to_dict() for feature in model.features],
+            "roles": list(model.roles),
             "members": names,
             "threshold": model.threshold,
             "final": model.final,
@@ -93,6 +95,7 @@ def _read(path: Path, record: dict[str, Any]) -> Model:
         settings=record["settings"],
         task=task,
         features=tuple(Feature.from_dict(feature) for feature in record["features"]),
+        roles=tuple(record["roles"]),
         members=tuple(members),
         threshold=record["threshold"],
         final=record["final"],
