@@ -170,7 +170,7 @@ WAYS: dict[str, Callable[[Cohort, list[Fold]], list[np.ndarray]]] = {
 
 
 def interval(cohort: Cohort, folds: list[Fold], scores: list[np.ndarray]) -> str:
-    """AUROC of the pooled test predictions with its patient-resampled 95 % interval."""
+    """AUROC within folds, with its patient-resampled 95 % interval."""
     blocks = [
         pd.DataFrame(
             {
