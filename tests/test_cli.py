@@ -185,3 +185,5 @@ def test_an_interrupted_run_continues_by_its_name_alone(workplace):
     done = bedside("train", "--resume", "run")
     assert done.exit_code == 0, done.output
     assert (workplace / "run/report.html").exists()
+    finished = bedside("train", "--resume", "run")
+    assert "run/report.html" in finished.output

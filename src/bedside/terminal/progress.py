@@ -29,8 +29,9 @@ def show_run(events: Iterator[Event], console: Console) -> Run | None:
         with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
             board = _Board(bars)
             for event in events:
-                if isinstance(event, Begun):
+                if isinstance(event, Begun | Finished):
                     run = event.run
+                if isinstance(event, Begun):
                     _print_start(event.cohort, console)
                     print_findings(event.findings, console)
                 else:
