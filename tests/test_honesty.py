@@ -8,6 +8,7 @@ import json
 import re
 from contextlib import closing
 from dataclasses import replace
+from io import BytesIO
 from itertools import count
 from zipfile import ZipFile
 
@@ -334,8 +335,11 @@ INTERRUPTED = {
 
 
 def file_content(path):
-    """The bytes of a file of a model. A skops file names its parts by their place in memory, and stamps them with the
-    time; here they are numbered in their order instead."""
+    """The content of a file of a model: its bytes, or what a skops file says.
+
+    A skops file names its arrays by their place in memory, and the trees of a forest have unused bytes between their
+    numbers. Here arrays are numbered in their order, and compared number by number.
+    """
     if path.suffix != ".skops":
         return path.read_bytes()
     with ZipFile(path) as archive:
@@ -343,7 +347,8 @@ def file_content(path):
     schema = parts.pop("schema.json").decode()
     places = {place: str(k) for k, place in enumerate(dict.fromkeys(re.findall(r'"__id__": (\d+)', schema)))}
     numbered = re.sub(r"\d+", lambda found: places.get(found[0], found[0]), schema)
-    return numbered, {places[name.removesuffix(".npy")]: content for name, content in parts.items()}
+    arrays = {places[name.removesuffix(".npy")]: np.load(BytesIO(content)) for name, content in parts.items()}
+    return numbered, {name: (str(array.dtype), repr(array.tolist())) for name, array in arrays.items()}
 
 
 def model_content(run):
