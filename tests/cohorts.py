@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 
 from bedside.cohort import Cohort
+from bedside.data.arrays import array_inputs
+from bedside.data.images import make_image_cohort
 from bedside.data.table import read_table
+from bedside.settings import DataSettings
 
 
 def table(n_patients: int = 90, *, seed: int = 0, task: str = "binary", visits: int = 2) -> pd.DataFrame:
@@ -37,3 +40,44 @@ def cohort(n_patients: int = 90, *, seed: int = 0, task: str = "binary", visits:
     if task == "binary":
         given["positive"] = "sick"
     return read_table(table(n_patients, seed=seed, task=task, visits=visits), **{**given, **options})
+
+
+def spots(n: int, *, seed: int = 0, size: int = 32, task: str = "binary") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images (n, size, size, 3) with a bright or dark spot whose size carries the target, the targets, and the
+    spots' masks (n, size, size). Skin-coloured noise, place, colour of the light carry nothing."""
+    rng = np.random.default_rng(seed)
+    yy, xx = np.mgrid[:size, :size]
+    strength = rng.uniform(0, 1, n)
+    images, masks = np.empty((n, size, size, 3), dtype=np.uint8), np.empty((n, size, size), dtype=bool)
+    for k in range(n):
+        centre, radius = rng.uniform(0.3, 0.7, 2) * size, (0.06 + 0.22 * strength[k]) * size
+        masks[k] = (yy - centre[0]) ** 2 + (xx - centre[1]) ** 2 < radius**2
+        light = rng.uniform(0.9, 1.1, 3) * [200, 160, 140]
+        image = light + rng.normal(0, 8, (size, size, 3))
+        image[masks[k]] = light * 0.45 + rng.normal(0, 8, (int(masks[k].sum()), 3))
+        images[k] = image.clip(0, 255)
+    target = {
+        "binary": np.where(strength > 0.5, "large", "small"),
+        "multiclass": np.array(["large", "medium", "small"])[2 - np.digitize(strength, [0.33, 0.66])],
+        "regression": np.round(10 * strength, 3),
+    }[task]
+    return images, target, masks
+
+
+def image_cohort(n: int = 120, *, seed: int = 0, size: int = 32, task: str = "binary", per_patient: int = 1) -> Cohort:
+    """The same as a `Cohort` of images with patient, site and sex."""
+    images, target, _ = spots(n, seed=seed, size=size, task=task)
+    patient = np.arange(n) // per_patient
+    frame = pd.DataFrame(
+        {
+            "patient": [f"p{number:03d}" for number in patient],
+            "site": np.array(["north", "south", "west"])[patient % 3],
+            "sex": np.where(patient % 2, "f", "m"),
+            "outcome": target,
+        },
+        index=pd.Index([f"image-{k + 1:04d}" for k in range(n)], name="sample"),
+    )
+    given = {"target": "outcome", "patient": "patient", "site": "site", "subgroups": ("sex",)}
+    if task == "binary":
+        given["positive"] = "large"
+    return make_image_cohort(array_inputs(images), frame, DataSettings(**given), name="spots")

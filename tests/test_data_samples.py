@@ -34,10 +34,13 @@ def test_diabetes_is_a_regression_in_units():
 
 @pytest.mark.parametrize("name", COHORTS)
 def test_every_built_in_cohort_has_source_licence_and_no_alarm(name):
-    cohort = load(name)
+    entry = COHORTS[name]
+    small = {"patients": 160, "size": 64} if entry.synthetic else {}
+    cohort = load(name, DataSettings(synthetic=small))
     assert cohort.name == name
-    assert cohort.task.kind == COHORTS[name].task
-    assert set(cohort.about) == {"title", "source", "licence"}
+    assert cohort.task.kind == entry.task
+    assert set(cohort.about) - {"synthetic", "modality"} == {"title", "source", "licence"}
+    assert cohort.about.get("synthetic", "") == entry.synthetic
     assert "doi:" in cohort.about["source"]
     assert {finding.code for finding in check(cohort)} <= {"no-patient", "events-per-feature"}
 
@@ -52,6 +55,10 @@ def test_settings_act_on_built_in_cohorts():
     assert list(load("diabetes", DataSettings(features=("ldl",))).inputs.frame) == ["ldl"]
     with pytest.raises(SettingError, match=r"separator=';' has no effect on a built-in cohort"):
         load("diabetes", DataSettings(separator=";"))
+    with pytest.raises(SettingError, match=r"image='path' has no effect on a built-in table"):
+        load("diabetes", DataSettings(image="path"))
+    with pytest.raises(SettingError, match=r"data.synthetic.hair has no effect on 'diabetes', whose samples are real"):
+        load("diabetes", DataSettings(synthetic={"hair": 1}))
 
 
 def test_unknown_names_suggest_the_nearest(tmp_path, monkeypatch):
@@ -59,7 +66,7 @@ def test_unknown_names_suggest_the_nearest(tmp_path, monkeypatch):
         load("diabetis")
     monkeypatch.chdir(tmp_path)
     (tmp_path / "heart.csv").write_text("age,disease\n1,0\n")
-    with pytest.raises(DataError, match=r"no built-in cohort and no file 'heart'. Did you mean 'heart.csv'"):
+    with pytest.raises(DataError, match=r"no built-in cohort and no file or folder 'heart'. Did you mean 'heart.csv'"):
         read_cohort("heart")
     with pytest.raises(DataError, match=r"no file hearts.csv.*Did you mean 'heart.csv'"):
         read_cohort("hearts.csv")
@@ -108,6 +115,7 @@ def test_a_cohort_is_described_in_plain_values(cohort):
         "site": "site",
         "time": None,
         "subgroups": ["smoker"],
+        "split": None,
     }
     assert record["linked"] == {"groups": 0, "samples": 0}
 

@@ -420,6 +420,29 @@ def test_features_survive_json(frame):
     assert isinstance(read(frame).inputs, TableInputs)
 
 
+def test_a_column_that_divides_the_samples_is_the_split_and_no_feature(frame):
+    words = ["Train", "training", "val", "VALID", "validation", "test"]
+    said = np.array(words, dtype=object)[np.arange(len(frame)) % 6]
+    cohort = read(frame.assign(part=said), split="part")
+    parts = np.array(["train", "train", "valid", "valid", "valid", "test"], dtype=object)
+    assert cohort.split.tolist() == parts[np.arange(len(frame)) % 6].tolist()
+    assert cohort.roles.split == "part"
+    assert "part" not in [feature.name for feature in cohort.inputs.features]
+    assert read(frame).split is None
+    assert read(frame).fingerprint() != cohort.fingerprint()
+
+
+def test_a_split_that_cannot_be_read_is_refused(frame):
+    said = np.where(np.arange(len(frame)) % 3, "train", "holdout")
+    refused(
+        frame.assign(part=said), r"'part' \(split\) holds 'holdout'; it may say only train, .*--split", split="part"
+    )
+    refused(frame.assign(part=None), r"'part' \(split\) is empty in", split="part")
+    refused(frame, "There is no column 'prt' .split.", split="prt")
+    refused(frame.assign(part="train"), "split and cannot be excluded", split="part", exclude=("part",))
+    refused(frame.assign(part="train"), "split and cannot be a feature too", split="part", features=("part", "age"))
+
+
 @pytest.mark.data
 def test_heart_disease_of_two_hospitals():
     if "BEDSIDE_DATA" not in os.environ:

@@ -1,5 +1,7 @@
 """A split is honest if no patient and no duplicate crosses it, whatever the data look like."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -164,3 +166,105 @@ def test_rows_set_aside_for_stopping_are_whole_groups():
     valid = validation_rows(target, groups, task=Task("binary", ("0", "1")), seed=0)
     assert len(valid) == 30
     assert not set(groups[valid]) & set(np.delete(groups, valid))
+
+
+# The split that came with the data
+
+
+def divided(cohort: Cohort, parts: object) -> Cohort:
+    return replace(cohort, split=np.asarray(parts, dtype=object))
+
+
+def by_patient(cohort: Cohort, names: tuple[str, ...] = ("train", "train", "train", "valid", "test")) -> np.ndarray:
+    """Whole patients in each part."""
+    return np.array(names, dtype=object)[pd.factorize(cohort.patients)[0] % len(names)]
+
+
+@pytest.mark.parametrize("scheme", ["auto", "given"])
+@pytest.mark.parametrize("classes", [2, 3, 0])
+def test_a_clean_own_split_is_kept_as_it_is(scheme, classes):
+    cohort = make(300, classes=classes)
+    cohort = divided(cohort, by_patient(cohort))
+    settings = FoldSettings(scheme=scheme)
+    folds = make_folds(cohort, settings, seed=0)
+    table = folds_table(cohort, folds)
+    assert table.part.tolist() == cohort.split.tolist()
+    assert list(fold_findings(cohort, folds, settings)) == []
+
+
+def test_samples_that_the_own_split_leaks_are_left_out_and_counted():
+    cohort = make(200, visits=1)
+    parts = by_patient(cohort)
+    links = np.arange(200)
+    of = {part: np.flatnonzero(parts == part) for part in PARTS}
+    links[of["valid"][[5, 6]]] = links[of["test"][[7, 8]]]
+    links[of["train"][[5, 6]]] = links[of["test"][[1, 2]]]
+    links[of["train"][10]] = links[of["valid"][3]]
+    cohort = divided(replace(cohort, linked=links), parts)
+    (fold,) = folds = make_folds(cohort, FoldSettings(), seed=0)
+    table = folds_table(cohort, folds)
+    assert fold.test.tolist() == of["test"].tolist()
+    assert table.part[of["train"][[5, 6, 10]]].tolist() == ["left_out"] * 3
+    assert table.part[of["valid"][[5, 6]]].tolist() == ["left_out"] * 2
+    assert (table.part == "left_out").sum() == 5
+    findings = {finding.code: finding.message for finding in fold_findings(cohort, folds, FoldSettings())}
+    assert set(findings) == {"left-out-of-folds", "own-split-leaks"}
+    assert (
+        "leaks: 3 of train and 2 of valid have their patient, or a duplicate, in a later part"
+        in findings["own-split-leaks"]
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_patient_and_no_duplicate_crosses_a_random_own_split(seed):
+    rng = np.random.default_rng(seed)
+    cohort = make(300)
+    cohort = divided(replace(cohort, linked=rng.integers(0, 500, len(cohort))), rng.choice(PARTS, len(cohort)))
+    cohort = replace(
+        cohort, linked=np.where(rng.random(len(cohort)) < 0.95, 500 + np.arange(len(cohort)), cohort.linked)
+    )
+    groups = join_groups(cohort)
+    (fold,) = make_folds(cohort, FoldSettings(), seed=seed)
+    sets = [set(groups[getattr(fold, part)]) for part in PARTS]
+    assert len(set.union(*sets)) == sum(map(len, sets))
+    assert fold.test.tolist() == np.flatnonzero(cohort.split == "test").tolist()
+
+
+def test_without_a_validation_part_a_fifth_of_the_training_patients_validates():
+    cohort = make(300)
+    cohort = divided(cohort, by_patient(cohort, ("train", "train", "train", "test")))
+    (fold,) = folds = make_folds(cohort, FoldSettings(), seed=0)
+    n = {part: len(set(cohort.patients[getattr(fold, part)])) for part in PARTS}
+    assert n == {"train": 180, "valid": 45, "test": 75}
+    assert [finding.code for finding in fold_findings(cohort, folds, FoldSettings())] == ["own-split-no-valid"]
+
+
+def test_another_scheme_ignores_the_own_split_and_says_so():
+    cohort = divided(make(), by_patient(make()))
+    settings = FoldSettings(scheme="holdout")
+    folds = make_folds(cohort, settings, seed=0)
+    assert np.array_equal(folds[0].test, make_folds(make(), FoldSettings(), seed=0)[0].test)
+    (note,) = fold_findings(cohort, folds, settings)
+    assert (note.level, note.code) == ("note", "own-split-ignored")
+
+
+def test_an_own_split_that_cannot_be_used_says_why():
+    cohort = make()
+    with pytest.raises(SettingError, match=r"--split COLUMN"):
+        make_folds(cohort, FoldSettings(scheme="given"), seed=0)
+    with pytest.raises(DataError, match="no sample in its test part"):
+        make_folds(divided(cohort, by_patient(cohort, ("train", "valid"))), FoldSettings(), seed=0)
+    with pytest.raises(DataError, match="no sample in its train part"):
+        make_folds(divided(cohort, by_patient(cohort, ("test", "valid"))), FoldSettings(), seed=0)
+    same = replace(cohort, linked=np.zeros(len(cohort), dtype=int))
+    with pytest.raises(
+        DataError, match="Every sample of the valid part has its patient, or a duplicate, in a later part"
+    ):
+        make_folds(divided(same, by_patient(cohort)), FoldSettings(), seed=0)
+    rare = cohort.samples["target"].to_numpy() == "b"
+    with pytest.raises(DataError, match=r"Fold 1 has no sample of class 'b' for training"):
+        make_folds(
+            divided(cohort, np.where(rare & (by_patient(cohort) == "train"), "test", by_patient(cohort))),
+            FoldSettings(),
+            seed=0,
+        )

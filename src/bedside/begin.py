@@ -30,7 +30,7 @@ def begin(
     path = _claim(Path(folder)) if folder is not None else _claim_new(cohort.name)
     try:
         with whole_folder(path, replace=False) as new:
-            write_yaml(new / "settings.yaml", {"bedside": versions()["bedside"], **acting(settings, cohort.task)})
+            write_yaml(new / "settings.yaml", {"bedside": versions()["bedside"], **acting(settings, cohort)})
             write_json(new / "environment.json", describe_environment(cohort, settings))
             write_table(new / "cohort.csv", cohort.samples.reset_index(names="sample"))
             write_json(new / "description.json", describe(cohort))

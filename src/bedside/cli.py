@@ -21,8 +21,10 @@ app = typer.Typer(
 
 COLUMNS = "Columns"
 FILE = "Reading the file"
+IMAGES = "Images"
 
-Source = Annotated[str | None, typer.Argument(help="A built-in cohort, or a CSV, TSV, Parquet or Excel file.")]
+SOURCE = "A built-in cohort, a table (CSV, TSV, Parquet, Excel), a folder of images, or a MedMNIST .npz file."
+Source = Annotated[str | None, typer.Argument(help=SOURCE)]
 Target = Annotated[str | None, typer.Option(help="Column to predict.", rich_help_panel=COLUMNS)]
 Patient = Annotated[str | None, typer.Option(help="Column that identifies the patient.", rich_help_panel=COLUMNS)]
 Site = Annotated[str | None, typer.Option(help="Column that names the site.", rich_help_panel=COLUMNS)]
@@ -49,6 +51,16 @@ Separator = Annotated[str | None, typer.Option(help="Character between columns, 
 Decimal = Annotated[str | None, typer.Option(help="Decimal mark, '.' or ','.", rich_help_panel=FILE)]
 Encoding = Annotated[str | None, typer.Option(help="Character encoding, such as latin-1.", rich_help_panel=FILE)]
 Sheet = Annotated[str | None, typer.Option(help="Sheet of an Excel file.", rich_help_panel=FILE)]
+Split = Annotated[str | None, typer.Option(help="Column that says train, valid or test.", rich_help_panel=COLUMNS)]
+Image = Annotated[str | None, typer.Option(help="Column with the path of each image.", rich_help_panel=IMAGES)]
+LabelPattern = Annotated[
+    str | None,
+    typer.Option(help="Regular expression that finds (?P<target>...) in the file name.", rich_help_panel=IMAGES),
+]
+Modality = Annotated[str | None, typer.Option(help="dermoscopy, histology, xray or photo.", rich_help_panel=IMAGES)]
+SkipUnreadable = Annotated[
+    bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.", rich_help_panel=IMAGES)
+]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder, such as runs/heart-2026-11-22-101500.")]
 
 
@@ -80,6 +92,23 @@ def train(
     exclude: Exclude = None,
     category: Category = None,
     allow_leak: AllowLeak = None,
+    split: Split = None,
+    image: Image = None,
+    label_pattern: LabelPattern = None,
+    modality: Modality = None,
+    skip_unreadable: SkipUnreadable = False,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="pretrained, a file, download, or none to start from scratch.", rich_help_panel=IMAGES),
+    ] = None,
+    freeze: Annotated[
+        str | None,
+        typer.Option(help="backbone (train the last layer), none, or gradual.", rich_help_panel=IMAGES),
+    ] = None,
+    views: Annotated[
+        int | None,
+        typer.Option(help="Stored versions of each training image, with a frozen backbone.", rich_help_panel=IMAGES),
+    ] = None,
     family: Annotated[str | None, typer.Option(help="Kind of model; see `bedside families`.")] = None,
     folds: Annotated[str | None, typer.Option(help="holdout, crossval, site or time.")] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed deals and starts everything anew.")] = None,
@@ -96,18 +125,23 @@ def train(
     encoding: Encoding = None,
     sheet: Sheet = None,
 ) -> None:
-    """Train a model on a table, judge it honestly and write a report."""
+    """Train a model on a table or on images, judge it honestly and write a report."""
     from bedside.run import train_steps
     from bedside.settings import RunSettings, build, merge, parse_assignment
     from bedside.terminal.progress import show_run
 
     data = _data_options(
         target=target, patient=patient, site=site, time=time, subgroups=subgroup, task=task, positive=positive,
-        features=feature, exclude=exclude, categories=category, allow_leak=allow_leak,
+        features=feature, exclude=exclude, categories=category, allow_leak=allow_leak, split=split,
+        image=image, label_pattern=label_pattern, modality=modality, skip_unreadable=skip_unreadable or None,
         separator=separator, decimal=decimal, encoding=encoding, sheet=sheet,
     )  # fmt: skip
     options: dict[str, Any] = {"data": data} if data else {}
     options |= _given(family=family, seed=seed, final=final)
+    if model := _given(weights=weights, freeze=freeze):
+        options["model"] = model
+    if views is not None:
+        options["augment"] = {"views": views}
     if folds is not None:
         options["folds"] = {"scheme": folds}
     if find_lr:
@@ -119,7 +153,7 @@ def train(
 
 @app.command()
 def check(
-    source: Annotated[str, typer.Argument(help="A built-in cohort, or a CSV, TSV, Parquet or Excel file.")],
+    source: Annotated[str, typer.Argument(help=SOURCE)],
     target: Target = None,
     patient: Patient = None,
     site: Site = None,
@@ -131,6 +165,11 @@ def check(
     exclude: Exclude = None,
     category: Category = None,
     allow_leak: AllowLeak = None,
+    split: Split = None,
+    image: Image = None,
+    label_pattern: LabelPattern = None,
+    modality: Modality = None,
+    skip_unreadable: SkipUnreadable = False,
     separator: Separator = None,
     decimal: Decimal = None,
     encoding: Encoding = None,
@@ -145,7 +184,8 @@ def check(
 
     data = _data_options(
         target=target, patient=patient, site=site, time=time, subgroups=subgroup, task=task, positive=positive,
-        features=feature, exclude=exclude, categories=category, allow_leak=allow_leak,
+        features=feature, exclude=exclude, categories=category, allow_leak=allow_leak, split=split,
+        image=image, label_pattern=label_pattern, modality=modality, skip_unreadable=skip_unreadable or None,
         separator=separator, decimal=decimal, encoding=encoding, sheet=sheet,
     )  # fmt: skip
     cohort = read_cohort(source, build(DataSettings, data, prefix="data."))
@@ -159,23 +199,31 @@ def check(
 @app.command()
 def predict(
     run: RunFolder,
-    table: Annotated[Path, typer.Argument(help="Table with the columns that the model learned from.")],
+    source: Annotated[
+        Path,
+        typer.Argument(help="Table with the columns that the model learned from, or images like those of training."),
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="CSV file for the scores.")],
     patient: Annotated[
         str | None, typer.Option(help="Column that identifies the patient, to keep beside the scores.")
     ] = None,
+    image: Image = None,
+    skip_unreadable: SkipUnreadable = False,
     separator: Separator = None,
     decimal: Decimal = None,
     encoding: Encoding = None,
     sheet: Sheet = None,
 ) -> None:
     """Score new samples with a run's model."""
-    from bedside.scoring import predict as predict_table
+    from bedside.scoring import predict as predict_samples
     from bedside.settings import DataSettings, build
     from bedside.terminal.tables import print_findings
 
-    options = _data_options(patient=patient, separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
-    prediction = predict_table(run, table, output=output, settings=build(DataSettings, options, prefix="data."))
+    options = _data_options(
+        patient=patient, image=image, skip_unreadable=skip_unreadable or None,
+        separator=separator, decimal=decimal, encoding=encoding, sheet=sheet,
+    )  # fmt: skip
+    prediction = predict_samples(run, source, output=output, settings=build(DataSettings, options, prefix="data."))
     print_findings(prediction.findings, _console())
     _console().print(f"{len(prediction.table)} samples scored: [bold]{_escaped(str(output))}[/]", soft_wrap=True)
 
@@ -216,6 +264,21 @@ def evaluate(
     if output is not None:
         require_folder_of(output)
         write_json(output, record)
+
+
+@app.command()
+def explain(
+    run: RunFolder,
+    samples: Annotated[int | None, typer.Option(min=1, help="Test samples to show; as in the run by default.")] = None,
+    method: Annotated[str | None, typer.Option(help="auto, grad-cam, attention or occlusion.")] = None,
+    source: Annotated[str | None, typer.Option(help="Where the images lie now, if they were moved.")] = None,
+) -> None:
+    """Show what an image model looked at, check whether that can be trusted, and renew the report."""
+    from bedside.run import explain_steps
+    from bedside.terminal.progress import show_explanations
+
+    options = _given(samples=samples, method=method)
+    show_explanations(explain_steps(run, source=source, **options), _console())
 
 
 @app.command()

@@ -27,10 +27,11 @@ class Roles:
     site: str | None = None
     time: str | None = None
     subgroups: tuple[str, ...] = ()
+    split: str | None = None
 
     def columns(self) -> tuple[str, ...]:
         """Every column that has a role, in the order above, each once."""
-        named = [self.target, self.patient, self.site, self.time, *self.subgroups]
+        named = [self.target, self.patient, self.site, self.time, *self.subgroups, self.split]
         return tuple(dict.fromkeys(name for name in named if name is not None))
 
 
@@ -65,7 +66,7 @@ class Task:
 class Inputs(Protocol):
     """How the samples of a cohort are read; one class per kind of data, no torch inside."""
 
-    kind: str
+    kind: str  # "table" or "image"
 
     def __len__(self) -> int: ...
 
@@ -99,7 +100,8 @@ class Cohort:
     `samples` is indexed by sample id (text) and has the columns `patient` (text), `target` (class name as
     text, or a number), then `site` and `time` if they have a role, then one column per subgroup under its own name.
     `linked` numbers groups of samples that must stay together because they are duplicates, shape (n,);
-    samples without a duplicate have a number of their own.
+    samples without a duplicate have a number of their own. `split` is the division that came with the data, "train",
+    "valid" or "test" for each sample, shape (n,), or None.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Cohort:
     linked: np.ndarray
     findings: tuple[Finding, ...] = ()
     about: dict[str, str] = field(default_factory=dict)  # source and licence, for the report
+    split: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -130,6 +133,8 @@ class Cohort:
         digest.update(repr((self.roles, self.task)).encode())
         digest.update(self.samples.to_csv().encode())
         digest.update(pd.factorize(self.linked)[0].astype("<i8").tobytes())
+        if self.split is not None:
+            digest.update(repr(list(self.split)).encode())
         return digest.hexdigest()
 
     @property

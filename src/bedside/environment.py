@@ -11,7 +11,18 @@ from bedside.cohort import Cohort
 from bedside.folder import FORMAT
 from bedside.settings import RunSettings
 
-PACKAGES = ("bedside", "torch", "lightning-fabric", "scikit-learn", "numpy", "pandas", "scipy")
+PACKAGES = (
+    "bedside",
+    "torch",
+    "lightning-fabric",
+    "scikit-learn",
+    "numpy",
+    "pandas",
+    "scipy",
+    "timm",
+    "onnxruntime",
+    "pillow",
+)
 
 
 def versions() -> dict[str, str]:
@@ -42,7 +53,7 @@ def describe_environment(cohort: Cohort, settings: RunSettings) -> dict[str, Any
 
 def source_path(source: str | None) -> str | None:
     """Where the file lies on this machine, so that a run continues from any folder; None for other cohorts."""
-    return str(Path(source).resolve()) if source is not None and Path(source).is_file() else None
+    return str(Path(source).resolve()) if source is not None and Path(source).exists() else None
 
 
 def git_revision() -> str | None:

@@ -20,11 +20,11 @@ from bedside.seeds import derive
 from bedside.settings import DeviceSettings, TrainSettings, build
 from bedside.splits.folds import validation_rows
 from bedside.training.batches import TensorBatches, to_device
-from bedside.training.fits import DROPOUT, JUDGED_AT_ONCE, ORDER, WEIGHTS
 from bedside.training.fitted import network_scores
 from bedside.training.hardware import make_fabric, threads_for
 from bedside.training.isolated import isolated, own_random_numbers
 from bedside.training.loop import fit, refuse_broken
+from bedside.training.members import DROPOUT, JUDGED_AT_ONCE, ORDER, WEIGHTS
 
 
 class _MLPEstimator(BaseEstimator):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bedside.cohort import Cohort, Fold, Task
@@ -15,14 +16,16 @@ from bedside.errors import RunError
 from bedside.folder import Run, whole_folder, write_json, write_table
 from bedside.models.losses import Supervised
 from bedside.settings import RunSettings
-from bedside.training.fits import FoldFit, Plan, Progress, train_folds
+from bedside.training.events import Extracted, FoldFit, Plan, Progress
+from bedside.training.fits import train_folds
+from bedside.training.fitted import scores
 
 PARTS = ".parts"
 
 
 def fit_folds(
     run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSettings, family: str, name: str
-) -> Iterator[Plan | Progress | FoldFit]:
+) -> Iterator[Plan | Extracted | Progress | FoldFit]:
     """Fit a family on every fold that is not there yet, and gather the predictions in the table `name`.
 
     Raises:
@@ -35,13 +38,14 @@ def fit_folds(
         yield event
         if isinstance(event, Progress):
             for fold, row in _history_rows(event, cohort.task):
-                epochs[fold.name].append(row)
+                before = [known["epoch"] for known in epochs[fold.name] if known.get("phase", "") != event.phase]
+                epochs[fold.name].append({**row, "epoch": row["epoch"] + max(before, default=0)})
         elif isinstance(event, FoldFit):
             with whole_folder(parts / event.fold.name) as part:
                 _save_fold(part, event, cohort, epochs[event.fold.name])
         elif isinstance(event, Plan) and name == "predictions.csv":
             _same_machine(run, event)
-            record(run, device=event.device, threads=event.threads, parameters=event.parameters)
+            record(run, **_plan_facts(event))
     for table in ("learning_rates.csv", "history.csv", name) if name == "predictions.csv" else (name,):
         stored = "predictions.csv" if table == name else table
         blocks = [
@@ -53,13 +57,21 @@ def fit_folds(
             write_table(run.path / table, pd.concat(blocks, ignore_index=True))
 
 
+def _plan_facts(plan: Plan) -> dict[str, Any]:
+    """What environment.json keeps of a plan: what is the same whenever the run is repeated on this machine."""
+    facts = {"device": plan.device, "threads": plan.threads, "parameters": plan.parameters}
+    more = {"parameters_trained": plan.trained, "batch_size": plan.batch_size, "weights": plan.weights}
+    return facts | {name: value for name, value in more.items() if value is not None}
+
+
 def _same_machine(run: Run, plan: Plan) -> None:
-    known = {name: run.environment.get(name) for name in ("device", "threads")}
-    now = {"device": plan.device, "threads": plan.threads}
-    if known["device"] is not None and known != now:
+    now = _plan_facts(plan)
+    known = {name: run.environment.get(name) for name in now if name in ("device", "threads", "batch_size")}
+    if known["device"] is not None and known != {name: now[name] for name in known}:
+        words = (", ".join(f"{name} {facts[name]}" for name in known) for facts in (known, now))
         raise RunError(
-            f"{run.path} was begun on {known['device']} with {known['threads']} threads, now it would go on on "
-            f"{now['device']} with {now['threads']}, and its last digits would differ; start a new run."
+            f"{run.path} was begun with {next(words)}, now it would go on with {next(words)}, and its last digits "
+            "would differ; start a new run."
         )
 
 
@@ -79,15 +91,29 @@ def _save_fold(part: Path, fit: FoldFit, cohort: Cohort, epochs: list[dict[str, 
         )
 
 
+def kept_epochs(history: pd.DataFrame | None) -> dict[str, int]:
+    """By phase, the median over the folds of how many epochs made the weights that were kept."""
+    if history is None:
+        return {}
+    table = history.assign(phase=history.get("phase", ""))
+    kept: dict[str, list[int]] = {}
+    for _, fold in table.groupby(["repeat", "fold"]):
+        last, done = int(fold.loc[fold["best"] == 1, "epoch"].max()), 0
+        for phase, rows in fold.groupby("phase", sort=False):
+            kept.setdefault(str(phase), []).append(int(np.clip(last - done, 0, len(rows))))
+            done += len(rows)
+    return {phase: round(float(np.median(epochs))) for phase, epochs in kept.items()}
+
+
 def predict_fold(fit: FoldFit, cohort: Cohort) -> pd.DataFrame:
     """The predictions table of one fold: its validation and test samples, scored once."""
     blocks = []
     for part, rows in (("valid", fit.fold.valid), ("test", fit.fold.test)):
         samples = cohort.samples.iloc[rows]
-        scores = fit.fitted.scores(cohort.inputs.take(rows)).reshape(len(rows), -1)
+        scored = scores([fit.fitted], cohort.inputs.take(rows))[0].reshape(len(rows), -1)
         head = {"sample": samples.index, "patient": samples["patient"].to_numpy(), "repeat": fit.fold.repeat}
         block = pd.DataFrame({**head, "fold": fit.fold.number, "part": part, "target": samples["target"].to_numpy()})
-        block[cohort.task.score_columns()] = scores
+        block[cohort.task.score_columns()] = scored
         roles = [name for name in samples if name not in ("patient", "target")]
         blocks.append(pd.concat([block, samples[roles].reset_index(drop=True)], axis=1))
     return pd.concat(blocks, ignore_index=True)
@@ -111,6 +137,7 @@ def _history_rows(progress: Progress, task: Task) -> Iterator[tuple[Fold, dict[s
                     f"valid_{metric}": float(record.valid_metric[k]),
                     "learning_rate": record.learning_rate,
                     "best": bool(record.best[k]),
+                    **({"phase": progress.phase} if progress.phase else {}),
                 },
             )
 

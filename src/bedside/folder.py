@@ -208,6 +208,31 @@ class Run:
         """Predictions of the simple baseline on the same folds; None if it was switched off."""
         return self._table("baseline.csv") if (self.path / "baseline.csv").exists() else None
 
+    @cached_property
+    def explanations(self) -> pd.DataFrame | None:
+        """One row per explained test sample, with the names of its images; None if nothing was explained."""
+        name = "explanations/samples.csv"
+        text = ("decision", "group", "image", "map", "occlusion")
+        return self._table(name, text=text) if (self.path / name).exists() else None
+
+    @cached_property
+    def sanity(self) -> dict[str, Any] | None:
+        """What the sanity checks of the explanations found; None if nothing was explained."""
+        name = "explanations/sanity.json"
+        return dict(self._json(name)) if (self.path / name).exists() else None
+
+    @cached_property
+    def latent(self) -> pd.DataFrame | None:
+        """Places of test samples on the maps of what the network makes of them; None without a network."""
+        name = "explanations/latent.csv"
+        return self._table(name, text=("decision",)) if (self.path / name).exists() else None
+
+    @cached_property
+    def latent_facts(self) -> dict[str, Any] | None:
+        """How those maps were made: layer, shares of variance, perplexity, seed."""
+        name = "explanations/latent.json"
+        return dict(self._json(name)) if (self.path / name).exists() else None
+
     @property
     def finished(self) -> bool:
         return (self.path / "report.html").exists()
@@ -226,19 +251,20 @@ class Run:
         except json.JSONDecodeError as error:
             raise RunError(f"{self.path / name} is damaged ({error}); remake the run.") from None
 
-    def _table(self, name: str) -> pd.DataFrame:
+    def _table(self, name: str, *, text: tuple[str, ...] = ()) -> pd.DataFrame:
         """A CSV file of the run; identifiers, class names and codes stay text, only empty cells are missing."""
         from io import StringIO
 
         numbers = {feature["name"] for feature in self.description["features"] if feature["kind"] != "category"}
-        named = {"sample", "patient", "site", "part"} | (set(self.description["roles"]["subgroups"]) - numbers)
+        named = {"sample", "patient", "site", "part", *text}
+        named |= set(self.description["roles"]["subgroups"]) - numbers
         if self.description["task"]["kind"] != "regression":
             named.add("target")
-        text = self._read(name)
+        content = self._read(name)
         try:
-            header = pd.read_csv(StringIO(text), nrows=0).columns
+            header = pd.read_csv(StringIO(content), nrows=0).columns
             kinds = {column: str for column in header if column in named}
-            return pd.read_csv(StringIO(text), dtype=kinds, keep_default_na=False, na_values=[""])
+            return pd.read_csv(StringIO(content), dtype=kinds, keep_default_na=False, na_values=[""])
         except ValueError as error:
             raise RunError(f"{self.path / name} is damaged ({error}); remake the run.") from None
 

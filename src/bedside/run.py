@@ -20,17 +20,19 @@ from bedside.data.checks import refuse_leaks
 from bedside.data.codes import worst_first
 from bedside.errors import RunError, SettingError
 from bedside.evaluation import evaluate
-from bedside.fold_parts import PARTS, fit_folds, record
+from bedside.explain import FOLDER, explain_run
+from bedside.fold_parts import PARTS, fit_folds, kept_epochs, record
 from bedside.folder import Run, checksum, locked, open_run, write_json
-from bedside.models import baseline_for, family_named, model_settings
+from bedside.models import baseline_for, default_family, family_named, model_settings
 from bedside.models.suited import refuse_unsuited, setting_findings
 from bedside.report.card import write_card
 from bedside.report.html import write_report
-from bedside.settings import RunSettings, build, merge
+from bedside.settings import ExplainSettings, RunSettings, build, merge
 from bedside.splits.folds import everything, fold_findings, make_folds
-from bedside.training.fits import FoldFit, Plan, Progress, train_everything
-from bedside.training.fitted import FittedEstimator, FittedNetwork
-from bedside.training.model import Model, save_model
+from bedside.training.events import Extracted, FoldFit, Plan, Progress
+from bedside.training.fits import train_everything
+from bedside.training.model import Model, load_model, save_model
+from bedside.training.saved import load_members
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,15 @@ class Finished:
     run: Run
 
 
-Event = Begun | Stage | Plan | Progress | FoldFit | Finished
+@dataclass(frozen=True)
+class Explained:
+    """Explanations: so many steps of so many are done."""
+
+    done: int
+    total: int
+
+
+Event = Begun | Stage | Plan | Extracted | Progress | FoldFit | Explained | Finished
 
 
 def train(
@@ -109,24 +119,28 @@ def train_steps(
             return
     cohort, settings = _cohort(source, settings, old)
     findings = refuse_leaks(cohort, settings.data.allow_leak)
-    refuse_unsuited(settings, cohort.task, cohort.inputs.kind)
+    settings = _resolved(cohort, settings)
+    refuse_unsuited(settings, cohort)
+    settings = _written_out(cohort, settings)
     folds = make_folds(cohort, settings.folds, seed=settings.seed)
-    added = [*fold_findings(cohort, folds, settings.folds), *setting_findings(settings, cohort.task)]
+    added = [*fold_findings(cohort, folds, settings.folds), *setting_findings(settings, cohort)]
     findings = worst_first([*findings, *added])
 
     run = go_on(old, cohort, folds) if old else begin(cohort, settings, folds, findings, folder)
     with locked(run.path):
         yield Begun(run, cohort, folds, findings)
-        simple = baseline_for(cohort.task, settings.family)
+        simple = baseline_for(cohort.task, str(settings.family))
         plain = settings.model_copy(update={"family": simple, "model": {}})
         for name, asked in (("predictions.csv", settings), ("baseline.csv", plain)):
             wanted = name != "baseline.csv" or settings.evaluation.baseline
             if wanted and not (run.path / name).exists():
-                yield Stage("training", asked.family, len(folds))
-                yield from fit_folds(run, cohort, folds, asked, asked.family, name)
+                yield Stage("training", str(asked.family), len(folds))
+                yield from fit_folds(run, cohort, folds, asked, str(asked.family), name)
         yield Stage("evaluation")
         run = _evaluate(run, cohort, settings)
         yield from _keep_model(run, cohort, folds, settings)
+        if explainable(settings, cohort) and settings.explain.samples and not (run.path / FOLDER).exists():
+            yield from _explain(Run(run.path), cohort, settings)
         yield Stage("report")
         record(run, wall_seconds=round(time.monotonic() - started, 1), resumed=old is not None)
         report(run.path)
@@ -156,6 +170,27 @@ def _cohort(source: Any, settings: RunSettings, old: Run | None) -> tuple[Cohort
     return read_cohort(str(place), settings.data), settings.model_copy(update={"source": name})
 
 
+def _resolved(cohort: Cohort, settings: RunSettings) -> RunSettings:
+    """The settings with what follows from the data written out: the family and the scheme of the folds."""
+    family = settings.family or default_family(cohort.inputs)
+    scheme = settings.folds.scheme
+    if scheme == "auto":
+        scheme = "holdout" if cohort.split is None else "given"
+    folds = settings.folds.model_copy(update={"scheme": scheme})
+    return settings.model_copy(update={"family": family, "folds": folds})
+
+
+def _written_out(cohort: Cohort, settings: RunSettings) -> RunSettings:
+    """The settings with what a network for images takes from its weights and from what the images are."""
+    if not explainable(settings, cohort):
+        return settings
+    from bedside.training.image_members import augment_settings, image_size
+
+    size = image_size(str(settings.family), cohort, settings)
+    preparation = settings.preparation.model_copy(update={"image_size": size})
+    return settings.model_copy(update={"augment": augment_settings(settings, cohort), "preparation": preparation})
+
+
 def report(path: str | Path) -> Path:
     """Make card.md and report.html of a run anew from its files; the same as `bedside report`.
 
@@ -169,6 +204,60 @@ def report(path: str | Path) -> Path:
     return write_report(run)
 
 
+def explain_steps(
+    path: str | Path, *, source: str | Path | None = None, samples: int | None = None, method: str | None = None
+) -> Iterator[Event]:
+    """Explain test samples of a finished run anew, and renew its report; the same as `bedside explain`.
+
+    Args:
+        path: the run.
+        source: where the images lie, if they were moved since.
+        samples: how many to show; as in the run by default.
+        method: see `ExplainSettings.method`.
+
+    Raises:
+        RunError: if the images are not those of the run, or it is not finished.
+        SettingError: if the model is no network for images.
+    """
+    run = open_run(path)
+    if not run.finished:
+        raise RunError(f"{run.path} is not finished. Continue it with `bedside train --resume {run.path}`.")
+    settings = build(RunSettings, {name: value for name, value in run.settings.items() if name != "bedside"})
+    asked = {name: value for name, value in (("samples", samples), ("method", method)) if value is not None}
+    explain = build(ExplainSettings, {**settings.explain.model_dump(), **asked}, prefix="explain.")
+    place = str(source) if source is not None else found_again(run, settings.source)
+    if place is None:
+        raise RunError(f"{run.path} was trained on a cohort without a name; add --source with the place of its images.")
+    cohort = read_cohort(place, settings.data)
+    if not explainable(settings, cohort):
+        raise SettingError(
+            f"`bedside explain` shows what a network for images looked at; this is {settings.family} on "
+            f"{cohort.inputs.kind} data."
+        )
+    if cohort.fingerprint() != run.environment["data_fingerprint"]:
+        raise RunError(f"The images in {place} are not those that {run.path} was made from.")
+    with locked(run.path):
+        yield from _explain(run, cohort, settings.model_copy(update={"explain": explain}))
+        yield Stage("report")
+        report(run.path)
+        _tidy(run.path)
+    yield Finished(Run(run.path))
+
+
+def explainable(settings: RunSettings, cohort: Cohort) -> bool:
+    """Whether the model is a network that looks at images."""
+    return cohort.inputs.kind == "image" and family_named(str(settings.family)).network
+
+
+def _explain(run: Run, cohort: Cohort, settings: RunSettings) -> Iterator[Event]:
+    """explanations/, by the networks of model/ that were tested on the samples."""
+    yield Stage("explanation")
+    model = load_model(run.path / "model", known=run.environment.get("model_sha256"))
+    members: dict[str, Any] = dict(zip(model.names, model.members, strict=True))
+    for done, total in explain_run(run, cohort, settings, members):
+        yield Explained(done, total)
+
+
 def _evaluate(run: Run, cohort: Cohort, settings: RunSettings) -> Run:
     """estimates.json from predictions.csv as it was written, so that anybody can repeat it."""
     run = Run(run.path)
@@ -179,7 +268,7 @@ def _evaluate(run: Run, cohort: Cohort, settings: RunSettings) -> Run:
             settings.evaluation,
             seed=settings.seed,
             baseline=run.baseline,
-            baseline_family=baseline_for(cohort.task, settings.family),
+            baseline_family=baseline_for(cohort.task, str(settings.family)),
             patient_column=cohort.roles.patient is not None,
         )
         write_json(run.path / "estimates.json", estimates)
@@ -190,10 +279,11 @@ def _keep_model(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSe
     """model/: the tested model, the ensemble of the fold members, or one more fit on everything."""
     if "model_sha256" in Run(run.path).environment:
         return
-    options = model_settings(settings.family, settings.model).acting()
+    family = str(settings.family)
+    options = model_settings(family, settings.model).acting()
     thresholds = [threshold["value"] for threshold in run.estimates["thresholds"]]
     model = Model(
-        family=settings.family,
+        family=family,
         settings=options,
         task=cohort.task,
         features=cohort.inputs.features,
@@ -202,27 +292,24 @@ def _keep_model(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSe
         threshold=float(np.mean(thresholds)) if thresholds else None,
         final="tested" if len(folds) == 1 else settings.final,
         parameters=run.environment.get("parameters"),
+        images=run.description.get("images"),
     )
     if len(folds) > 1 and settings.final == "refit":
-        yield Stage("refit", settings.family, 1)
-        epochs = None
-        if run.history is not None:
-            epochs = round(float(run.history.loc[run.history.best == 1, "epoch"].median()))
+        yield Stage("refit", family, 1)
         fold = everything(cohort, repeat=folds[-1].repeat + 1)
-        for event in train_everything(settings.family, cohort, fold, settings, epochs=epochs):
+        for event in train_everything(family, cohort, fold, settings, epochs=kept_epochs(run.history)):
             yield event
             if isinstance(event, FoldFit):
-                _save(run, replace(model, members=(event.fitted,)), ["everything"])
+                _save(run, replace(model, members=(event.fitted,), names=("everything",)))
         return
-    kind = FittedNetwork if family_named(settings.family).network else FittedEstimator
-    parts = run.path / PARTS / "predictions"
-    members = [kind.load(parts / fold.name, settings.family, options, cohort.task) for fold in folds]
-    _save(run, replace(model, members=tuple(members)), [fold.name for fold in folds])
+    parts = [run.path / PARTS / "predictions" / fold.name for fold in folds]
+    members = load_members(parts, family, options, cohort.task)
+    _save(run, replace(model, members=members, names=tuple(fold.name for fold in folds)))
 
 
-def _save(run: Run, model: Model, names: list[str]) -> None:
+def _save(run: Run, model: Model) -> None:
     """The model folder, and the checksum of its list of checksums."""
-    save_model(run.path / "model", model, names)
+    save_model(run.path / "model", model)
     record(run, model_sha256=checksum(run.path / "model" / "model.json"))
 
 

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 
 from bedside.cohort import Finding
-from bedside.data.align import align
+from bedside.data.align import Aligned, align
+from bedside.data.new_images import read_new_images
 from bedside.errors import SettingError
 from bedside.folder import Run, open_run, require_folder_of, write_table
+from bedside.models import family_named
 from bedside.settings import DataSettings
-from bedside.training.model import load_model
+from bedside.training.model import Model, load_model
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Prediction:
 
 def predict(
     run: Run | str | Path,
-    table: pd.DataFrame | str | Path,
+    source: pd.DataFrame | str | Path,
     *,
     output: str | Path | None = None,
     settings: DataSettings | None = None,
@@ -38,21 +40,23 @@ def predict(
 
     Args:
         run: a finished run, or its path.
-        table: a data frame, or the path of a table with the columns that the model learned from; others are ignored.
+        source: for a model of tables a data frame, or the path of a table with the columns that the model learned
+            from; others are ignored. For a model of images an image, a folder, a table with `settings.image`, or an
+            .npz or .npy file of arrays.
         output: CSV file to write the scores to, whole or not at all.
-        settings: how the file is read (separator, encoding, sheet); its columns need no roles.
+        settings: how the data are read (separator, encoding, sheet, image, skip_unreadable); no target is needed.
 
     Raises:
         RunError: if the model's files are not what was saved.
-        DataError: if columns are missing or hold another type than in training.
+        DataError: if columns are missing or hold another type than in training, or images cannot be read.
         SettingError: if the scores would overwrite the data.
     """
     opened = open_run(run.path if isinstance(run, Run) else run)
-    if output is not None and not isinstance(table, pd.DataFrame) and Path(output).resolve() == Path(table).resolve():
-        raise SettingError(f"The scores would overwrite the data in {table}; name another file with -o.")
+    if output is not None and not isinstance(source, pd.DataFrame) and Path(output).resolve() == Path(source).resolve():
+        raise SettingError(f"The scores would overwrite the data in {source}; name another file with -o.")
     model = load_model(opened.path / "model", known=opened.environment.get("model_sha256"))
-    new = align(table, model.features, settings, roles=model.roles)
-    members = np.stack([member.scores(new.inputs) for member in model.members])  # (members, n[, classes])
+    new = _read(model, source, settings)
+    members = model.scores(new.inputs)
     scores = members.mean(axis=0)
     scored = new.samples.reset_index(names="sample")
     scored[model.task.score_columns()] = scores.reshape(len(scored), -1)
@@ -68,3 +72,11 @@ def predict(
         require_folder_of(Path(output))
         write_table(Path(output), scored)
     return Prediction(scored, new.findings)
+
+
+def _read(model: Model, source: pd.DataFrame | str | Path, settings: DataSettings | None) -> Aligned:
+    if family_named(model.family).data == "table" or model.images is None:
+        return align(source, model.features, settings, roles=model.roles)
+    if isinstance(source, pd.DataFrame):
+        raise SettingError("This model reads images, not a data frame; name an image, a folder or a table of images.")
+    return read_new_images(source, model.images, settings or DataSettings())

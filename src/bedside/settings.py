@@ -47,7 +47,7 @@ class Settings(BaseModel):
             value = getattr(self, name)
             if isinstance(value, Settings):
                 record[name] = value.acting()
-            elif value not in (None, ()) or value != field.get_default(call_default_factory=True):
+            elif value not in (None, (), {}) or value != field.get_default(call_default_factory=True):
                 record[name] = list(value) if isinstance(value, tuple) else value
         return record
 
@@ -59,7 +59,7 @@ def conditions_of(field: FieldInfo) -> dict[str, list[Any]]:
 
 
 class DataSettings(Settings):
-    """What the columns of the table are for, and how the file is read."""
+    """What the columns of a table and the names of images are for, and how files are read."""
 
     target: str | None = None
     """Column to predict."""
@@ -69,12 +69,24 @@ class DataSettings(Settings):
     """Column that names the hospital or scanner."""
     time: str | None = None
     """Column with the date of the sample, for `folds.scheme=time`."""
+    split: str | None = None
+    """Column that says train, valid or test, for `folds.scheme=given`."""
     subgroups: tuple[str, ...] = ()
     """Columns that describe groups, such as sex: kept beside every prediction; they stay features too."""
     task: Literal["auto", "binary", "multiclass", "regression"] = "auto"
     """What is predicted; `auto` recognises it from the target and the report states it."""
     positive: str | None = None
     """Class to detect in a binary task, such as `malignant`."""
+    image: str | None = None
+    """Column with the path of each sample's image, relative to the table's folder."""
+    label_pattern: str | None = None
+    """Regular expression for image names whose groups `target`, `patient` and `site` are read from the name."""
+    modality: Literal["dermoscopy", "histology", "xray", "photo"] | None = None
+    """What the images are; decides which augmentations are harmless. By default what the files themselves say."""
+    skip_unreadable: bool = False
+    """Leave out images that cannot be read; the report counts them."""
+    synthetic: dict[str, Any] = Field(default_factory=dict)
+    """Settings of a generated cohort; see `bedside settings --cohort dermoscopy`."""
     features: tuple[str, ...] = ()
     """Columns to learn from; empty means all that have no role other than subgroup."""
     exclude: tuple[str, ...] = ()
@@ -96,18 +108,18 @@ class DataSettings(Settings):
 class FoldSettings(Settings):
     """How patients are dealt to training, validation and test."""
 
-    scheme: Literal["holdout", "crossval", "site", "time"] = "holdout"
-    """`holdout` 60/20/20; `crossval` every patient tested once per repeat; `site` each site held out in turn; `time` the latest fifth held out."""
+    scheme: Literal["auto", "holdout", "crossval", "site", "time", "given"] = "auto"
+    """`holdout` 60/20/20; `crossval` every patient tested once per repeat; `site` each site held out in turn; `time` the latest fifth held out; `given` the split that comes with the data; `auto` is `given` if there is one, else `holdout`."""
     number: int = Field(default=5, ge=3, le=100, json_schema_extra=only_when(scheme="crossval"))
     """Folds per repeat; one is tested, the next validates, the others train."""
     repeats: int = Field(default=1, ge=1, le=1000, json_schema_extra=only_when(scheme="crossval"))
     """Times the whole cross-validation is dealt anew."""
     link_duplicates: bool = True
-    """Keep samples with identical features on one side of every split."""
+    """Keep duplicates (identical features, the same or nearly the same image) on one side of every split."""
 
 
 class PreparationSettings(Settings):
-    """How raw columns become numbers; always fitted on training samples only."""
+    """How raw columns and images become numbers; always fitted on training samples only."""
 
     scale: Literal["standard", "none"] = "standard"
     """`standard` gives each number mean 0 and standard deviation 1."""
@@ -115,6 +127,31 @@ class PreparationSettings(Settings):
     """Add a 0/1 column for each feature with missing values in training; medians and modes fill the gaps."""
     rare_level: int = Field(default=5, ge=1)
     """Levels of a category with fewer training samples than this are joined into one."""
+    image_size: int | None = Field(default=None, ge=16, le=2048)
+    """Side of the square in pixels that the network sees; by default what the family or its weights expect."""
+    framing: Literal["crop", "whole", "stretch"] = "crop"
+    """How an image fills the square: `crop` cuts off what is longer, `whole` adds black borders, `stretch` changes proportions."""
+
+
+class AugmentSettings(Settings):
+    """Changes to training images that do not change the answer; unset ones follow from what the images are."""
+
+    flip_horizontal: bool | None = None
+    """Mirror left and right at random."""
+    flip_vertical: bool | None = None
+    """Mirror top and bottom at random."""
+    rotation: float | None = Field(default=None, ge=0, le=180)
+    """Largest random turn in degrees, either way."""
+    zoom: float | None = Field(default=None, ge=0, lt=1)
+    """Largest random change of size, as a share."""
+    brightness: float | None = Field(default=None, ge=0, lt=1)
+    """Largest random change of brightness, as a share."""
+    contrast: float | None = Field(default=None, ge=0, lt=1)
+    """Largest random change of contrast, as a share."""
+    views: int = Field(default=1, ge=1, le=64)
+    """With a frozen backbone: versions of each training image that are stored, the original and augmented ones."""
+    test_time: int = Field(default=1, ge=1, le=64)
+    """Versions of each image whose scores are averaged when it is scored, the original and augmented ones."""
 
 
 class TrainSettings(Settings):
@@ -144,6 +181,8 @@ class TrainSettings(Settings):
     """Largest norm of the gradient; longer ones are shortened to it. `null` switches clipping off."""
     class_weights: Literal["none", "balanced"] = "none"
     """`balanced` weighs rare classes up in the loss; this spoils calibration, and the report says so."""
+    sampling: Literal["shuffle", "balanced"] = "shuffle"
+    """`balanced` draws every class equally often; this spoils calibration as class weights do."""
 
     @model_validator(mode="after")
     def _patience_can_act(self) -> "TrainSettings":
@@ -182,6 +221,15 @@ class EvaluationSettings(Settings):
         return self
 
 
+class ExplainSettings(Settings):
+    """What the report shows of what the network looked at."""
+
+    samples: int = Field(default=12, ge=0, le=200)
+    """Test samples to explain; 0 for none."""
+    method: Literal["auto", "grad-cam", "attention", "occlusion"] = "auto"
+    """`auto` is attention for transformers and Grad-CAM for everything else; occlusion is always shown beside it."""
+
+
 class DeviceSettings(Settings):
     """Where networks train."""
 
@@ -197,9 +245,9 @@ class RunSettings(Settings):
     """Everything that `bedside train` was asked to do."""
 
     source: str | None = None
-    """A built-in cohort, or a CSV, TSV, Parquet or Excel file with one row per sample."""
-    family: str = "mlp"
-    """Kind of model, a name printed by `bedside families`."""
+    """A built-in cohort, a table with one row per sample, a folder of images, or an array file."""
+    family: str | None = None
+    """Kind of model, a name printed by `bedside families`; by default `mlp` for tables, for images see `bedside families`."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
     """Drives folds, initial weights, batch order, dropout and resampling."""
     final: Literal["ensemble", "refit"] = "ensemble"
@@ -209,13 +257,17 @@ class RunSettings(Settings):
     folds: FoldSettings = FoldSettings()
     """Splits."""
     preparation: PreparationSettings = PreparationSettings()
-    """Imputation, scaling and encoding."""
+    """Imputation, scaling and encoding; size of images."""
+    augment: AugmentSettings = AugmentSettings()
+    """Random changes of training images."""
     model: dict[str, Any] = Field(default_factory=dict)
     """Settings of the chosen family."""
     train: TrainSettings = TrainSettings()
     """The training loop; only for families that are neural networks."""
     evaluation: EvaluationSettings = EvaluationSettings()
     """Metrics, intervals, threshold and baseline."""
+    explain: ExplainSettings = ExplainSettings()
+    """What the network looked at."""
     device: DeviceSettings = DeviceSettings()
     """CPU or GPU, precision and threads."""
 

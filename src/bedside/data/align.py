@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +27,7 @@ class Aligned:
     have the patient column of training; `findings` say what differs from the training data.
     """
 
-    inputs: TableInputs
+    inputs: Any  # Inputs; TableInputs for a table, ImageInputs for images
     samples: pd.DataFrame
     findings: tuple[Finding, ...]
 

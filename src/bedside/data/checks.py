@@ -1,25 +1,33 @@
-"""Look at a cohort before any model does: leaks, duplicates, gaps, contradictions, and too few patients."""
+"""Look at a cohort before any model does: leaks, duplicates, contradictions, shortcuts, and too few patients.
+
+What every cohort can have is looked for here; what only one kind of data can have, beside it: each module in `_OWN` has
+`check(cohort)`, the findings of its kind, and `alike(cohort)`, words for what linked samples have in common.
+"""
+
+from collections import Counter
+from itertools import chain
 
 import numpy as np
 import pandas as pd
 
 from bedside.cohort import Cohort, Finding, Roles
+from bedside.data import image_checks, table_checks
 from bedside.data import leaks as leak_scan
 from bedside.data.codes import CODES, count, finding, listing, plural, worst_first
-from bedside.data.table import TableInputs
 
 FEW_PATIENTS = 20  # of a class, below which an interval for sensitivity is wider than about 0.4
 RARE = 0.1  # share of samples below which a class is rare
-EVENTS_PER_FEATURE = 10
-_CODES_FOR_MISSING = (-9, -99, -999, -9999, 99, 999, 9999, 99999)
+_OWN = {"table": table_checks, "image": image_checks}
 
 __all__ = ["CODES", "check", "refuse_leaks"]
 
 
 def check(cohort: Cohort) -> list[Finding]:
     """Everything worth knowing before training, worst first; includes what was found while reading."""
-    found = [*leak_scan.leaks(cohort), *cohort.findings, *_few(cohort), *_gaps(cohort), *_values(cohort)]
-    return worst_first([*found, *_duplicates(cohort), *_patients(cohort), *_order(cohort), *_sites(cohort)])
+    own = _OWN[cohort.inputs.kind]
+    common = (_few, _duplicates, _own_split, _patients, _sites)
+    found = [*own.check(cohort), *cohort.findings]
+    return worst_first([*found, *(one for look in common for one in look(cohort))])
 
 
 def refuse_leaks(cohort: Cohort, allowed: tuple[str, ...] = ()) -> list[Finding]:
@@ -33,12 +41,8 @@ def refuse_leaks(cohort: Cohort, allowed: tuple[str, ...] = ()) -> list[Finding]
 
 
 def _few(cohort: Cohort) -> list[Finding]:
-    """Too few samples, patients or events to learn from this many features."""
-    n, n_features, found = len(cohort), len(cohort.inputs.features), []
-    if n_features > n:
-        message = f"There are more features ({n_features:,}) than samples ({n:,}): little can be known, and a perfect fit to the training data means nothing."
-        remedy = "Choose fewer features by medical knowledge, not by their relation to the target in these data."
-        found.append(finding("warning", "wide", message, remedy))
+    """Classes with too few patients, or too rare among the samples."""
+    n, found = len(cohort), list[Finding]()
     if cohort.task.kind == "regression":
         return found
     patients = cohort.samples.groupby("target", observed=True)["patient"].nunique()
@@ -55,14 +59,6 @@ def _few(cohort: Cohort) -> list[Finding]:
         )
         message = f"{len(few)} classes have fewer than {FEW_PATIENTS} patients: {shown}. Whatever is measured in them will be uncertain."
         found.append(finding("warning", "few-patients", message, "Collect more patients, or merge classes."))
-    rarest, events = str(patients.idxmin()), int(patients.min())
-    if events < EVENTS_PER_FEATURE * n_features:
-        message = f"The rarest class, {rarest!r}, has {events / n_features:.2g} patients per feature ({events:,} for {n_features:,})."
-        remedy = (
-            f"Below {EVENTS_PER_FEATURE} overfitting is likely; this is a rule of thumb, the number needed depends on prevalence "
-            "and on how well the outcome can be predicted (Riley et al. 2019, doi:10.1002/sim.7992)."
-        )
-        found.append(finding("note", "events-per-feature", message, remedy))
     samples = cohort.samples["target"].value_counts()
     if samples.min() < RARE * n:
         message = f"Class {samples.idxmin()!r} is rare: {count(int(samples.min()), 'sample')} of {n:,} ({samples.min() / n:.1%}). Accuracy says little here."
@@ -72,97 +68,51 @@ def _few(cohort: Cohort) -> list[Finding]:
     return found
 
 
-def _gaps(cohort: Cohort) -> list[Finding]:
-    """Features that are mostly missing, or missing in one class much more than in another."""
-    missing = cohort.inputs.frame.isna().to_numpy()
-    share, found = missing.mean(axis=0), []
-    names = np.array([feature.name for feature in cohort.inputs.features], dtype=object)
-    half = np.flatnonzero(share > 0.5)
-    if len(half):
-        shown = ", ".join(f"'{names[i]}' ({share[i]:.0%})" for i in half[:6]) + (
-            f" and {len(half) - 6} more" if len(half) > 6 else ""
-        )
-        message = f"More than half is missing in {count(len(half), 'column')}: {shown}."
-        found.append(
-            finding(
-                "warning",
-                "missing-half",
-                message,
-                "Ask why, and whether it will be known in practice; leave out what will not.",
-                names[half],
-            )
-        )
-    if cohort.task.kind == "regression" or not missing.any():
-        return found
-    member = np.eye(len(cohort.task.classes))[cohort.target]
-    sizes = member.sum(axis=0)
-    rates = (missing.T @ member) / sizes  # (features, classes)
-    low, high = rates.argmin(axis=1), rates.argmax(axis=1)
-    gap = rates.max(axis=1) - rates.min(axis=1)
-    spread = np.sqrt(share * (1 - share) * (1 / sizes[low] + 1 / sizes[high]))
-    for i in np.flatnonzero((gap > 0.2) & (gap > 4 * spread)):
-        one, other = cohort.task.classes[high[i]], cohort.task.classes[low[i]]
-        message = f"Column '{names[i]}' is missing in {rates[i, high[i]]:.0%} of class {one!r} but in {rates[i, low[i]]:.0%} of class {other!r}."
-        remedy = "A model may learn who was examined instead of what was found; ask why it is missing."
-        found.append(finding("warning", "missing-differs", message, remedy, (str(names[i]),)))
-    return found
-
-
-def _values(cohort: Cohort) -> list[Finding]:
-    """Numbers that may be codes for missing, and levels that differ only in spelling."""
-    inputs: TableInputs = cohort.inputs
-    found = []
-    for feature, (_, series) in zip(inputs.features, inputs.frame.items(), strict=True):
-        if feature.kind == "category":
-            same = pd.Series(feature.levels, dtype=object).groupby(
-                [" ".join(level.casefold().split()) for level in feature.levels]
-            )
-            twins = [listing(list(group)) for _, group in same if len(group) > 1]
-            if twins:
-                message = (
-                    f"Column '{feature.name}' has levels that differ only in case or spaces: {'; '.join(twins[:4])}."
-                )
-                found.append(
-                    finding(
-                        "warning", "spelling", message, "Write them alike, or they count as different.", (feature.name,)
-                    )
-                )
-        elif feature.kind == "number" and {feature.low, feature.high} & set(_CODES_FOR_MISSING):
-            found += _number_code(feature.name, series.to_numpy())
-    return found
-
-
-def _number_code(name: str, values: np.ndarray) -> list[Finding]:
-    """A code such as -9 or 999 that comes at least twice and lies further out than the others are wide."""
-    levels, counts = np.unique(values[~np.isnan(values)], return_counts=True)
-    found = []
-    for here, rest in ((0, levels[1:]), (-1, levels[:-1])):
-        if len(rest) < 2 or levels[here] not in _CODES_FOR_MISSING or counts[here] < 2:
-            continue
-        distance = np.abs(rest - levels[here]).min()
-        if distance > rest.max() - rest.min() or (levels[here] < 0 <= rest.min()):
-            message = f"Column '{name}' holds {levels[here]:g} in {count(int(counts[here]), 'sample')}; the other values lie from {rest.min():g} to {rest.max():g}."
-            found.append(
-                finding("warning", "number-code", message, "If it means missing, leave these cells empty.", (name,))
-            )
-    return found
-
-
 def _duplicates(cohort: Cohort) -> list[Finding]:
     sizes = pd.Series(cohort.linked).map(pd.Series(cohort.linked).value_counts()).to_numpy()
     if not (sizes > 1).any():
         return []
+    alike = _OWN[cohort.inputs.kind].alike(cohort)
     twins = cohort.samples.assign(linked=cohort.linked)[sizes > 1].groupby("linked")
     n_samples, n_groups = int((sizes > 1).sum()), len(twins)
     patients = int((twins["patient"].nunique() > 1).sum())
-    message = f"{count(n_samples, 'sample')} in {count(n_groups, 'group')} have identical features ({patients:,} of the groups across patients); each group stays on one side of every split."
+    message = f"{count(n_samples, 'sample')} in {count(n_groups, 'group')} have {alike} ({patients:,} of the groups across patients); each group stays on one side of every split."
     found = [finding("note", "duplicates", message, "If samples were entered twice, remove the copies.")]
     differ = twins["target"].nunique()
     if (differ > 1).any():
         example = listing(list(twins.get_group(differ.idxmax()).index), 4)
-        message = f"{count(int((differ > 1).sum()), 'group')} of samples with identical features {plural(int((differ > 1).sum()), 'has', 'have')} different targets, such as samples {example}."
+        message = f"{count(int((differ > 1).sum()), 'group')} of duplicates {plural(int((differ > 1).sum()), 'has', 'have')} different targets, such as samples {example}."
         found.append(finding("warning", "duplicates-disagree", message, "Look up which target is right."))
     return found
+
+
+def _own_split(cohort: Cohort) -> list[Finding]:
+    """Duplicates and patients that the split that came with the data has in more than one part."""
+    if cohort.split is None:
+        return []
+    remedy = "A model is tested on what it has seen, so results published with this split may be too good. With folds.scheme=given these samples are left out of the earlier part."
+    found = []
+    groups, shown = _across(cohort.split, cohort.linked)
+    if groups:
+        message = f"The split that came with the data separates {count(groups, 'group')} of duplicates: {shown}."
+        found.append(finding("warning", "split-duplicates", message, remedy))
+    groups, shown = _across(cohort.split, cohort.patients)
+    if groups:
+        message = f"The split that came with the data has {count(groups, 'patient')} in more than one part: {shown}."
+        found.append(finding("warning", "split-patients", message, remedy))
+    return found
+
+
+def _across(split: np.ndarray, units: np.ndarray) -> tuple[int, str]:
+    """How many units are in several parts, and `3 samples of test are also in train` for each two parts."""
+    held = {part: set(units[split == part]) for part in ("train", "valid", "test")}
+    crossing = [unit for unit, n in Counter(chain.from_iterable(held.values())).items() if n > 1]
+    shown = []
+    for later, earlier in (("test", "train"), ("test", "valid"), ("valid", "train")):
+        n = sum(unit in held[earlier] for unit in units[split == later])
+        if n:
+            shown.append(f"{count(n, 'sample')} of {later} {plural(n, 'is', 'are')} also in {earlier}")
+    return len(crossing), ", ".join(shown)
 
 
 def _patients(cohort: Cohort) -> list[Finding]:
@@ -206,23 +156,6 @@ def _patients(cohort: Cohort) -> list[Finding]:
 
 def _is_number(series: pd.Series) -> bool:
     return bool(pd.api.types.is_numeric_dtype(series))
-
-
-def _order(cohort: Cohort) -> list[Finding]:
-    """Rows sorted by the target: harmless for shuffled folds, but then the order of recruitment is lost."""
-    target = cohort.target
-    steps = np.diff(target)
-    if cohort.task.kind == "regression":
-        in_order = bool(np.all(steps >= 0) or np.all(steps <= 0))
-    else:
-        in_order = int((steps != 0).sum()) == len(cohort.task.classes) - 1
-    if len(cohort) < 20 or not in_order:
-        return []
-    message = "The rows of the file are sorted by the target."
-    remedy = (
-        "Folds are shuffled, so nothing is lost; but a row number or a date in the features would give the target away."
-    )
-    return [finding("note", "order", message, remedy)]
 
 
 def _sites(cohort: Cohort) -> list[Finding]:

@@ -1,20 +1,23 @@
 """A cohort in numbers, as plain values for description.json."""
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from bedside.cohort import Cohort
+from bedside.data.pixels import ImageInputs
 from bedside.data.table import Feature
 
+MOST_SIZES = 6
 MOST_LEVELS = 12  # shown per category; `n_levels` tells how many there are
 
 
 def describe(cohort: Cohort) -> dict[str, Any]:
     """Samples, patients, classes, sites, and one record per feature; numbers of dates are decimal years."""
     roles, task = cohort.roles, cohort.task
-    sizes = pd.Series(cohort.linked).value_counts()
+    images = isinstance(cohort.inputs, ImageInputs)
     return {
         "name": cohort.name,
         "about": dict(cohort.about),
@@ -24,9 +27,50 @@ def describe(cohort: Cohort) -> dict[str, Any]:
         "task": {"kind": task.kind, "classes": list(task.classes), "positive": task.positive},
         "target": _target(cohort),
         "sites": _groups(cohort, "site", sorted(cohort.samples["site"].unique())) if "site" in cohort.samples else [],
-        "features": _features(cohort),
-        "linked": {"groups": int((sizes > 1).sum()), "samples": int(sizes[sizes > 1].sum())},
+        "features": [] if images else _features(cohort),
+        "linked": _linked(cohort),
+        **({"images": _images(cohort)} if images else {}),
     }
+
+
+def _linked(cohort: Cohort) -> dict[str, Any]:
+    """Groups of duplicates; for images, how many samples repeat another pixel by pixel and how many only nearly, and how
+    many groups the division that came with the data separates."""
+    groups = pd.Series(cohort.linked)
+    size = groups.map(groups.value_counts()).to_numpy()
+    record: dict[str, Any] = {"groups": int(groups[size > 1].nunique()), "samples": int((size > 1).sum())}
+    if not isinstance(cohort.inputs, ImageInputs):
+        return record
+    exact = cohort.inputs.records["sha256"].duplicated(keep=False).to_numpy() & (size > 1)
+    apart = None if cohort.split is None else int((pd.Series(cohort.split).groupby(groups).nunique() > 1).sum())
+    return {**record, "exact": int(exact.sum()), "near": int((size > 1).sum() - exact.sum()), "across_split": apart}
+
+
+def _images(cohort: Cohort) -> dict[str, Any]:
+    """Formats, sizes and depths of the images, and what could not be read."""
+    inputs: ImageInputs = cohort.inputs
+    records = inputs.records
+    sizes = Counter(zip(records["width"], records["height"], strict=True))
+    return {
+        "formats": _counts(records["format"]),
+        "channels": _counts(records["channels"]),
+        "bits": _counts(records["bits"]),
+        "sizes": [
+            {"width": int(width), "height": int(height), "samples": int(n)}
+            for (width, height), n in sizes.most_common(MOST_SIZES)
+        ],
+        "n_sizes": len(sizes),
+        "smallest": [int(records["width"].min()), int(records["height"].min())],
+        "largest": [int(records["width"].max()), int(records["height"].max())],
+        "unreadable": [{"name": name, "reason": reason} for name, reason in inputs.unreadable],
+        "modality": cohort.about.get("modality"),
+        "synthetic": cohort.about.get("synthetic"),
+    }
+
+
+def _counts(series: pd.Series) -> dict[str, int]:
+    """Samples of each value, the most frequent first."""
+    return {str(value): int(n) for value, n in series.value_counts().items()}
 
 
 def _target(cohort: Cohort) -> Any:

@@ -57,7 +57,7 @@ def read_file(path: Path, settings: DataSettings) -> pd.DataFrame:
 def refuse_idle(settings: DataSettings, names: tuple[str, ...], where: str) -> None:
     """Refuse settings that cannot act on `where`; defaults are fine."""
     for name in names:
-        if getattr(settings, name) != DataSettings.model_fields[name].default:
+        if getattr(settings, name) != DataSettings.model_fields[name].get_default(call_default_factory=True):
             raise SettingError(f"Setting {name}={getattr(settings, name)!r} has no effect on {where}; leave it away.")
 
 

@@ -12,9 +12,9 @@ import pandas as pd
 from scipy.special import gammaln
 from scipy.stats import norm
 
-from bedside.cohort import Cohort, Finding
+from bedside.cohort import Cohort, Finding, Task
 from bedside.data.codes import count, finding, quoted
-from bedside.data.table import Feature, TableInputs
+from bedside.data.table import TableInputs
 from bedside.errors import LeakError, SettingError
 
 CHANCE = 0.01  # expected number of such findings in a table without any signal
@@ -40,17 +40,36 @@ class Scan:
 def leaks(cohort: Cohort) -> list[Finding]:
     """One error per feature that gives the target away, one warning per feature that nearly does."""
     inputs: TableInputs = cohort.inputs
-    budget = np.log(CHANCE / len(inputs.features))
-    target, found = cohort.target, []
+    n, target, found = len(inputs.features), cohort.target, []
     for feature, (_, series) in zip(inputs.features, inputs.frame.items(), strict=True):
-        values = series.to_numpy()
-        if cohort.task.kind == "regression":
-            scan = _correlation(feature, values, target)
-        else:
-            scan = _separation(feature, values, target, cohort.task.classes)
-        if scan is not None and scan.chance < budget:
-            found.append(_finding(feature.name, scan))
+        scanned = scan(series.to_numpy(), target, cohort.task, category=feature.kind == "category", among=n)
+        if scanned is not None:
+            found.append(_finding(feature.name, scanned))
     return found
+
+
+def scan(
+    values: np.ndarray,
+    target: np.ndarray,
+    task: Task,
+    *,
+    category: bool,
+    among: int,
+    auc: float = SUSPICIOUS_AUC,
+    correlation: float = SUSPICIOUS_CORRELATION,
+) -> Scan | None:
+    """What `values` alone tell about the target, if it is more than chance finds `among` so many, and suspicious.
+
+    Args:
+        values: numbers with NaN, or levels of a category with None, shape (n,).
+        target: as `Cohort.target`, shape (n,).
+        auc, correlation: from which it is suspicious, for classes and for a regression.
+    """
+    if task.kind == "regression":
+        found = None if category else _correlation(values, target, correlation)
+    else:
+        found = _separation(values, target, task.classes, category=category, suspicious=auc)
+    return found if found is not None and found.chance < np.log(CHANCE / among) else None
 
 
 def refuse_leaks(findings: list[Finding], allowed: tuple[str, ...]) -> list[Finding]:
@@ -93,7 +112,9 @@ def _finding(name: str, scan: Scan) -> Finding:
     return finding("warning", "suspicious", message, remedy, (name,))
 
 
-def _separation(feature: Feature, values: np.ndarray, target: np.ndarray, classes: tuple[str, ...]) -> Scan | None:
+def _separation(
+    values: np.ndarray, target: np.ndarray, classes: tuple[str, ...], *, category: bool, suspicious: float
+) -> Scan | None:
     """The strongest of: order, levels, missingness, AUC."""
     n_classes, missing = len(classes), np.asarray(pd.isna(values))
     if missing.any() and not missing.all():
@@ -104,20 +125,18 @@ def _separation(feature: Feature, values: np.ndarray, target: np.ndarray, classe
         values, target = values[~missing], target[~missing]
     if len(values) < _FEWEST or len(missing) < 2 * missing.sum():
         return None
-    codes = pd.factorize(values, sort=feature.kind != "category")[0]
+    codes = pd.factorize(values, sort=not category)[0]
     counts = _counts(codes, target, int(codes.max()) + 1, n_classes)
     if (counts.sum(axis=0) == 0).any():
         return None
-    if feature.kind != "category" and _ordered(counts):
+    if not category and _ordered(counts):
         return Scan(_chance_of_order(counts), _how_ordered(counts, np.unique(values), classes), perfect=True)
     few = len(counts) <= len(values) / 5
     if few and _pure(counts):
         return Scan(
             _chance_of_purity(counts), f"each of its {len(counts)} values goes with one class only", perfect=True
         )
-    if feature.kind == "category":
-        return _nearly(counts, sort=True) if few else None
-    return _nearly(counts, sort=False)
+    return _nearly(counts, suspicious, sort=category) if few or not category else None
 
 
 def _counts(codes: np.ndarray, target: np.ndarray, n_levels: int, n_classes: int) -> np.ndarray:
@@ -160,7 +179,7 @@ def _chance_of_purity(counts: np.ndarray) -> float:
     return float(np.logaddexp.reduce(counts.sum(axis=1)[:, None] * share, axis=1).sum())
 
 
-def _nearly(counts: np.ndarray, *, sort: bool) -> Scan | None:
+def _nearly(counts: np.ndarray, suspicious: float, *, sort: bool) -> Scan | None:
     """The mean over classes of the AUC of each class against the rest, if it is suspiciously high."""
     totals = counts.sum(axis=0)
     aucs = []
@@ -172,7 +191,7 @@ def _nearly(counts: np.ndarray, *, sort: bool) -> Scan | None:
             hits, rest = hits[order], rest[order]
         auc = float((hits * (np.cumsum(rest) - rest / 2)).sum() / (hits.sum() * rest.sum()))
         aucs.append(max(auc, 1 - auc))
-    if np.mean(aucs) < SUSPICIOUS_AUC:
+    if np.mean(aucs) < suspicious:
         return None
     smallest, n = totals.min(), totals.sum()
     z = (np.mean(aucs) - 0.5) / np.sqrt((n + 1) / (12 * smallest * (n - smallest)))
@@ -180,17 +199,15 @@ def _nearly(counts: np.ndarray, *, sort: bool) -> Scan | None:
     return Scan(float(norm.logsf(z) + np.log(2)), f"{what} {np.mean(aucs):.3f}", perfect=False)
 
 
-def _correlation(feature: Feature, values: np.ndarray, target: np.ndarray) -> Scan | None:
+def _correlation(values: np.ndarray, target: np.ndarray, suspicious: float) -> Scan | None:
     """The larger of Pearson's and Spearman's correlation with the target, if it is suspiciously high."""
-    if feature.kind == "category":
-        return None
     known = ~np.isnan(values)
     x, y = values[known], target[known]
     if len(x) < _FEWEST or len(x) < len(values) / 2:
         return None
     straight, ranked = abs(_pearson(x, y)), abs(_pearson(_ranks(x), _ranks(y)))
     strongest = max(straight, ranked)
-    if strongest < SUSPICIOUS_CORRELATION:
+    if strongest < suspicious:
         return None
     z = np.arctanh(min(strongest, 1 - 1e-15)) * np.sqrt(len(x) - 3)
     name = "correlation" if straight >= ranked else "rank correlation"

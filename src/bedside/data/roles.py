@@ -12,6 +12,17 @@ from bedside.data.columns import read_columns
 from bedside.errors import DataError, SettingError, nearest
 from bedside.settings import DataSettings
 
+# What people call the parts of a split, and what bedside calls them.
+SPLIT_WORDS = {
+    "train": "train",
+    "training": "train",
+    "valid": "valid",
+    "val": "valid",
+    "validation": "valid",
+    "test": "test",
+    "testing": "test",
+}
+
 
 def assign(settings: DataSettings, columns: Sequence[str]) -> Roles:
     """The roles that the settings give to the columns of a table.
@@ -23,7 +34,13 @@ def assign(settings: DataSettings, columns: Sequence[str]) -> Roles:
         raise DataError(
             f"No target was named. Add --target COLUMN, the column to predict. Columns: {listing(columns, 20)}."
         )
-    singles = {"target": settings.target, "patient": settings.patient, "site": settings.site, "time": settings.time}
+    singles = {
+        "target": settings.target,
+        "patient": settings.patient,
+        "site": settings.site,
+        "time": settings.time,
+        "split": settings.split,
+    }
     named = {role: name for role, name in singles.items() if name is not None}
     many = {
         "subgroup": settings.subgroups,
@@ -45,7 +62,7 @@ def assign(settings: DataSettings, columns: Sequence[str]) -> Roles:
 
 def feature_names(settings: DataSettings, roles: Roles, columns: Sequence[str]) -> list[str]:
     """Columns to learn from: those named, or all whose only role, if any, is subgroup; in the order of the file."""
-    taken = {roles.target, roles.patient, roles.site, roles.time, *settings.exclude}
+    taken = {roles.target, roles.patient, roles.site, roles.time, roles.split, *settings.exclude}
     names = list(dict.fromkeys(settings.features)) or [name for name in columns if name not in taken]
     idle = [name for name in settings.categories if name not in {*names, *roles.subgroups, roles.target}]
     if idle:
@@ -75,7 +92,7 @@ def _refuse_clashes(named: dict[str, str], many: dict[str, tuple[str, ...]]) -> 
         for other, same in roles[i + 1 :]:
             if name == same:
                 raise DataError(f"Column '{name}' was named as {role} and as {other}; it can be only one of them.")
-    alone = {role: name for role, name in named.items() if role in ("target", "patient")}
+    alone = {role: name for role, name in named.items() if role in ("target", "patient", "split")}
     for others, forbidden in (("subgroup", alone), ("feature", named), ("exclude", named)):
         for role, name in forbidden.items():
             if name in many[others]:
@@ -143,6 +160,23 @@ def read_subgroup(frame: pd.DataFrame, name: str, settings: DataSettings) -> np.
     if column.missing.all():
         raise DataError(f"Column '{name}' (subgroup) is empty. Leave it out of the subgroups, or fill it.")
     return column.values if column.kind == "number" else read_text(frame[name])
+
+
+def read_split(frame: pd.DataFrame, name: str) -> np.ndarray:
+    """The part that each sample was given in the data, "train", "valid" or "test", shape (n,).
+
+    Raises:
+        DataError: if a cell is empty or says something else.
+    """
+    cells = _complete(frame[name], "split")
+    codes, words = pd.factorize(cells)
+    unknown = [word for word in words if word.casefold() not in SPLIT_WORDS]
+    if unknown:
+        raise DataError(
+            f"Column '{name}' (split) holds {listing(unknown)}; it may say only {', '.join(SPLIT_WORDS)}. "
+            "Write one of these in each row, or leave --split away."
+        )
+    return np.array([SPLIT_WORDS[word.casefold()] for word in words], dtype=object)[codes]
 
 
 def _complete(series: pd.Series, role: str) -> np.ndarray:

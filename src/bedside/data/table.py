@@ -132,19 +132,21 @@ def make_cohort(
     linked, about_rows = link(inputs)
     return Cohort(
         name=name,
-        samples=_samples(frame, settings, roles, patients, target),
+        samples=read_samples(frame, settings, roles, patients, target),
         roles=roles,
         task=task,
         inputs=inputs,
         linked=linked,
         findings=(*about_patients, *about_target, *left_out, *about_cells, *about_rows),
         about=about or {},
+        split=None if roles.split is None else roles_of.read_split(frame, roles.split),
     )
 
 
-def _samples(
+def read_samples(
     frame: pd.DataFrame, settings: DataSettings, roles: Roles, patients: np.ndarray, target: pd.Series
 ) -> pd.DataFrame:
+    """What `Cohort.samples` holds besides its ids: patients, targets, sites, times and subgroups; samples are numbered."""
     columns: dict[str, Any] = {"patient": patients, "target": target.to_numpy()}
     if roles.site is not None:
         columns["site"] = roles_of.read_site(frame, roles.site)

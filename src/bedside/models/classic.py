@@ -44,6 +44,10 @@ class PrevalenceSettings(Settings):
     """Nothing to set."""
 
 
+class SimplestSettings(Settings):
+    """Nothing to set."""
+
+
 def logistic(task: Task, settings: LogisticSettings, seed: int) -> Any:
     from sklearn.linear_model import LogisticRegression
 
@@ -55,6 +59,11 @@ def ridge(task: Task, settings: RidgeSettings, seed: int) -> Any:
     from sklearn.linear_model import Ridge
 
     return Ridge(alpha=settings.alpha)
+
+
+def simplest(task: Task, settings: SimplestSettings, seed: int) -> Any:
+    """The linear model of the task, as it stands."""
+    return ridge(task, RidgeSettings(), seed) if task.kind == "regression" else logistic(task, LogisticSettings(), seed)
 
 
 def forest(task: Task, settings: ForestSettings, seed: int) -> Any:

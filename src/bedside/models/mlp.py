@@ -68,5 +68,5 @@ class MLP(nn.Module):
         return self.output(self.hidden(x))
 
 
-def build(n_inputs: int, n_outputs: int, settings: MLPSettings) -> nn.Module:
-    return MLP(n_inputs, n_outputs, settings)
+def build(shape: tuple[int, ...], n_outputs: int, settings: MLPSettings) -> nn.Module:
+    return MLP(shape[0], n_outputs, settings)

@@ -13,6 +13,8 @@ from bedside import folder
 from bedside.folder import Run
 from bedside.report import methods as words_of
 from bedside.report import tables
+from bedside.report.gallery import verdicts
+from bedside.report.images import image_facts
 
 
 def write_card(run: Run) -> Path:
@@ -44,6 +46,8 @@ def card_context(run: Run) -> dict[str, Any]:
         "predicted": words_of.what_is_predicted(run),
         "methods": words_of.methods(run),
         "command": words_of.repeat_command(run),
+        "images": image_facts(run.description),
+        "gallery": verdicts(run),
     }
 
 

@@ -3,17 +3,24 @@
 from bedside.folder import Run
 from bedside.report import curve_figures, decision_figures, number_figures
 from bedside.report import training_figures as learned
+from bedside.report.latent_figures import latent_figure
 from bedside.report.style import Drawing, calm
 
 
 def draw(run: Run) -> dict[str, list[Drawing]]:
-    """Figures by section of the report: `performance`, `folds`, `training`.
+    """Figures by section of the report: `performance`, `latent`, `training`, `folds`.
 
     Raises:
         RunError: if the run is not finished.
     """
     with calm():
-        return {"performance": _performance(run), "folds": _folds(run), "training": _training(run)}
+        latent = latent_figure(run)
+        return {
+            "performance": _performance(run),
+            "latent": [latent] if latent else [],
+            "training": _training(run),
+            "folds": _folds(run),
+        }
 
 
 def _performance(run: Run) -> list[Drawing]:

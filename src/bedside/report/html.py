@@ -7,9 +7,11 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bedside import folder
 from bedside.folder import Run
+from bedside.report import image_words, tables
 from bedside.report import methods as words_of
-from bedside.report import tables
 from bedside.report.figures import draw
+from bedside.report.gallery import gallery
+from bedside.report.images import image_facts, short_facts
 from bedside.report.panel import panel, static_rows
 from bedside.report.style import short
 from bedside.report.words import number, percent
@@ -54,8 +56,8 @@ def environment() -> Environment:
 def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
     """Everything the templates need, as plain values."""
     estimates, description = run.estimates, run.description
-    splits, operating = tables.split_rows(run), panel(run)
-    ordered = [*drawings["performance"], *drawings["training"], *drawings["folds"]]
+    splits, operating, seen = tables.split_rows(run), panel(run), gallery(run)
+    ordered = [drawing for section in ("performance", "latent", "training", "folds") for drawing in drawings[section]]
     groups = tables.estimate_groups(estimates["estimates"])
     per_class = tables.class_table(estimates)
     paragraphs = words_of.methods(run)
@@ -68,7 +70,7 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "predicted": words_of.what_is_predicted(run),
         "facts": _facts(run),
         "headlines": _headlines(groups, estimates["task"]["kind"]),
-        "contents": _contents(estimates, operating, drawings),
+        "contents": _contents(estimates, operating, seen, drawings),
         "level": f"{estimates['level']:.0%}",
         "groups": groups,
         "per_class": per_class,
@@ -78,20 +80,24 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         ),
         "comparison": tables.comparison_rows(estimates) if estimates["baseline"] else [],
         "comparison_notes": tables.footnotes(estimates["baseline"]["differences"]) if estimates["baseline"] else {},
+        "baseline_words": image_words.baseline_words(estimates),
         "drawings": drawings,
         "numbers": {drawing.name: i for i, drawing in enumerate(ordered, start=1)},
         "panel": operating,
         "panel_rows": static_rows(operating) if operating else [],
+        "gallery": seen,
+        "images": image_facts(description),
         "splits": splits,
         "patient_ranges": tables.split_ranges(splits, "patients"),
         "sample_ranges": tables.split_ranges(splits, "samples"),
         "features": tables.feature_rows(description),
         "link_duplicates": run.settings.get("folds", {}).get("link_duplicates", False),
+        "copies_together": description["linked"]["groups"] > 0 and words_of.keeps_copies_together(run),
         "scheme": words_of.scheme(run),
         "methods": paragraphs,
         "settings": tables.setting_rows(run.settings),
         "command": words_of.repeat_command(run),
-        "record": _record(run.environment),
+        "record": _record(run),
         "folder": run.path.name,
     }
 
@@ -99,14 +105,15 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
 def _facts(run: Run) -> list[tuple[str, str]]:
     """The two lines of facts under the title."""
     n, task, cohort = run.estimates["n"], run.estimates["task"], run.description
-    folds = run.settings.get("folds", {}).get("scheme", "")
+    scheme = run.settings.get("folds", {}).get("scheme", "")
+    folds = "as given with the data" if scheme == "given" else scheme
     repeats = f", {n['repeats']} repeats" if n["repeats"] > 1 else ""
     baseline = run.estimates["baseline"]
     return [
         ("Patients", f"{cohort['patients']:,}" + ("" if n["patient_column"] else " (no patient column)")),
         ("Samples", f"{cohort['samples']:,}"),
         _outcome(task, n, cohort),
-        ("Features", f"{len(cohort['features']):,}"),
+        ("Images", short_facts(cohort)) if "images" in cohort else ("Features", f"{len(cohort['features']):,}"),
         ("Splits", f"{folds}, {n['folds']} {'fold' if n['folds'] == 1 else 'folds'}{repeats}"),
         ("Model", str(run.settings.get("family", ""))),
         ("Baseline", baseline["family"] if baseline else "switched off"),
@@ -130,7 +137,10 @@ def _headlines(groups: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 
 
 def _contents(
-    estimates: dict[str, Any], operating: dict[str, Any] | None, drawings: dict[str, list[Any]]
+    estimates: dict[str, Any],
+    operating: dict[str, Any] | None,
+    seen: dict[str, Any] | None,
+    drawings: dict[str, list[Any]],
 ) -> list[tuple[str, str]]:
     """Sections that this run has, in order: (id, heading)."""
     sections = [
@@ -139,6 +149,8 @@ def _contents(
         ("baseline", "Against the baseline", bool(estimates["baseline"])),
         ("performance", "Performance in figures", True),
         ("panel", "Choose an operating point", operating is not None),
+        ("seen", "What the network looked at", seen is not None),
+        ("latent", "How the network sorts the samples", bool(drawings["latent"])),
         (
             "learning",
             "Learning and folds" if drawings["training"] else "From fold to fold",
@@ -152,8 +164,9 @@ def _contents(
     return [(name, heading) for name, heading, there in sections if there]
 
 
-def _record(environment: dict[str, Any]) -> list[tuple[str, str]]:
+def _record(run: Run) -> list[tuple[str, str]]:
     """What somebody needs who wants the same numbers again."""
+    environment = run.environment
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
     seconds = float(environment["wall_seconds"])
     time = f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
@@ -167,6 +180,7 @@ def _record(environment: dict[str, Any]) -> list[tuple[str, str]]:
         ),
         ("Platform", str(environment.get("platform", "–"))),
         ("Versions", versions),
+        *(image_words.record(run) if "images" in run.description else []),
         ("Data fingerprint", f"sha256 {environment['data_fingerprint']}"),
         ("Git revision", str(environment.get("git") or "not in a repository")),
     ]

@@ -5,20 +5,25 @@ from typing import Any
 
 from bedside.errors import RunError
 from bedside.folder import Run
+from bedside.report import image_words
 
 _SCHEMES = {
     "holdout": "Patients were dealt once: about 60 % train, 20 % validate, 20 % are tested.",
     "time": "Patients were divided by date: the latest fifth was tested, the model learned from those before.",
     "site": "Each site was held out in turn: the model was tested on the one site that it had never seen.",
+    "given": "The division that came with the data was kept: its own training, validation and test samples.",
 }
 
 
 def methods(run: Run) -> list[dict[str, str]]:
     """Paragraphs with a title each, in the order in which the work was done."""
+    images = "images" in run.description
     paragraphs = {
         "Patients and splits": _splits(run),
-        "Preparation": _preparation(run.settings.get("preparation", {})),
+        "Preparation": image_words.preparation(run) if images else _preparation(run.settings.get("preparation", {})),
+        "Augmentation": image_words.augmentation(run) if images else "",
         "Model": _model(run),
+        "Weights": image_words.weights(run) if images else "",
         "Training": _training(run) if run.history is not None else "",
         "Decisions": _decisions(run),
         "Intervals": _intervals(run.estimates),
@@ -36,18 +41,36 @@ def scheme(run: Run) -> str:
     return _SCHEMES.get(str(folds.get("scheme")), "")
 
 
+def keeps_copies_together(run: Run) -> bool:
+    """Whether the folds were dealt with duplicates on one side; a division that came with the data is as it is."""
+    folds = run.settings.get("folds", {})
+    return bool(folds.get("link_duplicates")) and folds.get("scheme") != "given"
+
+
 def _splits(run: Run) -> str:
-    folds, n = run.settings.get("folds", {}), run.estimates["n"]
+    n = run.estimates["n"]
     unit = (
-        "No patient stands on two sides of a split."
+        _separation(run)
         if n["patient_column"]
         else (
             "There is no patient column, so each sample counts as its own patient; leakage between samples of one patient cannot be ruled out."
         )
     )
-    linked = " Samples with identical features were kept together." if folds.get("link_duplicates") else ""
+    alike = "the same or nearly the same image" if "images" in run.description else "identical features"
+    linked = f" Samples with {alike} were kept together." if keeps_copies_together(run) else ""
     once = "once per repeat" if n["repeats"] > 1 else "once"
     return f"{scheme(run)} {unit}{linked} Epoch, threshold and everything else that is chosen was chosen without the test patients, who were scored {once}."
+
+
+def _separation(run: Run) -> str:
+    """Whether patients stay on one side of every split; a division that came with the data may separate them."""
+    table = run.folds[run.folds["part"] != "left_out"].merge(run.cohort[["sample", "patient"]], on="sample")
+    parts = table.groupby(["repeat", "fold", "patient"])["part"].nunique()
+    torn = parts[parts > 1].index.get_level_values("patient").nunique()
+    if not torn:
+        return "No patient stands on two sides of a split."
+    who = "1 patient stands" if torn == 1 else f"{torn:,} patients stand"
+    return f"{who} on two sides of a split, so the test was easier for them than for new patients."
 
 
 def _preparation(preparation: dict[str, Any]) -> str:
@@ -89,9 +112,15 @@ def _training(run: Run) -> str:
         if train.get("class_weights") == "balanced"
         else ""
     )
+    drawn = (
+        " Every class was drawn equally often, which spoils calibration." if train.get("sampling") == "balanced" else ""
+    )
+    asked = train.get("batch_size")
+    batch = run.environment.get("batch_size") or asked
+    lowered = f" (memory did not allow the {asked} that were asked for)" if batch != asked else ""
     return (
-        f"At most {train.get('epochs')} epochs of {train.get('optimizer')} with {rate}, batches of {train.get('batch_size')} samples and a "
-        f"{train.get('schedule')} schedule; the epoch with the lowest validation loss was kept.{stop}{weights}"
+        f"At most {train.get('epochs')} epochs of {train.get('optimizer')} with {rate}, batches of {batch} samples{lowered} and a "
+        f"{train.get('schedule')} schedule; the epoch with the lowest validation loss was kept.{stop}{weights}{drawn}"
     )
 
 
@@ -125,8 +154,10 @@ def _intervals(estimates: dict[str, Any]) -> str:
 def _baseline(estimates: dict[str, Any]) -> str:
     if not estimates["baseline"]:
         return ""
+    family, known = estimates["baseline"]["family"], image_words.baseline_words(estimates)
+    words = f" ({known})" if known else ""
     return (
-        f"The baseline, {estimates['baseline']['family']}, saw the same folds, and its differences to the model were taken "
+        f"The baseline, {family}{words}, saw the same folds, and its differences to the model were taken "
         "on the same resampled patients, so they are paired."
     )
 

@@ -1,11 +1,13 @@
 """Figures of how the networks learned, and of how much the folds differ."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from bedside.report.style import BASELINE, EVENT, HALF, MODEL, MUTED, PAPER, Drawing, canvas, grid, to_svg
+from bedside.report.style import BASELINE, EVENT, HALF, MODEL, MUTED, PAPER, RULE, Drawing, canvas, grid, to_svg
 from bedside.report.words import metric_name
 
 MOST_LINES = 12  # one line per fold up to here; beyond, the median and the middle 80 % of the folds
@@ -27,6 +29,7 @@ def loss_figure(history: pd.DataFrame) -> Drawing:
     """Training and validation loss per epoch, with the epoch that was kept."""
     figure, axes = canvas(HALF)
     _learning(axes, history, "loss")
+    _phases(axes, history)
     axes.set(xlabel="epoch", ylabel="loss")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     kept = history.loc[history["best"] == 1, "epoch"]
@@ -50,6 +53,7 @@ def metric_figure(history: pd.DataFrame) -> Drawing | None:
         return None
     figure, axes = canvas(HALF)
     _learning(axes, history, names[0])
+    _phases(axes, history)
     axes.set(xlabel="epoch", ylabel=metric_name(names[0]))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return Drawing(
@@ -84,6 +88,33 @@ def _learning(axes: Axes, history: pd.DataFrame, name: str) -> None:
     grid(axes)
 
 
+def network_starts(history: pd.DataFrame) -> pd.Series:
+    """First epoch of each fold in which more than the last layer learned after it had learned alone; may be empty."""
+    if "phase" not in history:
+        return pd.Series(dtype=float)
+    first = history.pivot_table(index=["repeat", "fold"], columns="phase", values="epoch", aggfunc="min")
+    both = first.reindex(columns=["head", "network"]).dropna()
+    return both.loc[both["network"] > both["head"], "network"]
+
+
+def _phases(axes: Axes, history: pd.DataFrame) -> None:
+    """A light divider where the network joins the last layer in learning; a band if the folds differ."""
+    starts = network_starts(history) - 0.5
+    if not len(starts):
+        return
+    axes.axvspan(starts.min(), starts.max(), color=RULE, alpha=0.5, linewidth=0, zorder=0)
+    axes.axvline(starts.median(), color=MUTED, linewidth=0.7, linestyle=(0, (4, 2)), zorder=0)
+    near: dict[str, Any] = {
+        "y": 1.01,
+        "transform": axes.get_xaxis_transform(),
+        "fontsize": 7,
+        "color": MUTED,
+        "va": "bottom",
+    }
+    axes.text(starts.median(), s="last layer ", ha="right", **near)
+    axes.text(starts.median(), s=" network", ha="left", **near)
+
+
 def _how_shown(history: pd.DataFrame) -> str:
     n = len(history[["repeat", "fold"]].drop_duplicates())
     lines = (
@@ -92,7 +123,12 @@ def _how_shown(history: pd.DataFrame) -> str:
         else f"Median and middle 80 % of {n} folds, as long as half of them train"
     )
     lines = "Loss per epoch" if n == 1 else lines
-    return f"{lines}; the dot marks the epoch with the lowest validation loss, whose weights were kept."
+    phases = (
+        " Left of the divider the last layer learned alone, right of it the network too."
+        if len(network_starts(history))
+        else ""
+    )
+    return f"{lines}; the dot marks the epoch with the lowest validation loss, whose weights were kept.{phases}"
 
 
 def sweep_figure(sweep: pd.DataFrame) -> Drawing:

@@ -26,6 +26,9 @@ CODES = {
     "left-out-of-folds": "Samples left out of training because their patient, or a duplicate, is tested in that fold.",
     "duplicates-not-joined": "Duplicates may stand on both sides of a split because joining was switched off.",
     "site-one-class": "A held-out site has samples of one class only.",
+    "own-split-leaks": "Samples were left out because the split that came with the data has their patient, or a duplicate, in two parts.",
+    "own-split-no-valid": "The split that came with the data has no validation part; a fifth of the training patients validates.",
+    "own-split-ignored": "The data came with a split, but another scheme was asked for.",
 }
 
 
@@ -38,17 +41,19 @@ def make_folds(cohort: Cohort, settings: FoldSettings, *, seed: int) -> list[Fol
         seed: shuffles the groups before they are dealt.
 
     Returns:
-        One fold for `holdout` and `time`, one per site for `site`, number x repeats for `crossval`.
+        One fold for `holdout`, `time` and `given`, one per site for `site`, number x repeats for `crossval`.
 
     Raises:
-        DataError: if a class has too few patients, or the role that the scheme needs is missing.
+        DataError: if a class has too few patients, or the split that came with the data lacks a part.
+        SettingError: if the role that the scheme needs is missing.
 
     Source:
         Varma & Simon 2006, doi:10.1186/1471-2105-7-91 (choices must not see the test fold).
     """
     groups = join_groups(cohort, link_duplicates=settings.link_duplicates)
     strata = group_strata(cohort, groups)
-    match settings.scheme:
+    scheme = chosen_scheme(cohort, settings)
+    match scheme:
         case "holdout":
             folds = _crossval(cohort, groups, strata, number=5, repeats=1, seed=seed)[:1]
         case "crossval":
@@ -57,9 +62,18 @@ def make_folds(cohort: Cohort, settings: FoldSettings, *, seed: int) -> list[Fol
             folds = _leave_one_site_out(cohort, groups, strata, seed=seed)
         case "time":
             folds = [_past_to_future(cohort, groups)]
+        case "given":
+            folds = [_as_given(cohort, groups, strata, seed=seed)]
     for fold in folds:
-        _check(fold, cohort, groups)
+        _check(fold, cohort, groups, scheme)
     return folds
+
+
+def chosen_scheme(cohort: Cohort, settings: FoldSettings) -> str:
+    """The scheme by its name; `auto` is `given` if the data came with a split, else `holdout`."""
+    if settings.scheme != "auto":
+        return settings.scheme
+    return "holdout" if cohort.split is None else "given"
 
 
 def join_groups(cohort: Cohort, *, link_duplicates: bool = True) -> np.ndarray:
@@ -192,10 +206,8 @@ def _leave_one_site_out(cohort: Cohort, groups: np.ndarray, strata: np.ndarray, 
         rest = np.flatnonzero(~np.isin(groups, groups[test]))
         if len(rest) == 0:
             raise DataError(f"Every patient of the other sites was also seen at site {name!r}; use another scheme.")
-        used, rest_groups = np.unique(groups[rest], return_inverse=True)
-        _enough_patients(cohort, groups, 5, f" outside site {name!r}", rest)
-        parts = _deal(rest_groups, strata[used], 5, seed=seed, repeat=k)
-        folds.append(Fold(0, k, rest[np.sort(np.concatenate(parts[1:]))], rest[parts[0]], test))
+        valid = _fifth(cohort, groups, strata, rest, f" outside site {name!r}", seed=seed, repeat=k)
+        folds.append(Fold(0, k, np.setdiff1d(rest, valid), valid, test))
     return folds
 
 
@@ -222,7 +234,46 @@ def _past_to_future(cohort: Cohort, groups: np.ndarray) -> Fold:
     return Fold(0, 0, train, valid, test)
 
 
-def _check(fold: Fold, cohort: Cohort, groups: np.ndarray) -> None:
+def _as_given(cohort: Cohort, groups: np.ndarray, strata: np.ndarray, *, seed: int) -> Fold:
+    """The split that came with the data, without the samples of which the same group stands in a later part.
+
+    Without a validation part a fifth of the training patients validates.
+    """
+    if cohort.split is None:
+        raise SettingError(
+            "folds.scheme=given needs data that came with a split: name the column that says train, valid or test "
+            "(--split COLUMN), or put images into folders train, valid and test."
+        )
+    train, valid, test = (np.flatnonzero(cohort.split == part) for part in PARTS)
+    for rows, part in ((train, "train"), (test, "test")):
+        if not len(rows):
+            raise DataError(
+                f"The split that came with the data has no sample in its {part} part. Add one, or use --folds holdout."
+            )
+    kept_valid = valid[~np.isin(groups[valid], groups[test])]
+    train = train[~np.isin(groups[train], groups[np.concatenate([kept_valid, test])])]
+    if (len(valid) and not len(kept_valid)) or not len(train):
+        part = "train" if len(kept_valid) or not len(valid) else "valid"
+        raise DataError(
+            f"Every sample of the {part} part has its patient, or a duplicate, in a later part of the split that came "
+            "with the data. Mend the split, or use --folds holdout."
+        )
+    if not len(valid):
+        kept_valid = _fifth(cohort, groups, strata, train, " in the train part", seed=seed)
+        train = np.setdiff1d(train, kept_valid)
+    return Fold(0, 0, train, kept_valid, test)
+
+
+def _fifth(
+    cohort: Cohort, groups: np.ndarray, strata: np.ndarray, rows: np.ndarray, where: str, *, seed: int, repeat: int = 0
+) -> np.ndarray:
+    """A fifth of the groups among `rows`, stratified: row numbers in ascending order."""
+    used, own = np.unique(groups[rows], return_inverse=True)
+    _enough_patients(cohort, groups, 5, where, rows)
+    return rows[_deal(own, strata[used], 5, seed=seed, repeat=repeat)[0]]
+
+
+def _check(fold: Fold, cohort: Cohort, groups: np.ndarray, scheme: str) -> None:
     """No group may cross a border, and training and validation must hold what they have to learn and judge."""
     held = np.concatenate([np.unique(groups[getattr(fold, part)]) for part in PARTS])
     assert len(np.unique(held)) == len(held)
@@ -232,13 +283,9 @@ def _check(fold: Fold, cohort: Cohort, groups: np.ndarray) -> None:
         present = np.unique(cohort.target[getattr(fold, part)])
         absent = [name for code, name in enumerate(cohort.task.classes) if code not in present]
         if absent:
-            held_out = (
-                ""
-                if "site" not in cohort.samples
-                else f" (site {cohort.samples['site'].iloc[fold.test[0]]!r} held out)"
-            )
+            site = f" (site {cohort.samples['site'].iloc[fold.test[0]]!r} held out)" if scheme == "site" else ""
             raise DataError(
-                f"Fold {fold.number + 1}{held_out} has no sample of class {' or '.join(map(repr, absent))} for "
+                f"Fold {fold.number + 1}{site} has no sample of class {' or '.join(map(repr, absent))} for "
                 f"{'training' if part == 'train' else 'validation'}. "
                 "Use another scheme (--folds crossval), or merge or leave out this class."
             )
@@ -274,6 +321,7 @@ def fold_findings(cohort: Cohort, folds: list[Fold], settings: FoldSettings) -> 
             f"{repeated} samples repeat another one, and folds may separate them: the result may be too good.",
             "Leave folds.link_duplicates on.",
         )
+    yield from _own_split(cohort, folds, settings)
     if settings.scheme == "site" and cohort.task.kind != "regression":
         for fold in folds:
             if len(np.unique(cohort.target[fold.test])) < 2:
@@ -281,3 +329,30 @@ def fold_findings(cohort: Cohort, folds: list[Fold], settings: FoldSettings) -> 
                 yield Finding(
                     "warning", "site-one-class", f"Site {site!r} has samples of one class only: no AUROC there."
                 )
+
+
+def _own_split(cohort: Cohort, folds: list[Fold], settings: FoldSettings) -> Iterator[Finding]:
+    """What became of the split that came with the data."""
+    if cohort.split is None:
+        return
+    if chosen_scheme(cohort, settings) != "given":
+        message = f"The data came with a split, which is not used because folds.scheme={settings.scheme} was asked for."
+        yield Finding("note", "own-split-ignored", message, "Leave --folds away to use it.")
+        return
+    (fold,) = folds
+    used = np.concatenate([getattr(fold, part) for part in PARTS])
+    lost = [int((np.delete(cohort.split, used) == part).sum()) for part in ("train", "valid")]
+    shown = " and ".join(f"{n} of {part}" for n, part in zip(lost, ("train", "valid"), strict=True) if n)
+    if shown:
+        yield Finding(
+            "warning",
+            "own-split-leaks",
+            f"The split that came with the data leaks: {shown} have their patient, or a duplicate, in a later part. These "
+            "samples were left out, so results published with this split may be too good.",
+            "Mend the split if you made it; otherwise say that these samples were left out.",
+        )
+    if "valid" not in cohort.split:
+        message = (
+            "The split that came with the data has no validation part, so a fifth of its training patients validates."
+        )
+        yield Finding("note", "own-split-no-valid", message)

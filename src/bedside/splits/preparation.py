@@ -107,6 +107,24 @@ class TablePreparation:
         return cls(**load_skops(path))
 
 
+class NoPreparation:
+    """For a family that looks at no sample: one column of zeros, so that it is told how many there are."""
+
+    @classmethod
+    def fit(cls, inputs: Any, settings: PreparationSettings) -> "NoPreparation":
+        return cls()
+
+    def __call__(self, inputs: Any) -> np.ndarray:
+        return np.zeros((len(inputs), 1), dtype=np.float32)
+
+    def save(self, path: Path) -> None:
+        """There is nothing to keep."""
+
+    @classmethod
+    def load(cls, path: Path) -> "NoPreparation":
+        return cls()
+
+
 def load_skops(path: Path, trusted: tuple[str, ...] = ()) -> Any:
     """Read a skops file; unlike a pickle it cannot run code, and types outside the list are refused.
 

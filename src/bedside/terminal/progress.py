@@ -8,10 +8,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from bedside.folder import Run
-from bedside.run import Begun, Event, Finished, Stage
+from bedside.run import Begun, Event, Explained, Finished, Stage
 from bedside.terminal.tables import print_findings, print_summary
-from bedside.training.fits import FoldFit, Plan
-from bedside.training.fits import Progress as Epoch
+from bedside.training.events import Extracted, FoldFit, Plan
+from bedside.training.events import Progress as Epoch
 
 if TYPE_CHECKING:
     from bedside.cohort import Cohort
@@ -32,6 +32,7 @@ def show_run(events: Iterator[Event], console: Console) -> Run | None:
                 if isinstance(event, Begun | Finished):
                     run = event.run
                 if isinstance(event, Begun):
+                    board.batch_size = event.run.settings.get("train", {}).get("batch_size")
                     _print_start(event.cohort, console)
                     print_findings(event.findings, console)
                 else:
@@ -47,6 +48,21 @@ def show_run(events: Iterator[Event], console: Console) -> Run | None:
     if run is not None:
         print_summary(run, console)
     return run
+
+
+def show_explanations(events: Iterator[Event], console: Console) -> None:
+    """Draw the events of `run.explain_steps`, then say what the sanity checks found."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
+    run: Run | None = None
+    with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
+        board = _Board(bars)
+        for event in events:
+            board.show(event)
+            run = event.run if isinstance(event, Finished) else run
+    if run is not None:
+        for sentence in (run.sanity or {}).get("sentences", ()):
+            console.print(escape(sentence), highlight=False)
+        console.print(f"\nReport: [bold]{escape(str(run.path / 'report.html'))}[/]", soft_wrap=True, highlight=False)
 
 
 def _print_start(cohort: "Cohort", console: Console) -> None:
@@ -66,8 +82,8 @@ def _print_start(cohort: "Cohort", console: Console) -> None:
 class _Board:
     """The bars: one for each stage, moved by epochs for networks and by folds for everything else."""
 
-    def __init__(self, bars: Progress) -> None:
-        self.bars = bars
+    def __init__(self, bars: Progress, batch_size: int | None = None) -> None:
+        self.bars, self.batch_size = bars, batch_size
         self.bar: TaskID | None = None
         self.folds = self.fitted = 0
 
@@ -82,11 +98,17 @@ class _Board:
             case Plan() if self.bar is not None:
                 size = f", {event.parameters:,} weights" if event.parameters else ""
                 self.bars.update(self.bar, state=f"{event.device}{size}")
+                for line in plan_lines(event, self.batch_size):
+                    self.bars.console.print(escape(line), highlight=False, style="dim")
+            case Extracted() if self.bar is not None:
+                self.bars.update(self.bar, state=f"features of {event.done:,} of {event.total:,} images")
             case Epoch() if self.bar is not None:
                 done = self.fitted + len(event.folds) * event.record.epoch / event.epochs
                 losses = event.record.valid_loss[event.record.active]
                 state = f"epoch {event.record.epoch}/{event.epochs}, fold {_numbers(event)}, validation loss {losses.mean():.3f}"
                 self.bars.update(self.bar, completed=min(done, self.folds), state=state)
+            case Explained() if self.bar is not None:
+                self.bars.update(self.bar, total=event.total, completed=event.done)
             case FoldFit() if self.bar is not None:
                 self.fitted += 1
                 state = "" if self.fitted == self.folds else f"fold {self.fitted} of {self.folds}"
@@ -98,6 +120,35 @@ class _Board:
         if self.bar is not None:
             total = self.folds or 1
             self.bars.update(self.bar, total=total, completed=total, state="done")
+
+
+def plan_lines(plan: Plan, asked: int | None = None) -> Iterator[str]:
+    """What the training will take, in words, before it begins; only what is worth knowing.
+
+    Args:
+        asked: batch size of the settings; a plan with a smaller one says why.
+    """
+    if plan.parameters is not None and plan.trained is not None and plan.trained < plan.parameters:
+        yield f"{plan.parameters:,} weights, of which {plan.trained:,} train."
+    if plan.weights is not None:
+        yield f"Weights: {plan.weights['source']} ({plan.weights['licence']})."
+    if plan.epoch_seconds is not None and plan.memory is not None:
+        yield f"About {duration(plan.epoch_seconds)} for an epoch of one fold, and {plan.memory / 2**30:.1f} GB of memory."
+    if asked is not None and plan.batch_size is not None and plan.batch_size < asked:
+        yield f"Batch size lowered from {asked} to {plan.batch_size}: there is no memory for more."
+
+
+def duration(seconds: float) -> str:
+    """`40 s`, `3 min`, `1.5 h`."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    return (
+        f"{seconds:.0f} s"
+        if seconds < 90
+        else f"{seconds / 60:.0f} min"
+        if seconds < 5400
+        else f"{seconds / 3600:.1f} h"
+    )
 
 
 def _numbers(event: Epoch) -> str:

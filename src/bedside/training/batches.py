@@ -1,17 +1,36 @@
 """Mini-batches as slices of tensors in memory: for small tables anything more only costs time."""
 
 from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from bedside.models.losses import Batch
+from bedside.training.order import Sampling, epoch_order
 
 
 def n_batches(rows: int, batch_size: int) -> int:
     """Batches in an epoch. A single row left over joins the batch before it: batch normalisation needs two."""
     whole, rest = divmod(rows, batch_size)
     return max(1, whole + (rest > 1 or (rest == 1 and whole == 0)))
+
+
+class Batches(Protocol):
+    """What the loop trains on and judges by: the same number of batches in every epoch."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[Batch]: ...
+
+    def some(self, k: int) -> "Batches":
+        """At most `k` samples, evenly spaced, as they are: neither shuffled nor augmented."""
+        ...
+
+
+def evenly(rows: int, k: int) -> Tensor:
+    """At most `k` row numbers from 0 to `rows` - 1, evenly spaced."""
+    return torch.linspace(0, rows - 1, min(k, rows)).long()
 
 
 class TensorBatches:
@@ -27,6 +46,7 @@ class TensorBatches:
         weight: Tensor,
         batch_size: int,
         generators: Sequence[torch.Generator] | None = None,
+        sampling: Sampling = "shuffle",
     ) -> None:
         """
         Args:
@@ -35,9 +55,10 @@ class TensorBatches:
             weight: like `target`; 0 marks rows at the end that only fill up a member with fewer rows.
             batch_size: rows per step and member.
             generators: one per member; each shuffles its member's real rows anew in every epoch.
+            sampling: "shuffle", or "balanced" for classes that are drawn equally often.
         """
         self.inputs, self.target, self.weight = inputs, target, weight
-        self.batch_size, self.generators = batch_size, generators
+        self.batch_size, self.generators, self.sampling = batch_size, generators, sampling
         members = weight.reshape(-1, weight.shape[-1])
         self.counts = [int((member > 0).sum()) for member in members]  # real rows of each member
         self.n_batches = n_batches(max(self.counts), batch_size)
@@ -58,13 +79,20 @@ class TensorBatches:
                 weight.narrow(dim, start, length),
             )
 
+    def some(self, k: int) -> "TensorBatches":
+        """See `Batches.some`; for one member."""
+        rows = evenly(len(self.target), k).to(self.target.device)
+        return TensorBatches(self.inputs[rows], self.target[rows], self.weight[rows], k)
+
     def _shuffled(self) -> Batch:
         """A new order of each member's real rows; the rows that fill up stay behind them."""
         assert self.generators is not None
         rows = self.target.shape[-1]
         orders = []
-        for count, generator in zip(self.counts, self.generators, strict=True):
-            orders.append(torch.cat([torch.randperm(count, generator=generator), torch.arange(count, rows)]))
+        targets = self.target.reshape(-1, rows).cpu()
+        for count, target, generator in zip(self.counts, targets, self.generators, strict=True):
+            order = epoch_order(generator, count, target, self.sampling)
+            orders.append(torch.cat([order, torch.arange(count, rows)]))
         if self.target.dim() == 1:
             order = orders[0].to(self.target.device)
             return self.inputs[order], self.target[order], self.weight[order]

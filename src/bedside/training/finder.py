@@ -8,7 +8,6 @@ import copy
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from lightning_fabric import Fabric
 from scipy.ndimage import gaussian_filter1d
 from torch import nn
@@ -16,7 +15,7 @@ from torch import nn
 from bedside.errors import TrainingError
 from bedside.models.losses import Objective
 from bedside.settings import TrainSettings
-from bedside.training.batches import TensorBatches
+from bedside.training.batches import Batches
 from bedside.training.loop import judge, make_optimizer, step
 
 LOWEST, HIGHEST, STEPS = 1e-6, 1.0, 150
@@ -36,7 +35,7 @@ class Sweep:
 
 
 def find_learning_rate(
-    fabric: Fabric, model: nn.Module, train: TensorBatches, objective: Objective, settings: TrainSettings
+    fabric: Fabric, model: nn.Module, train: Batches, objective: Objective, settings: TrainSettings
 ) -> Sweep:
     """Sweep the learning rate over a copy of `model`; only training samples are seen, and `model` stays as it was.
 
@@ -49,8 +48,7 @@ def find_learning_rate(
     trial = copy.deepcopy(model)
     optimizer = make_optimizer(trial, settings, fabric)
     trial, optimizer = fabric.setup(trial, optimizer)
-    rows = torch.linspace(0, len(train.target) - 1, min(WATCHED, len(train.target)), device=train.target.device).long()
-    watched = TensorBatches(train.inputs[rows], train.target[rows], train.weight[rows], WATCHED)
+    watched = train.some(WATCHED)
     rates: list[float] = []
     losses: list[float] = []
     batches = iter(train)
@@ -60,7 +58,7 @@ def find_learning_rate(
             batches = iter(train)
             batch = next(batches)
         for group in optimizer.param_groups:
-            group["lr"] = float(rate)
+            group["lr"] = float(rate) * group["share"]
         trial.train()
         step(fabric, trial, optimizer, batch, objective, settings.clip_norm)
         found = float(judge(trial, watched, objective)[0][0])

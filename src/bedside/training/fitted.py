@@ -1,7 +1,12 @@
-"""What training gives: something that scores samples and can be kept as plain files."""
+"""What training gives: something that scores samples and can be kept as plain files.
+
+A member scores in two steps. Its `reader` turns samples into what it computes on; members of an ensemble may share a
+reader, and then its work is done once. `score` does the rest.
+"""
 
 import copy
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -15,65 +20,102 @@ from bedside.cohort import Task
 from bedside.errors import RunError
 from bedside.models import build_model, families, model_settings
 from bedside.models.losses import Supervised
-from bedside.splits.preparation import TablePreparation, load_skops
+from bedside.splits.image_statistics import StatisticsPreparation
+from bedside.splits.preparation import NoPreparation, TablePreparation, load_skops
+from bedside.training.features import ahead
 
-ROWS_AT_ONCE = 65_536  # bounds the memory of scoring
+ROWS_AT_ONCE = {"table": 65_536, "image": 256}  # bounds the memory of scoring
+
+Reader = Callable[[Any], np.ndarray]
 
 
 class Fitted(Protocol):
     """What every family gives after training on a fold, torch or scikit-learn."""
 
-    def scores(self, inputs: Any) -> np.ndarray:
+    @property
+    def reader(self) -> Reader:
+        """Samples -> what `score` reads, samples first."""
+        ...
+
+    def score(self, prepared: np.ndarray) -> np.ndarray:
         """Probabilities (n, classes) in the order of the task's classes, or numbers (n,) for regression."""
         ...
 
     def save(self, folder: Path) -> None:
-        """Write the member as plain files into an existing folder."""
+        """Write the member as plain files into an existing folder; what members share goes beside it, once."""
         ...
 
 
+class Scoring:
+    """Reader and `score` in one call."""
+
+    def scores(self: "Any", inputs: Any) -> np.ndarray:
+        """Probabilities (n, classes), or numbers (n,), of samples."""
+        return scores([self], inputs)[0]
+
+
+def scores(members: Sequence[Fitted], inputs: Any) -> np.ndarray:
+    """Scores of samples by each member, (members, n, classes) or (members, n); each reader reads a sample once."""
+    rows, n = ROWS_AT_ONCE[inputs.kind], len(inputs)
+    readers = {id(member.reader): member.reader for member in members}
+
+    def read(start: int) -> dict[int, np.ndarray]:
+        some = inputs.take(np.arange(start, min(start + rows, n)))
+        return {name: reader(some) for name, reader in readers.items()}
+
+    starts = iter(range(0, max(n, 1), rows))
+    blocks = ahead(read, starts, workers=1) if inputs.kind == "image" else map(read, starts)
+    parts = [np.stack([member.score(block[id(member.reader)]) for member in members]) for block in blocks]
+    return np.concatenate(parts, axis=1)
+
+
 @dataclass(frozen=True)
-class FittedNetwork:
+class FittedNetwork(Scoring):
     """A trained network with the preparation of its fold. Regression targets were learned as (y - centre) / scale."""
 
     preparation: TablePreparation
     network: nn.Module
     task: Task
-    n_inputs: int
+    shape: tuple[int, ...]
     centre: float = 0.0
     scale: float = 1.0
 
-    def scores(self, inputs: Any) -> np.ndarray:
-        return network_scores(self.network, self.preparation(inputs), self.task, self.centre, self.scale)
+    @property
+    def reader(self) -> Reader:
+        return self.preparation
+
+    def score(self, prepared: np.ndarray) -> np.ndarray:
+        return network_scores(self.network, prepared, self.task, self.centre, self.scale)
 
     def save(self, folder: Path) -> None:
         self.preparation.save(folder / "preparation.skops")
-        weights = {name: value.detach().cpu().contiguous() for name, value in self.network.state_dict().items()}
-        (folder / "weights.safetensors").write_bytes(save(weights))
-        shape = {"n_inputs": self.n_inputs, "centre": self.centre, "scale": self.scale}
-        (folder / "member.json").write_text(json.dumps(shape))
+        save_weights(self.network, folder / "weights.safetensors")
+        facts = {"kind": "network", "shape": self.shape, "centre": self.centre, "scale": self.scale}
+        (folder / "member.json").write_text(json.dumps(facts))
 
     @classmethod
-    def load(cls, folder: Path, family: str, settings: dict[str, Any], task: Task) -> Self:
-        shape = json.loads((folder / "member.json").read_text())
-        network = build_model(family, shape["n_inputs"], task.n_outputs, model_settings(family, settings))
-        try:
-            network.load_state_dict(load_file(folder / "weights.safetensors"))
-        except Exception as error:
-            raise RunError(f"The weights in {folder} do not fit the family '{family}': {error}") from error
-        return cls(TablePreparation.load(folder / "preparation.skops"), network, task, **shape)
+    def load(cls, folder: Path, family: str, settings: dict[str, Any], task: Task, facts: dict[str, Any]) -> Self:
+        shape = tuple(facts["shape"])
+        network = build_model(family, shape, task.n_outputs, model_settings(family, settings))
+        load_weights(network, folder / "weights.safetensors", family)
+        preparation = TablePreparation.load(folder / "preparation.skops")
+        return cls(preparation, network, task, shape, facts["centre"], facts["scale"])
 
 
 @dataclass(frozen=True)
-class FittedEstimator:
+class FittedEstimator(Scoring):
     """A fitted scikit-learn estimator with the preparation of its fold."""
 
-    preparation: TablePreparation
+    preparation: TablePreparation | StatisticsPreparation | NoPreparation
     estimator: Any
     task: Task
 
-    def scores(self, inputs: Any) -> np.ndarray:
-        x = self.preparation(inputs).astype(np.float64)
+    @property
+    def reader(self) -> Reader:
+        return self.preparation
+
+    def score(self, prepared: np.ndarray) -> np.ndarray:
+        x = prepared.astype(np.float64)
         if self.task.kind == "regression":
             return np.asarray(self.estimator.predict(x), dtype=np.float64)
         return np.asarray(self.estimator.predict_proba(x), dtype=np.float64)
@@ -83,11 +125,34 @@ class FittedEstimator:
 
         self.preparation.save(folder / "preparation.skops")
         skops.io.dump(self.estimator, folder / "estimator.skops")
+        (folder / "member.json").write_text(json.dumps({"kind": "estimator"}))
 
     @classmethod
-    def load(cls, folder: Path, family: str, settings: dict[str, Any], task: Task) -> Self:
+    def load(cls, folder: Path, family: str, settings: dict[str, Any], task: Task, facts: dict[str, Any]) -> Self:
         estimator = load_skops(folder / "estimator.skops", families()[family].trusted)
-        return cls(TablePreparation.load(folder / "preparation.skops"), estimator, task)
+        preparation = PREPARATIONS[families()[family].data].load(folder / "preparation.skops")
+        return cls(preparation, estimator, task)
+
+
+# What an estimator reads, by the kind of data of its family.
+PREPARATIONS: dict[str, Any] = {"table": TablePreparation, "image": StatisticsPreparation, "any": NoPreparation}
+
+
+def save_weights(network: nn.Module, path: Path) -> None:
+    weights = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    path.write_bytes(save(weights))
+
+
+def load_weights(network: nn.Module, path: Path, family: str) -> None:
+    """Put saved weights into a network of the same architecture.
+
+    Raises:
+        RunError: if they do not fit.
+    """
+    try:
+        network.load_state_dict(load_file(path))
+    except Exception as error:
+        raise RunError(f"The weights in {path} do not fit the family '{family}': {error}") from error
 
 
 @torch.no_grad()
@@ -99,10 +164,11 @@ def network_scores(
     Computed on the CPU in 64 bits, so that a sample's score does not depend on which samples it is scored with.
     """
     exact = copy.deepcopy(network).cpu().double().eval()
-    objective = Supervised(task)
-    parts = [
-        objective.scores(exact(torch.from_numpy(prepared[start : start + ROWS_AT_ONCE]).double()))
-        for start in range(0, len(prepared), ROWS_AT_ONCE)
-    ]
-    scores = torch.cat(parts).numpy()
-    return scores * scale + centre if task.kind == "regression" else scores
+    outputs = exact(torch.from_numpy(np.ascontiguousarray(prepared)).double())
+    return outputs_to_scores(outputs, task, centre, scale)
+
+
+def outputs_to_scores(outputs: torch.Tensor, task: Task, centre: float = 0.0, scale: float = 1.0) -> np.ndarray:
+    """Raw outputs (n, n_outputs) -> probabilities (n, classes), or numbers (n,) in the target's own unit; 64 bits."""
+    result = Supervised(task).scores(outputs.double()).numpy()
+    return result * scale + centre if task.kind == "regression" else result

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
@@ -57,6 +58,32 @@ def limited_threads(count: int) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
+
+
+def available_memory(device: torch.device) -> int | None:
+    """Bytes that are free on a GPU, or that this machine or its container would still give; None if nobody says."""
+    if device.type == "cuda":
+        return int(torch.cuda.mem_get_info(device)[0])
+    if device.type != "cpu":
+        return None
+    found = [free for free in (_free_of_system(), _free_of_container()) if free is not None]
+    return min(found, default=None)
+
+
+def _free_of_system() -> int | None:
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:")), None)
+
+
+def _free_of_container() -> int | None:
+    group = Path("/sys/fs/cgroup")
+    try:
+        return int((group / "memory.max").read_text()) - int((group / "memory.current").read_text())
+    except (OSError, ValueError):  # no such limit, or the word "max"
+        return None
 
 
 def available_cores() -> int:

@@ -1,6 +1,6 @@
 """The one training loop. Read it top to bottom: nothing calls back into it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,9 +10,10 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, OneCycleLR
 
 from bedside.errors import TrainingError
+from bedside.models.classifier import Classifier
 from bedside.models.losses import Batch, Objective
 from bedside.settings import TrainSettings
-from bedside.training.batches import TensorBatches
+from bedside.training.batches import Batches
 from bedside.training.stack import Stack, clip_each
 
 
@@ -37,10 +38,12 @@ class EpochRecord:
 def fit(
     fabric: Fabric,
     model: nn.Module,
-    train: TensorBatches,
-    valid: TensorBatches,
+    train: Batches,
+    valid: Batches,
     objective: Objective,
     settings: TrainSettings,
+    *,
+    start_counts: bool = False,
 ) -> Iterator[EpochRecord]:
     """Train `model` in place, one epoch per step of the iterator, and leave it with the weights of its best epoch.
 
@@ -53,6 +56,7 @@ def fit(
         valid: batches of patients that `train` does not hold.
         objective: mean loss of one batch; the only place where families differ.
         settings: epochs, optimiser, schedule, early stopping.
+        start_counts: the weights as they are given may be the best ones, because they have been trained before.
 
     Yields:
         One record per epoch. Whoever stops asking stops the training.
@@ -64,7 +68,7 @@ def fit(
     wrapped, optimizer = fabric.setup(model, optimizer)
     schedule = make_schedule(optimizer, settings, steps=settings.epochs * len(train))
     members = model.size if isinstance(model, Stack) else 1
-    best_loss = torch.full((members,), torch.inf)
+    best_loss = judge(wrapped, valid, objective)[0] if start_counts else torch.full((members,), torch.inf)
     best_epoch = torch.zeros(members, dtype=torch.long)
     active = torch.ones(members, dtype=torch.bool)
     best = {name: value.clone() for name, value in model.state_dict().items()}
@@ -78,7 +82,7 @@ def fit(
             schedule.step()
             losses.append(loss.detach() * batch[2].sum(-1))
             outputs.append(output)
-            seen.append(batch)
+            seen.append(batch[1:])
         train_loss, train_metric = _summary(losses, outputs, seen, objective)
         valid_loss, valid_metric = judge(wrapped, valid, objective)
 
@@ -143,7 +147,7 @@ def step(
 
 
 @torch.no_grad()
-def judge(model: nn.Module, batches: TensorBatches, objective: Objective) -> tuple[Tensor, Tensor]:
+def judge(model: nn.Module, batches: Batches, objective: Objective) -> tuple[Tensor, Tensor]:
     """Mean loss and metric of each member over all rows, in evaluation mode; two tensors of shape (members,)."""
     model.eval()
     losses, outputs, seen = [], [], []
@@ -151,16 +155,16 @@ def judge(model: nn.Module, batches: TensorBatches, objective: Objective) -> tup
         loss, output = objective(model, batch)
         losses.append(loss * batch[2].sum(-1))
         outputs.append(output)
-        seen.append(batch)
+        seen.append(batch[1:])
     return _summary(losses, outputs, seen, objective)
 
 
 def _summary(
-    losses: list[Tensor], outputs: list[Tensor], batches: list[Batch], objective: Objective
+    losses: list[Tensor], outputs: list[Tensor], seen: Sequence[tuple[Tensor, ...]], objective: Objective
 ) -> tuple[Tensor, Tensor]:
-    """Mean loss and metric over the batches of an epoch, each of shape (members,), on the CPU."""
-    dim = batches[0][1].dim() - 1
-    target, weight = (torch.cat([batch[i] for batch in batches], dim=dim) for i in (1, 2))
+    """Mean loss and metric over the (target, weight) of an epoch's batches, each of shape (members,), on the CPU."""
+    dim = seen[0][0].dim() - 1
+    target, weight = (torch.cat([batch[i] for batch in seen], dim=dim) for i in (0, 1))
     mean = torch.stack(losses).sum(0) / weight.sum(-1)
     metric = objective.measure(torch.cat(outputs, dim=dim).float(), target, weight)
     return torch.atleast_1d(mean).float().cpu(), torch.atleast_1d(metric).float().cpu()
@@ -180,13 +184,21 @@ def _keep(best: dict[str, Tensor], model: nn.Module, improved: Tensor) -> None:
 
 
 def make_optimizer(model: nn.Module, settings: TrainSettings, fabric: Fabric) -> Optimizer:
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    """The optimiser over the weights that train; early stages of a backbone may take smaller steps."""
     rate, decay = settings.learning_rate, settings.weight_decay
+    groups = [{"params": weights, "lr": rate * share, "share": share} for weights, share in rates_of(model)]
     if settings.optimizer == "sgd":
-        return torch.optim.SGD(parameters, lr=rate, momentum=settings.momentum, weight_decay=decay)
+        return torch.optim.SGD(groups, lr=rate, momentum=settings.momentum, weight_decay=decay)
     kind = torch.optim.Adam if settings.optimizer == "adam" else torch.optim.AdamW
     fused = fabric.device.type == "cpu"  # one pass over all weights; on a GPU it would forbid clipping with 16 bits
-    return kind(parameters, lr=rate, weight_decay=decay, fused=fused)
+    return kind(groups, lr=rate, weight_decay=decay, fused=fused)
+
+
+def rates_of(model: nn.Module) -> Iterable[tuple[list[nn.Parameter], float]]:
+    """Groups of weights that train, each with its share of the learning rate; the first group takes all of it."""
+    if isinstance(model, Classifier):
+        return model.rates()
+    return [([weight for weight in model.parameters() if weight.requires_grad], 1.0)]
 
 
 def make_schedule(optimizer: Optimizer, settings: TrainSettings, *, steps: int) -> LRScheduler:
@@ -195,6 +207,7 @@ def make_schedule(optimizer: Optimizer, settings: TrainSettings, *, steps: int) 
         case "cosine":
             return CosineAnnealingLR(optimizer, T_max=steps)
         case "onecycle":
-            return OneCycleLR(optimizer, max_lr=settings.learning_rate, total_steps=steps, cycle_momentum=False)
+            peaks = [settings.learning_rate * group["share"] for group in optimizer.param_groups]
+            return OneCycleLR(optimizer, max_lr=peaks, total_steps=steps, cycle_momentum=False)
         case _:
             return LambdaLR(optimizer, lambda _: 1.0)

@@ -6,12 +6,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from bedside.cohort import Task
 from bedside.data.table import Feature
-from bedside.errors import RunError
+from bedside.errors import RunError, SettingError
 from bedside.folder import FORMAT, checksum, whole_folder
-from bedside.models import families, family_named
-from bedside.training.fitted import Fitted, FittedEstimator, FittedNetwork
+from bedside.models import family_named
+from bedside.training.fitted import Fitted, scores
+from bedside.training.saved import load_members
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,18 @@ class Model:
     threshold: float | None
     final: str  # "tested", "ensemble" or "refit"
     parameters: int | None
+    names: tuple[str, ...] = ()  # of the members: the folds they were trained on, or "everything"
+    images: dict[str, Any] | None = None  # what images of training were like, for a model that reads images
+
+    def scores(self, inputs: Any) -> np.ndarray:
+        """Scores of samples by each member, (members, n, classes) or (members, n)."""
+        return scores(self.members, inputs)
 
 
-def save_model(path: Path, model: Model, names: list[str]) -> None:
+def save_model(path: Path, model: Model) -> None:
     """Write the folder whole: a subfolder per member under its name, and model.json with checksums."""
     with whole_folder(path) as folder:
-        for name, member in zip(names, model.members, strict=True):
+        for name, member in zip(model.names, model.members, strict=True):
             (folder / name).mkdir()
             member.save(folder / name)
         files = {str(file.relative_to(folder).as_posix()): checksum(file) for file in _files(folder)}
@@ -44,7 +53,8 @@ def save_model(path: Path, model: Model, names: list[str]) -> None:
             "task": asdict(model.task),
             "features": [feature.to_dict() for feature in model.features],
             "roles": list(model.roles),
-            "members": names,
+            "images": model.images,
+            "members": list(model.names),
             "threshold": model.threshold,
             "final": model.final,
             "parameters": model.parameters,
@@ -82,24 +92,27 @@ def load_model(path: Path, *, known: str | None = None) -> Model:
 
 def _read(path: Path, record: dict[str, Any]) -> Model:
     _check_files(path, record)
-    if record["family"] not in families():
-        raise RunError(f"This model is of family '{record['family']}', which is not installed here.")
+    try:
+        family_named(record["family"])
+    except SettingError:
+        raise RunError(f"This model is of family '{record['family']}', which is not installed here.") from None
     task = Task(record["task"]["kind"], tuple(record["task"]["classes"]))
-    kind = FittedNetwork if family_named(record["family"]).network else FittedEstimator
-    foreign = [name for name in record["members"] if f"{name}/preparation.skops" not in record["files"]]
+    foreign = [name for name in record["members"] if f"{name}/member.json" not in record["files"]]
     if foreign:
         raise RunError(f"{path / 'model.json'} names members that are not in its folder: {', '.join(foreign)}.")
-    members = [kind.load(path / name, record["family"], record["settings"], task) for name in record["members"]]
+    folders = [path / name for name in record["members"]]
     return Model(
         family=record["family"],
         settings=record["settings"],
         task=task,
         features=tuple(Feature.from_dict(feature) for feature in record["features"]),
         roles=tuple(record["roles"]),
-        members=tuple(members),
+        members=load_members(folders, record["family"], record["settings"], task),
         threshold=record["threshold"],
         final=record["final"],
         parameters=record["parameters"],
+        names=tuple(record["members"]),
+        images=record["images"],
     )
 
 

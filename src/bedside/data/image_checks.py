@@ -1,0 +1,115 @@
+"""Look at images before any model does: what of a picture tells the target without showing the disease.
+
+Images of the sick and of the healthy often come from different places. Their size, format or brightness then tells the
+classes apart, and a network finds that sooner than the disease.
+"""
+
+import numpy as np
+import pandas as pd
+
+from bedside.cohort import Cohort, Finding
+from bedside.data import leaks
+from bedside.data.codes import count, finding, plural
+from bedside.data.pixels import ImageInputs
+
+SUSPICIOUS_AUC = 0.9
+SUSPICIOUS_CORRELATION = 0.8
+TINY = 32  # pixels of the shorter side, up to which an image shows little
+UNEQUAL = 0.2  # difference between classes in the share of grey images that is worth a warning
+MOST_READ = 400  # images whose brightness is measured
+_REMEDY = {
+    "shortcut-size": "Images are brought to one size, but sharpness and cut remain: look where each class comes from, and test on images of another origin.",
+    "shortcut-format": "Formats leave traces in the pixels: save all images alike from their originals, and test on images of another origin.",
+    "shortcut-colour": "A network will learn colour instead of disease: bring all images to one kind, and test on images of another origin.",
+    "shortcut-brightness": "Right if the disease itself is bright or dark; otherwise the cameras or settings differ between classes.",
+    "shortcut-site": "Compare within sites, with --folds site or with sites that have all classes.",
+}
+
+
+def check(cohort: Cohort) -> list[Finding]:
+    """What only images can have."""
+    return [*_shortcuts(cohort), *_colour(cohort), *_tiny(cohort)]
+
+
+def alike(cohort: Cohort) -> str:
+    """What linked samples have in common."""
+    inputs: ImageInputs = cohort.inputs
+    linked = pd.Series(cohort.linked).duplicated(keep=False)
+    equal = int((linked & inputs.records["sha256"].duplicated(keep=False).to_numpy()).sum())
+    near = int(linked.sum()) - equal
+    return f"the same image, {equal:,} of them pixel by pixel and {near:,} nearly"
+
+
+def _shortcuts(cohort: Cohort) -> list[Finding]:
+    """Properties of a file or a whole picture that nearly tell the target, each kind once."""
+    records = cohort.inputs.records
+    width, height = (records[side].to_numpy(np.float64) for side in ("width", "height"))
+    rows = np.arange(len(cohort))
+    read = np.unique(np.linspace(0, len(cohort) - 1, MOST_READ).astype(int)) if len(cohort) > MOST_READ else rows
+    looks = [
+        ("shortcut-size", "The number of pixels", width * height, rows),
+        ("shortcut-size", "The ratio of width to height", width / height, rows),
+        ("shortcut-format", "The file format", records["format"].to_numpy(object), rows),
+        ("shortcut-format", "The number of bits", records["bits"].to_numpy(np.float64), rows),
+        ("shortcut-colour", "Whether an image is grey or in colour", records["channels"].to_numpy(np.float64), rows),
+        ("shortcut-brightness", "The mean brightness", _brightness(cohort.inputs, read), read),
+    ]
+    if "site" in cohort.samples:
+        looks.append(("shortcut-site", "The site", cohort.samples["site"].to_numpy(object), rows))
+    target, found = cohort.target, dict[str, Finding]()
+    for code, what, values, of in looks:
+        if code in found or len(pd.unique(values)) < 2:
+            continue
+        how = leaks.scan(
+            values,
+            target[of],
+            cohort.task,
+            category=values.dtype == object,
+            among=len(looks),
+            auc=SUSPICIOUS_AUC,
+            correlation=SUSPICIOUS_CORRELATION,
+        )
+        if how is not None:
+            tells = "gives the target away" if how.perfect else "nearly gives the target away"
+            found[code] = finding("warning", code, f"{what} alone {tells}: {how.how}.", _REMEDY[code])
+    return list(found.values())
+
+
+def _brightness(inputs: ImageInputs, rows: np.ndarray) -> np.ndarray:
+    """Mean pixel value of some images, as a share of the largest possible one; shape (rows,)."""
+    means = []
+    for row in rows:
+        pixels = inputs.read(int(row))
+        means.append(pixels.mean() / np.iinfo(pixels.dtype).max)
+    return np.array(means)
+
+
+def _colour(cohort: Cohort) -> list[Finding]:
+    """Grey images among coloured ones, and whether one class has more of them."""
+    grey = cohort.inputs.records["channels"].to_numpy() == 1
+    if grey.all() or not grey.any():
+        return []
+    message = f"{count(int(grey.sum()), 'image')} of {len(cohort):,} {plural(int(grey.sum()), 'is', 'are')} grey, the others in colour."
+    remedy = "All are read as colour images."
+    if cohort.task.kind == "regression":
+        return [finding("note", "mixed-colour", message, remedy)]
+    target = cohort.target
+    sizes = np.bincount(target)
+    share = np.bincount(target, weights=grey) / sizes
+    most, least = int(share.argmax()), int(share.argmin())
+    spread = np.sqrt(grey.mean() * (1 - grey.mean()) * (1 / sizes[most] + 1 / sizes[least]))
+    if share[most] - share[least] <= max(UNEQUAL, 4 * spread):
+        return [finding("note", "mixed-colour", message, remedy)]
+    one, other = cohort.task.classes[most], cohort.task.classes[least]
+    message += f" Grey are {share[most]:.0%} of class {one!r} but {share[least]:.0%} of class {other!r}."
+    return [finding("warning", "mixed-colour", message, _REMEDY["shortcut-colour"])]
+
+
+def _tiny(cohort: Cohort) -> list[Finding]:
+    side = cohort.inputs.records[["width", "height"]].min(axis=1)
+    n = int((side <= TINY).sum())
+    if not n:
+        return []
+    message = f"{count(n, 'image')} of {len(cohort):,} {plural(n, 'has', 'have')} a side of at most {TINY} pixels; the smallest has {side.min():,}."
+    remedy = "Little of a disease can be seen at this size; use the originals if there are any."
+    return [finding("note", "tiny-images", message, remedy)]

@@ -1,0 +1,103 @@
+"""Which test samples are explained: for people to look at, and to check the method on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bedside.cohort import Task
+from bedside.evaluation.thresholds import decide
+from bedside.folder import Run
+
+GROUPS = ("right and confident", "wrong and confident", "unsure")
+NEAR, FAR = "close to the truth", "far from the truth"  # groups of a regression, which states no confidence
+DOUBTFUL = 0.25  # share of the samples that are the least sure: no error among them is a confident one
+
+
+def decided(run: Run, task: Task) -> pd.DataFrame:
+    """Test predictions of the first repeat with what follows from them, sorted by sample.
+
+    Added columns: `decision`; `score` of the decided class, of the positive class if binary, or the number;
+    `shown`, the network output whose evidence is mapped; `margin`, how sure the decision is in 0..1, or for a
+    regression minus the absolute error; `correct` (empty for a regression).
+    """
+    predictions = run.predictions
+    test = predictions[(predictions["part"] == "test") & (predictions["repeat"] == predictions["repeat"].min())]
+    test = test.sort_values("sample", kind="stable", ignore_index=True)
+    scores = test[task.score_columns()].to_numpy(dtype=np.float64)
+    if task.kind == "regression":
+        error = np.abs(scores[:, 0] - test["target"].to_numpy(dtype=np.float64))
+        return test.assign(decision=scores[:, 0], score=scores[:, 0], shown=0, margin=-error, correct=None)
+    if task.kind == "binary":
+        chosen = decide(test, task, run.estimates["thresholds"]).astype(int)
+        margin, score, shown = _distance(test, scores[:, 1], chosen, run), scores[:, 1], np.zeros(len(test), dtype=int)
+    else:
+        chosen = shown = scores.argmax(axis=1)
+        ordered = np.sort(scores, axis=1)
+        margin, score = ordered[:, -1] - ordered[:, -2], ordered[:, -1]
+    correct = chosen == task.encode(test["target"])
+    decision = np.array(task.classes, dtype=object)[chosen]
+    return test.assign(decision=decision, score=score, shown=shown, margin=margin, correct=correct)
+
+
+def _distance(test: pd.DataFrame, score: np.ndarray, chosen: np.ndarray, run: Run) -> np.ndarray:
+    """Distance from the threshold of the sample's fold, as a share of the way to 0 or 1."""
+    known = {(record["repeat"], record["fold"]): record["value"] for record in run.estimates["thresholds"]}
+    frozen = np.array([known[key] for key in zip(test["repeat"], test["fold"], strict=True)], dtype=np.float64)
+    room = np.where(chosen == 1, 1 - frozen, frozen)
+    return np.divide(np.abs(score - frozen), room, out=np.zeros_like(score), where=room > 0)
+
+
+def gallery(test: pd.DataFrame, task: Task, count: int) -> pd.DataFrame:
+    """At most `count` rows of `decided`, one per patient, with the column `group`; classes take turns in a group."""
+    if count == 0 or test.empty:
+        return test.iloc[:0].assign(group="")
+    if task.kind == "regression":
+        groups = {NEAR: test.sort_values("margin", ascending=False, kind="stable")}
+        groups[FAR] = test.sort_values("margin", kind="stable")
+    else:
+        sure = test.sort_values("margin", ascending=False, kind="stable")
+        confident = sure[sure["margin"] > sure["margin"].quantile(DOUBTFUL)]
+        correct = confident["correct"].astype(bool)
+        groups = dict(zip(GROUPS, (confident[correct], confident[~correct], sure[::-1]), strict=True))
+    sizes = [count // len(groups) + (number < count % len(groups)) for number in range(len(groups))]
+    taken: set[str] = set()
+    chosen = []
+    for (name, candidates), size in zip(groups.items(), sizes, strict=True):
+        by_class = task.kind != "regression"
+        rows = _in_turns(candidates, size, taken, [c for c in task.classes if by_class])
+        chosen.append(test.loc[rows].assign(group=name))
+    return pd.concat(chosen)
+
+
+def _in_turns(candidates: pd.DataFrame, size: int, taken: set[str], classes: Sequence[str]) -> list[Any]:
+    """Row labels of the first candidates of each class by turns; `taken` gains their patients."""
+    queues = [list(candidates.index[candidates["target"] == name]) for name in classes] or [list(candidates.index)]
+    rows: list[Any] = []
+    while any(queues) and len(rows) < size:
+        for queue in queues:
+            while queue and str(candidates.at[queue[0], "patient"]) in taken:
+                queue.pop(0)
+            if queue and len(rows) < size:
+                taken.add(str(candidates.at[queue[0], "patient"]))
+                rows.append(queue.pop(0))
+    return rows
+
+
+def for_checks(test: pd.DataFrame, task: Task, count: int, seed: int) -> pd.DataFrame:
+    """Rows on which the method is checked, at most one per patient, drawn whether the decision was right or wrong.
+
+    Binary: images that were decided positive come first, then those nearest to it; the evidence shown is for the
+    positive class, and where there is none, nothing can be deleted.
+    """
+    drawn = test.iloc[np.random.default_rng(seed).permutation(len(test))]
+    if task.kind == "binary":
+        positive = drawn["decision"] == task.positive
+        drawn = drawn.iloc[np.argsort(np.where(positive, -2.0, -drawn["score"]), kind="stable")]
+    return drawn.drop_duplicates("patient").head(count)
+
+
+def member_of(row: Mapping[Any, Any], names: Sequence[str]) -> str:
+    """Name of the member that explains a test prediction: the one that made it, or the only one there is."""
+    return names[0] if list(names) == ["everything"] else f"repeat{row['repeat']}-fold{row['fold']}"

@@ -1,0 +1,105 @@
+"""A trained member as explanations use it: pixels in, evidence and scores out, for the class that is looked at."""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bedside.cohort import Task
+from bedside.models.classifier import Classifier
+
+BATCH = 8  # images at once: larger batches leave the processor's caches and are slower
+
+
+class Member(Protocol):
+    """What training gives for images."""
+
+    @property
+    def classifier(self) -> Classifier: ...
+
+    @property
+    def preparation(self) -> Any:
+        """`splits.images.ImagePreparation`: images -> uint8 (n, size, size, channels), with `mean` and `std`."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Plain:
+    classifier: Classifier
+    preparation: Any
+
+
+class Sight:
+    """What a member sees and says. Pixels are uint8, (n, size, size, channels), as its preparation gives them.
+
+    `shown` names the output whose evidence is asked for: the number of a class, or 0 if there is one output only.
+    """
+
+    def __init__(self, member: Member, task: Task) -> None:
+        self.member, self.task = member, task
+        self.classifier, self.preparation = member.classifier, member.preparation
+
+    def with_network(self, classifier: Classifier) -> "Sight":
+        """The same eyes with another network behind them."""
+        return Sight(_Plain(classifier, self.preparation), self.task)
+
+    def pixels(self, inputs: Any) -> np.ndarray:
+        pixels: np.ndarray = self.preparation(inputs)
+        return pixels
+
+    def normalised(self, pixels: np.ndarray) -> Tensor:
+        """As the network reads them: (n, channels, size, size)."""
+        mean, std = (torch.tensor(v, dtype=torch.float32) for v in (self.preparation.mean, self.preparation.std))
+        scaled = (torch.from_numpy(pixels.copy()).float() / 255 - mean) / std
+        return scaled.permute(0, 3, 1, 2).contiguous()
+
+    def outputs(self, pixels: np.ndarray) -> np.ndarray:
+        """What the last layer says before it becomes a score, (n, outputs); by the member's fast engine if it has one."""
+        starts = range(0, len(pixels), BATCH)
+        return np.concatenate([self._outputs(pixels[start : start + BATCH]) for start in starts])
+
+    def _outputs(self, pixels: np.ndarray) -> np.ndarray:
+        encoder, engine = getattr(self.member, "encoder", None), getattr(self.member, "engine", None)
+        with torch.no_grad():
+            if encoder is not None:  # a frozen backbone that the members share, and a head of their own
+                return self.classifier.head(torch.from_numpy(encoder.engine.run(pixels))).numpy()
+            if engine is not None:
+                return np.asarray(engine.run(pixels))
+            return self.classifier(self.normalised(pixels)).numpy()
+
+    def evidence(self, pixels: np.ndarray, shown: np.ndarray) -> np.ndarray:
+        """The output for `shown` (n,) as it is, (n,): logits, or the number of a regression in its own scale."""
+        return np.asarray(self.outputs(pixels)[np.arange(len(shown)), shown], dtype=np.float64)
+
+    def scores(self, pixels: np.ndarray, shown: np.ndarray) -> np.ndarray:
+        """Probability of `shown` (n,), or the number of a regression in standard deviations of the target, (n,)."""
+        outputs = torch.from_numpy(self.outputs(pixels)).double()
+        if self.task.kind == "binary":
+            outputs = outputs.sigmoid()
+        elif self.task.kind == "multiclass":
+            outputs = outputs.softmax(dim=1)
+        return np.asarray(outputs.numpy()[np.arange(len(shown)), shown])
+
+    def embedding(self, inputs: Any) -> np.ndarray:
+        """The vector that the last layer reads, (n, width); from the cache of features if the member has one."""
+        encoder = getattr(self.member, "encoder", None)
+        if encoder is not None:
+            return np.asarray(encoder.features(inputs, 1, cache=True))[:, 0]
+        parts = []
+        for start in range(0, len(inputs), BATCH):
+            rows = np.arange(start, min(start + BATCH, len(inputs)))
+            with torch.no_grad():
+                parts.append(self.classifier.embed(self.normalised(self.pixels(inputs.take(rows)))).numpy())
+        return np.concatenate(parts)
+
+    def shared_with(self, other: "Sight") -> bool:
+        """Whether both embed an image alike: a frozen backbone, and the same pixels."""
+        frozen = all(
+            not weight.requires_grad
+            for sight in (self, other)
+            for name, weight in sight.classifier.named_parameters()
+            if not name.startswith("head.")
+        )
+        return frozen and self.preparation == other.preparation

@@ -1,0 +1,188 @@
+"""Backbones from timm: networks that have seen a million photos, with a new last layer for the task at hand.
+
+Source: Wightman, PyTorch Image Models, doi:10.5281/zenodo.4414861; gradual unfreezing after Howard & Ruder 2018,
+doi:10.18653/v1/P18-1031, and Kumar et al. 2022, arXiv:2202.10054 (the head first, then the rest).
+"""
+
+from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
+from typing import Any, Literal
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor, nn
+
+from bedside.errors import SettingError
+from bedside.models.classifier import Classifier
+from bedside.models.pretrained import timm_arguments
+from bedside.settings import Settings, only_when
+
+Freeze = Literal["backbone", "none", "gradual"]
+
+
+class BackboneSettings(Settings):
+    """Where the weights come from and which of them train."""
+
+    weights: str = "pretrained"
+    """`pretrained` takes what is on this computer; or a file; `download` asks the network; `none` starts from scratch."""
+    freeze: Freeze | None = None
+    """`backbone` trains the last layer only; `none` trains everything; `gradual` the last layer first, then the last stages. By default `backbone`, without pretrained weights `none`."""
+    stages: int = Field(default=2, ge=1, le=50, json_schema_extra=only_when(freeze="gradual"))
+    """Stages that train after the last layer."""
+    rate_decay: float = Field(default=0.5, gt=0, le=1, json_schema_extra=only_when(freeze=("none", "gradual")))
+    """Each stage learns this much slower than the one after it; early filters are good already."""
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    """Share of the features switched off at random before the last layer in each training step."""
+
+    @model_validator(mode="after")
+    def _frozen_weights_mean_something(self) -> "BackboneSettings":
+        if self.weights == "none" and self.freeze in ("backbone", "gradual"):
+            raise ValueError(f"freeze={self.freeze} would freeze random weights, since weights=none; leave freeze out")
+        if self.weights == "none" and "rate_decay" in self.model_fields_set:
+            raise ValueError("rate_decay has no effect from scratch (weights=none): all stages start alike")
+        return self
+
+    @property
+    def frozen(self) -> Freeze:
+        """What is frozen, with the default resolved."""
+        return self.freeze or ("none" if self.weights == "none" else "backbone")
+
+    def acting(self) -> dict[str, Any]:
+        """As for all settings, with the default of `freeze` written out."""
+        record = super().acting()
+        record["freeze"] = self.frozen
+        if self.frozen != "backbone" and self.weights != "none":
+            record["rate_decay"] = self.rate_decay
+        if self.frozen == "gradual":
+            record["stages"] = self.stages
+        return record
+
+
+class Backbone(Classifier):
+    """Any network of timm without its last layer, and a new last layer."""
+
+    def __init__(self, shape: tuple[int, ...], n_outputs: int, settings: BackboneSettings, architecture: str) -> None:
+        network = create(architecture, shape, download=settings.weights == "download")
+        super().__init__(width_of(network), n_outputs, settings.dropout)
+        self.backbone: Any = network  # of timm, which has no types
+        self.settings = settings
+        if settings.frozen == "backbone":
+            self.freeze_all()
+
+    def maps(self, x: Tensor) -> Tensor:
+        maps: Tensor = self.backbone.forward_features(x)
+        return maps
+
+    def pool(self, maps: Tensor) -> Tensor:
+        """The backbone's own way: the mean over the image, or a transformer's class token."""
+        pooled: Tensor = self.backbone.forward_head(maps, pre_logits=True)
+        return pooled
+
+    def grid(self, maps: Tensor) -> Tensor:
+        """Tokens (n, tokens, width) and channels-last maps become (n, width, rows, columns)."""
+        if maps.dim() == 3:
+            patches = maps[:, getattr(self.backbone, "num_prefix_tokens", 0) :]
+            side = int(patches.shape[1] ** 0.5)
+            return patches.transpose(1, 2).unflatten(2, (side, -1))
+        if getattr(self.backbone, "output_fmt", "NCHW") == "NHWC":
+            return maps.permute(0, 3, 1, 2)
+        return maps
+
+    @property
+    def transformer(self) -> bool:
+        """Whether it attends: its blocks have attention with heads."""
+        blocks = getattr(self.backbone, "blocks", None)
+        return blocks is not None and all(hasattr(getattr(block, "attn", None), "num_heads") for block in blocks)
+
+    def freeze_all(self) -> None:
+        """Only the last layer trains."""
+        for weight in self.backbone.parameters():
+            weight.requires_grad_(False)
+
+    def unfreeze(self, stages: int) -> None:
+        """The last `stages` stages train, and the last layer; earlier ones keep what they know."""
+        self.freeze_all()
+        for stage in self.stages()[:-1][-stages:]:
+            for weight in stage:
+                weight.requires_grad_(True)
+
+    def stages(self) -> list[list[nn.Parameter]]:
+        """timm's own grouping, from the stem to what stands before the last layer; then the last layer."""
+        from timm.models import group_parameters
+
+        named = dict(self.backbone.named_parameters())
+        groups = group_parameters(self.backbone, self.backbone.group_matcher(coarse=True))
+        order: dict[Any, list[nn.Parameter]] = {}
+        for group, names in sorted(groups.items()):
+            order[group] = [named[name] for name in names]
+        return [*order.values(), list(self.head.parameters())]
+
+    def rates(self) -> Iterator[tuple[list[nn.Parameter], float]]:
+        decay = 1.0 if self.settings.weights == "none" else self.settings.rate_decay
+        for distance, stage in enumerate(reversed(self.stages())):
+            weights = [weight for weight in stage if weight.requires_grad]
+            if weights:
+                yield weights, decay**distance
+
+
+def build(shape: tuple[int, ...], n_outputs: int, settings: BackboneSettings, *, architecture: str) -> nn.Module:
+    """The network with random weights; pretrained ones are put in by `models.pretrained`."""
+    return Backbone(shape, n_outputs, settings, architecture)
+
+
+def create(architecture: str, shape: tuple[int, ...], *, download: bool = False) -> Any:
+    """A timm network without its last layer, for images of `shape` (channels, size, size), with random weights.
+
+    Args:
+        download: whether the network may be asked what a hub's name stands for.
+
+    Raises:
+        SettingError: if the architecture cannot read images of this size, or gives no features.
+    """
+    timm, options = load_timm(), timm_arguments(architecture, download=download)
+    if fixed_size(architecture):
+        options["img_size"] = shape[-1]
+    try:
+        network: Any = timm.create_model(**options, pretrained=False, in_chans=shape[0])
+        network.reset_classifier(0)
+        grouped = callable(network.group_matcher) and callable(network.forward_head)
+    except (RuntimeError, AssertionError, ValueError, AttributeError, TypeError, NotImplementedError) as error:
+        raise SettingError(f"'{architecture}' cannot classify images of {shape[-1]} pixels: {error}.") from error
+    if not grouped:
+        raise SettingError(f"'{architecture}' is no classifier of timm; choose another architecture.")
+    return network
+
+
+def width_of(network: Any) -> int:
+    """Length of the vector that the last layer reads."""
+    return int(getattr(network, "head_hidden_size", None) or network.num_features)
+
+
+def fixed_size(architecture: str) -> bool:
+    """Whether the network is made for one image size, as transformers are."""
+    return bool(_sketch(architecture).pretrained_cfg.get("fixed_input_size"))
+
+
+def expected(architecture: str) -> dict[str, Any]:
+    """Image size, mean, standard deviation, resampling and crop that the pretrained weights were made with."""
+    config: dict[str, Any] = load_timm().data.resolve_model_data_config(_sketch(architecture))
+    return config
+
+
+@cache
+def _sketch(architecture: str) -> Any:
+    """The network without memory for its weights, to ask it about itself."""
+    with torch.device("meta"):
+        return load_timm().create_model(**timm_arguments(architecture), pretrained=False)
+
+
+def load_timm() -> Any:
+    """timm, after torchvision's missing operators have been declared if need be."""
+    import_module("bedside._torchvision")
+    return import_module("timm")
+
+
+def known(architecture: str) -> bool:
+    """Whether timm has an architecture of that name, or it is the name of a hub with its prefix."""
+    return architecture.startswith(("hf-hub:", "hf_hub:")) or bool(load_timm().is_model(architecture))

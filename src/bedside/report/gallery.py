@@ -1,0 +1,234 @@
+"""What the network looked at: explained test samples in three groups, and the checks that their maps had to pass.
+
+Images travel inside the page. All images of a report together stay below a limit, so that the page can be sent by
+mail: when there are too many, they become smaller first, then fewer, and the page says so.
+"""
+
+import base64
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import chain, zip_longest
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bedside.errors import RunError
+from bedside.folder import Run
+from bedside.report.words import number
+
+MOST_BYTES = 3_200_000  # of all images of a page, before base64 adds a third
+SMALLER = ((224, 70), (160, 60))  # longest side in pixels, WebP quality: tried in this order when space is short
+
+GROUPS = {
+    "right and confident": "Does it look where a clinician would, when all goes well?",
+    "wrong and confident": "The errors that nobody would have been warned of: what misled it?",
+    "unsure": "Scores that could have gone either way: what pulled in each direction?",
+}
+METHODS = {
+    "grad-cam": ("Grad-CAM", "Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74"),
+    "attention": ("attention rollout", "Abnar and Zuidema 2020, doi:10.18653/v1/2020.acl-main.385"),
+    "occlusion": ("occlusion", "Zeiler and Fergus 2014, doi:10.1007/978-3-319-10590-1_53"),
+}
+CHECKS = {
+    "randomised weights": "A network with random weights knows nothing. A map that stays the same for it shows the "
+    "image, not what was learned (Adebayo et al. 2018, arXiv:1810.03292).",
+    "deletion": "If the highlighted pixels matter, deleting them must lower the score faster than deleting as many "
+    "random ones (Petsiuk et al. 2018, arXiv:1806.07421).",
+}
+_PICTURES = ("image", "map", "occlusion")
+_MIME = {".webp": "image/webp", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One image as the page holds it."""
+
+    kind: str  # "image", "map" or "occlusion"
+    title: str
+    alt: str
+    data: str  # a data: address
+
+
+def gallery(run: Run) -> dict[str, Any] | None:
+    """Everything the section needs, as plain values; None if nothing was explained.
+
+    Raises:
+        RunError: if an image that samples.csv names is not in the run folder.
+    """
+    known, table, sanity = verdicts(run), run.explanations, run.sanity
+    if known is None or table is None or sanity is None:
+        return None
+    files = {row: _files(run, dict(record)) for row, record in table.iterrows()}
+    shown, size, quality = _fitting(table, files)
+    names = list(dict.fromkeys([*GROUPS, *table["group"]]))
+    method, source = METHODS.get(sanity["method"], (str(sanity["method"]), ""))
+    words = {"method": method, "what": str(sanity["what"])}
+    cards = {
+        row: _card(run, dict(record), files[row], words, size, quality)
+        for row, record in table.iterrows()
+        if row in shown
+    }
+    return {
+        **words,
+        "source": source,
+        **known,
+        "sentences": sanity.get("sentences", []),
+        "colours": _colours(sanity.get("colours", [])),
+        "groups": [
+            {
+                "name": name,
+                "question": GROUPS.get(name, ""),
+                "cards": [cards[row] for row in table.index[table["group"] == name] if row in cards],
+                "explained": int((table["group"] == name).sum()),
+            }
+            for name in names
+        ],
+        "shown": len(cards),
+        "size": size,
+        "figures": [name for name in ("deletion", "agreement") if name in table and table[name].notna().any()],
+    }
+
+
+def verdicts(run: Run) -> dict[str, Any] | None:
+    """How many samples were explained, and what the checks said of the maps; None if nothing was explained."""
+    table, sanity = run.explanations, run.sanity
+    if table is None or sanity is None or not len(table):
+        return None
+    checks = [_check(check) for check in sanity["checks"]]
+    failed = [check["name"] for check in checks if not check["passed"]]
+    return {"explained": len(table), "checks": checks, "failed": failed}
+
+
+def _files(run: Run, record: dict[str, Any]) -> dict[str, Path]:
+    """The images of one sample; a method that is occlusion itself has no second map."""
+    names = {kind: record[kind] for kind in _PICTURES if isinstance(record.get(kind), str)}
+    for name in names.values():
+        path = run.path / "explanations" / name
+        if Path(name).name != name or path.suffix not in _MIME or not path.is_file():
+            raise RunError(
+                f"{run.path} has no image explanations/{name}, which explanations/samples.csv names. "
+                f"Make the explanations again: `bedside explain {run.path}`."
+            )
+    return {kind: run.path / "explanations" / name for kind, name in names.items()}
+
+
+def _fitting(table: pd.DataFrame, files: dict[Any, dict[str, Path]]) -> tuple[set[Any], int | None, int]:
+    """Rows to show, longest side in pixels (None: as they are) and quality, so that all images stay below the limit."""
+    for size, quality in ((None, 0), *SMALLER):
+        weights = {
+            row: sum(len(_content(path, size, quality)) for path in paths.values()) for row, paths in files.items()
+        }
+        if sum(weights.values()) <= MOST_BYTES:
+            return set(weights), size, quality
+    shown, total = set(), 0
+    for row in _alternating(table):
+        total += weights[row]
+        if total > MOST_BYTES:
+            break
+        shown.add(row)
+    return shown, size, quality
+
+
+def _alternating(table: pd.DataFrame) -> Iterator[Any]:
+    """Rows with the groups taking turns, so that none is left out when space is short."""
+    groups = [list(rows.index) for _, rows in table.groupby("group", sort=False)]
+    return (row for row in chain.from_iterable(zip_longest(*groups)) if row is not None)
+
+
+def _content(path: Path, size: int | None, quality: int) -> bytes:
+    """The file as it is, or a smaller WebP of it."""
+    if size is None:
+        return path.read_bytes()
+    from PIL import Image
+
+    with Image.open(path) as image:
+        image.thumbnail((size, size))
+        buffer = BytesIO()
+        image.convert("RGB").save(buffer, "WEBP", quality=quality)
+    return buffer.getvalue()
+
+
+def _card(
+    run: Run, record: dict[str, Any], files: dict[str, Path], words: dict[str, str], size: int | None, quality: int
+) -> dict[str, Any]:
+    """One sample: its pictures, its truth, its decision, and who it was."""
+    roles = run.description["roles"]
+    columns = [("site", "site"), *((name, name) for name in roles["subgroups"])]
+    known = [(label, _plain(record[column])) for column, label in columns if column in record]
+    threshold = _threshold(run, record)
+    return {
+        "number": int(record["number"]),
+        "sample": record["sample"],
+        "place": _place(run, record),
+        "truth": record["target"],
+        "decision": record["decision"],
+        "right": str(record["target"]) == str(record["decision"]),
+        "score": _bar(record["score"]),
+        "score_of": run.estimates["task"]["positive"] or record["decision"],
+        "threshold": threshold,
+        "roles": known,
+        "figures": {name: _signed(record[name]) for name in ("deletion", "agreement") if name in record},
+        "pictures": [_picture(kind, files[kind], record, words, size, quality) for kind in _PICTURES if kind in files],
+    }
+
+
+def _picture(
+    kind: str, path: Path, record: dict[str, Any], words: dict[str, str], size: int | None, quality: int
+) -> Picture:
+    title = {"image": "Image", "map": words["method"][0].upper() + words["method"][1:], "occlusion": "Occlusion"}[kind]
+    alt = {
+        "image": f"Sample {record['sample']} as the network saw it; truth {record['target']}, decision {record['decision']}",
+        "map": f"The same image with heat where {words['method']} finds evidence for {words['what']}",
+        "occlusion": f"The same image with heat where covering it takes evidence for {words['what']} away",
+    }[kind]
+    mime = "image/webp" if size else _MIME[path.suffix]
+    content = base64.b64encode(_content(path, size, quality)).decode("ascii")
+    return Picture(kind, title, alt, f"data:{mime};base64,{content}")
+
+
+def _bar(score: Any) -> dict[str, Any] | None:
+    if score is None or pd.isna(score):
+        return None
+    return {"text": f"{float(score):.2f}", "percent": round(100 * min(1.0, max(0.0, float(score))), 1)}
+
+
+def _threshold(run: Run, record: dict[str, Any]) -> dict[str, Any] | None:
+    """The frozen threshold of the fold in which the sample was tested; None unless the task is binary."""
+    key = (int(record["repeat"]), int(record["fold"]))
+    found = (t["value"] for t in run.estimates["thresholds"] if (t["repeat"], t["fold"]) == key)
+    return _bar(next(found, None))
+
+
+def _place(run: Run, record: dict[str, Any]) -> str:
+    n = run.estimates["n"]
+    repeat = f"repeat {int(record['repeat']) + 1}, " if n["repeats"] > 1 else ""
+    return f"{repeat}fold {int(record['fold']) + 1}" if n["folds"] > 1 else ""
+
+
+def _plain(value: Any) -> str:
+    """A cell of a role as a person would write it: whole numbers without decimals, nothing as a dash."""
+    text = "–" if pd.isna(value) else str(value)
+    return text.removesuffix(".0") if re.fullmatch(r"-?\d+\.0", text) else text
+
+
+def _signed(value: Any) -> str:
+    return "not defined" if pd.isna(value) else f"{float(value):+.2f}".replace("-", "−")
+
+
+def _check(check: dict[str, Any]) -> dict[str, Any]:
+    low, high = check.get("low"), check.get("high")
+    return {
+        **check,
+        "value": number(check["value"]),
+        "interval": "" if low is None or high is None else f"[{number(low)}, {number(high)}]".replace("-", "−"),
+        "meaning": CHECKS.get(check["name"], ""),
+    }
+
+
+def _colours(colours: list[str]) -> str:
+    """The colours of the heat from none to most, as a gradient for the key; empty if they are not known."""
+    known = len(colours) > 1 and all(re.fullmatch(r"#[0-9a-fA-F]{6}", colour) for colour in colours)
+    return ", ".join(colours) if known else ""

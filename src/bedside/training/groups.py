@@ -1,0 +1,140 @@
+"""Members through the one loop: those of one shape together as a stack, everything else one by one."""
+
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from lightning_fabric import Fabric
+from torch import nn
+
+from bedside.cohort import Fold, Task
+from bedside.models.losses import Supervised
+from bedside.seeds import derive
+from bedside.settings import RunSettings
+from bedside.training.batches import Batches, TensorBatches, n_batches, stack_members, to_device
+from bedside.training.events import FoldFit, Progress
+from bedside.training.finder import find_learning_rate
+from bedside.training.hardware import make_fabric
+from bedside.training.isolated import isolated
+from bedside.training.loop import fit, refuse_broken
+from bedside.training.members import DROPOUT, JUDGED_AT_ONCE, ORDER, Member, Vectors
+from bedside.training.stack import Stack, can_stack
+
+
+@dataclass(frozen=True)
+class Groups:
+    """Members dealt to groups; iterating trains one group after the other, apart from the program around it."""
+
+    fabric: Fabric
+    groups: tuple[tuple[Member, ...], ...]
+    task: Task
+    settings: RunSettings
+    finished: Container[str]
+    threads: int
+    work: int
+    phase: str = ""
+    stop_after: Mapping[str, int] | None = None
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Members that train together."""
+        return tuple(map(len, self.groups))
+
+    def __iter__(self) -> Iterator[Progress | FoldFit]:
+        last = None if self.stop_after is None else self.stop_after[self.phase]
+        for group in self.groups:
+            if all(member.fold.name in self.finished for member in group):
+                continue
+            fold = group[0].fold
+            seed = derive(self.settings.seed, fold.repeat, fold.number, DROPOUT)
+            events = _train(self.fabric, group, self.task, self.settings, self.work, self.phase, last)
+            yield from isolated(events, seed=seed, threads=self.threads, device=self.fabric.device)
+
+
+def train_members(
+    fabric: Fabric,
+    members: Sequence[Member],
+    task: Task,
+    settings: RunSettings,
+    finished: Container[str],
+    *,
+    threads: int,
+    work: int,
+    phase: str = "",
+    stop_after: Mapping[str, int] | None = None,
+) -> Groups:
+    """What will train together; iterate over it to train.
+
+    Args:
+        fabric: device and precision.
+        members: one per fold.
+        finished: names of folds that need no training; a group is left out only if all of its folds are named.
+        threads: of the CPU.
+        work: multiplications of one step; see `hardware.make_fabric`.
+        phase: names this part of a training that has several.
+        stop_after: epochs by phase after which the weights are taken as they are, not as in the best epoch.
+    """
+    groups = tuple(map(tuple, groups_of(members, settings)))
+    return Groups(fabric, groups, task, settings, finished, threads, work, phase, stop_after)
+
+
+def groups_of(members: Sequence[Member], settings: RunSettings) -> Iterator[list[Member]]:
+    """Members that can train as one stack: same shapes and as many steps per epoch; others stand alone."""
+    alone = settings.train.find_learning_rate or settings.device.precision == "16-mixed"
+    stacks: dict[tuple[int, ...], list[Member]] = {}
+    for k, member in enumerate(members):
+        if alone or not isinstance(member.data, Vectors) or not can_stack(member.network):
+            key: tuple[int, ...] = (k, -1)
+        else:
+            key = (member.data.train[0].shape[-1], n_batches(member.n_train, settings.train.batch_size))
+        stacks.setdefault(key, []).append(member)
+    yield from stacks.values()
+
+
+def _train(
+    fabric: Fabric,
+    group: Sequence[Member],
+    task: Task,
+    settings: RunSettings,
+    work: int,
+    phase: str,
+    stop_after: int | None,
+) -> Iterator[Progress | FoldFit]:
+    generators = [torch.Generator().manual_seed(_order_seed(member.fold, settings.seed)) for member in group]
+    model: nn.Module = Stack([member.network for member in group]) if len(group) > 1 else group[0].network
+    train, valid = _batches(group, generators, fabric.device, settings)
+    objective = Supervised(task)
+    options, sweep = settings.train, None
+    if options.find_learning_rate:
+        own = make_fabric(settings.device, work=work)  # with a 16-bit loss scale of its own
+        sweep = find_learning_rate(own, model, train, objective, options)
+        generators[0].manual_seed(_order_seed(group[0].fold, settings.seed))
+        options = options.model_copy(update={"learning_rate": sweep.chosen})
+    records = fit(fabric, model, train, valid, objective, options, start_counts=group[0].trained_before)
+    for record in records if stop_after != 0 else ():
+        yield Progress(tuple(member.fold for member in group), record, options.epochs, phase)
+        if record.epoch == stop_after:
+            break
+    refuse_broken(model, options)
+    for k, member in enumerate(group):
+        if isinstance(model, Stack):
+            member.network.load_state_dict(model.member(k))
+        yield FoldFit(member.fold, member.finish(member.network), sweep)
+
+
+def _batches(
+    group: Sequence[Member], generators: list[torch.Generator], device: torch.device, settings: RunSettings
+) -> tuple[Batches, Batches]:
+    """Training and validation batches of a single member, or of a stack side by side."""
+    if len(group) == 1:
+        return group[0].data.batches(settings.train, device, generators[0])
+    vectors = [member.data for member in group if isinstance(member.data, Vectors)]
+    train, valid = (
+        to_device(stack_members([getattr(data, part) for data in vectors]), device) for part in ("train", "valid")
+    )
+    size, sampling = settings.train.batch_size, settings.train.sampling
+    return TensorBatches(*train, size, generators, sampling), TensorBatches(*valid, JUDGED_AT_ONCE)
+
+
+def _order_seed(fold: Fold, seed: int) -> int:
+    return derive(seed, fold.repeat, fold.number, ORDER)

@@ -1,0 +1,229 @@
+"""Members of a training on images: what the network sees, where its weights come from, and which of them change."""
+
+import copy
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from bedside.cohort import Cohort, Fold
+from bedside.models import family_named, model_settings
+from bedside.models.backbone import Backbone, BackboneSettings, expected
+from bedside.models.classifier import Classifier
+from bedside.models.pretrained import Weights, load_weights, timm_arguments
+from bedside.settings import AugmentSettings, RunSettings
+from bedside.splits.images import ImagePreparation
+from bedside.training.augment import Augmentation, resolve
+from bedside.training.events import Extracted
+from bedside.training.fitted import Fitted
+from bedside.training.members import Images, Member, Target, Vectors, new_network
+from bedside.training.pixels import decoded
+from bedside.training.versions import Versions
+from bedside.training.vision import FittedHead, FittedImageNetwork, FrozenBackbone, PixelReader
+
+WHOLE = 1.0  # share of the shorter side that is seen; weights for photos leave out the border, a finding may lie there
+SMALLEST = 16  # pixels a side
+FROM_SCRATCH = 128  # side in pixels for a network without weights; larger only costs time on a few hundred images
+
+
+def image_size(family: str, cohort: Cohort, settings: RunSettings) -> int:
+    """Side in pixels that the network sees: what was asked for, what its weights expect, or what suits the images."""
+    if settings.preparation.image_size is not None:
+        return settings.preparation.image_size
+    architecture = family_named(family).architecture
+    if architecture is not None:
+        timm_arguments(architecture, download=settings.model.get("weights") == "download")
+        return int(expected(architecture)["input_size"][-1])
+    largest = int(cohort.inputs.records[["width", "height"]].to_numpy().max())
+    return max(SMALLEST, largest) if largest <= FROM_SCRATCH // 2 else FROM_SCRATCH
+
+
+@dataclass(frozen=True)
+class Sight:
+    """How a family sees the images of a cohort, before any fold has taught it anything."""
+
+    size: int
+    channels: int
+    resample: str
+    crop_share: float
+    mean: tuple[float, ...] | None  # None: learned from the training images of each fold
+    std: tuple[float, ...] | None
+    weights: Weights | None
+    backbone: nn.Module | None  # with its pretrained weights, shared by all folds; None without
+
+    @classmethod
+    def of(cls, family: str, cohort: Cohort, settings: RunSettings) -> "Sight":
+        """Sizes and normalisation that the weights expect, or what suits a network that starts from scratch.
+
+        Raises:
+            SettingError: if pretrained weights are asked for and are not there.
+        """
+        options = model_settings(family, settings.model)
+        size, architecture = image_size(family, cohort, settings), family_named(family).architecture
+        channels = int(cohort.inputs.records["channels"].max())
+        if architecture is None or not isinstance(options, BackboneSettings) or options.weights == "none":
+            return cls(size, channels, "bicubic", WHOLE, None, None, None, None)
+        network = Backbone((3, size, size), cohort.task.n_outputs, options, architecture)
+        weights = load_weights(network.backbone, architecture, options.weights)
+        assert weights is not None
+        resample = weights.interpolation if weights.interpolation == "bilinear" else "bicubic"
+        return cls(size, 3, resample, WHOLE, weights.mean, weights.std, weights, network.backbone)
+
+    def preparation(self, cohort: Cohort, rows: np.ndarray, settings: RunSettings) -> ImagePreparation:
+        """Fitted on the given training rows."""
+        return ImagePreparation.fit(
+            cohort.inputs.take(rows),
+            size=self.size,
+            framing=settings.preparation.framing,
+            resample=self.resample,  # type: ignore[arg-type]
+            crop_share=self.crop_share,
+            channels=self.channels,
+            mean=self.mean,
+            std=self.std,
+        )
+
+    def network(self, family: str, cohort: Cohort, fold: Fold, settings: RunSettings) -> Classifier:
+        """The network of a fold: the shared weights, and a last layer with initial weights of its own."""
+        made = new_network(family, cohort.task, fold, settings, (self.channels, self.size, self.size))
+        assert isinstance(made, Classifier)
+        if self.backbone is not None:
+            assert isinstance(made, Backbone)
+            made.backbone.load_state_dict(self.backbone.state_dict())
+        return made
+
+
+def augmentation_of(settings: RunSettings, cohort: Cohort) -> Augmentation:
+    """What was asked for, and where nothing was, what is harmless for these images."""
+    return Augmentation.from_settings(augment_settings(settings, cohort))
+
+
+def augment_settings(settings: RunSettings, cohort: Cohort) -> AugmentSettings:
+    """The settings of augmentation with every number written out."""
+    return resolve(settings.augment, settings.data.modality or cohort.about.get("modality"))
+
+
+def versions_of(settings: RunSettings, cohort: Cohort) -> Versions:
+    """How images are looked at when they are scored."""
+    return Versions(settings.augment.test_time, augmentation_of(settings, cohort), settings.seed)
+
+
+def head_members(
+    sight: Sight,
+    family: str,
+    cohort: Cohort,
+    folds: Sequence[Fold],
+    settings: RunSettings,
+    *,
+    threads: int,
+    device: str,
+) -> Iterator[Extracted | list[Member]]:
+    """Members that train a last layer on features of a frozen backbone; features are computed once for all folds.
+
+    Yields:
+        A sign of life while features are computed; at last the members.
+    """
+    assert sight.weights is not None
+    seen: dict[str, tuple[FrozenBackbone, np.ndarray]] = {}
+    members = []
+    versions = versions_of(settings, cohort)
+    for fold in folds:
+        preparation = sight.preparation(cohort, fold.train, settings)
+        if preparation.key() not in seen:
+            whole = sight.network(family, cohort, fold, settings).eval()
+            encoder = FrozenBackbone(preparation, whole, sight.weights, versions, threads=threads, device=device)
+            looking = encoder.learn(cohort.inputs, settings.augment.views)
+            while True:
+                try:
+                    yield Extracted(next(looking), len(cohort))
+                except StopIteration as end:
+                    seen[preparation.key()] = encoder, end.value
+                    break
+        encoder, features = seen[preparation.key()]
+        members.append(_head_member(sight, encoder, features, family, cohort, fold, settings))
+    yield members
+
+
+def _head_member(
+    sight: Sight,
+    encoder: FrozenBackbone,
+    features: np.ndarray,
+    family: str,
+    cohort: Cohort,
+    fold: Fold,
+    settings: RunSettings,
+) -> Member:
+    """`features` (samples, views, width); training sees every view of its images, validation the originals only."""
+    target = Target.of(cohort, fold)
+    goal, weight = target.tensors(fold.train, cohort.task, settings.train)
+    count = features.shape[1]
+    train = torch.from_numpy(features[fold.train].reshape(-1, features.shape[-1]))
+    valid = torch.from_numpy(features[fold.valid, 0])
+    data = Vectors(
+        (train, goal.repeat_interleave(count), weight.repeat_interleave(count)),
+        (valid, *target.tensors(fold.valid, cohort.task, settings.train)),
+    )
+    head = copy.deepcopy(sight.network(family, cohort, fold, settings).head)
+
+    def finish(trained: nn.Module) -> Fitted:
+        return FittedHead(encoder, trained.eval(), cohort.task, target.centre, target.scale)
+
+    return Member(fold, head, data, finish)
+
+
+class PixelStore:
+    """Decoded images of a cohort, once for all folds whose preparation gives the same pixels."""
+
+    def __init__(self, cohort: Cohort, *, workers: int) -> None:
+        self.cohort, self.workers = cohort, workers
+        self._stores: dict[str, np.ndarray] = {}
+
+    def pixels(self, preparation: ImagePreparation) -> np.ndarray:
+        """All images, (n, size, size, channels) uint8, in memory or mapped from a file."""
+        if preparation.key() not in self._stores:
+            self._stores[preparation.key()] = decoded(self.cohort.inputs, preparation, workers=self.workers)
+        return self._stores[preparation.key()]
+
+
+def image_member(
+    sight: Sight,
+    store: PixelStore,
+    family: str,
+    fold: Fold,
+    settings: RunSettings,
+    *,
+    threads: int,
+    device: str,
+    head: nn.Module | None,
+) -> Member:
+    """A member that trains a network on pixels: all of it, or, after its `head` was trained, the last stages."""
+    cohort = store.cohort
+    preparation = sight.preparation(cohort, fold.train, settings)
+    network = sight.network(family, cohort, fold, settings)
+    if head is not None:
+        options = model_settings(family, settings.model)
+        assert isinstance(network, Backbone)
+        assert isinstance(options, BackboneSettings)
+        network.head.load_state_dict(head.state_dict())
+        network.unfreeze(options.stages)
+    target = Target.of(cohort, fold)
+    data = Images(
+        store.pixels(preparation),
+        (fold.train, *target.tensors(fold.train, cohort.task, settings.train)),
+        (fold.valid, *target.tensors(fold.valid, cohort.task, settings.train)),
+        preparation.mean,
+        preparation.std,
+        augmentation_of(settings, cohort),
+    )
+    reader = PixelReader(preparation, versions_of(settings, cohort))
+
+    def finish(trained: nn.Module) -> Fitted:
+        assert isinstance(trained, Classifier)
+        whole = trained.cpu().eval()
+        return FittedImageNetwork(
+            preparation, reader, whole, cohort.task, target.centre, target.scale, threads=threads, device=device
+        )
+
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Member(fold, network, data, finish, trained_before=head is not None)

@@ -1,0 +1,127 @@
+"""A member of a training before it trains: a network, the samples of its own fold, and what becomes of it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import nn
+
+from bedside.cohort import Cohort, Fold, Task
+from bedside.models import build_model, model_settings
+from bedside.models.losses import Batch, class_weights
+from bedside.seeds import derive
+from bedside.settings import RunSettings, TrainSettings
+from bedside.splits.preparation import TablePreparation
+from bedside.training.augment import Augmentation
+from bedside.training.batches import Batches, TensorBatches, to_device
+from bedside.training.fitted import Fitted, FittedNetwork
+from bedside.training.image_batches import ImageBatches
+from bedside.training.isolated import own_random_numbers
+
+# What a seed is for; the last number of its path.
+WEIGHTS, ORDER, DROPOUT, ESTIMATOR = range(4)
+JUDGED_AT_ONCE = 8192  # rows of a validation batch of vectors
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Samples as vectors in memory, ready for the loop."""
+
+    train: Batch
+    valid: Batch
+
+    def batches(
+        self, settings: TrainSettings, device: torch.device, generator: torch.Generator
+    ) -> tuple[Batches, Batches]:
+        return (
+            TensorBatches(*to_device(self.train, device), settings.batch_size, [generator], settings.sampling),
+            TensorBatches(*to_device(self.valid, device), JUDGED_AT_ONCE),
+        )
+
+
+@dataclass(frozen=True)
+class Images:
+    """Samples as pixels, which may lie on the disk; only training images are augmented."""
+
+    pixels: np.ndarray  # (all samples, size, size, channels) uint8
+    train: tuple[np.ndarray, torch.Tensor, torch.Tensor]  # rows, target, weight
+    valid: tuple[np.ndarray, torch.Tensor, torch.Tensor]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    augmentation: Augmentation
+
+    def batches(
+        self, settings: TrainSettings, device: torch.device, generator: torch.Generator
+    ) -> tuple[Batches, Batches]:
+        size = settings.batch_size
+        train = ImageBatches(
+            self.pixels, *self.train, size, mean=self.mean, std=self.std, device=device, generator=generator,
+            augmentation=self.augmentation, sampling=settings.sampling,
+        )  # fmt: skip
+        valid = ImageBatches(self.pixels, *self.valid, 2 * size, mean=self.mean, std=self.std, device=device)
+        return train, valid
+
+
+@dataclass(frozen=True)
+class Member:
+    """`finish` makes what is kept out of the trained network."""
+
+    fold: Fold
+    network: nn.Module
+    data: Vectors | Images
+    finish: Callable[[nn.Module], Fitted] = field(repr=False)
+    trained_before: bool = False
+
+    @property
+    def n_train(self) -> int:
+        return len(self.data.train[1])
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a network learns to give: classes as numbers from 0, or numbers with mean 0 and standard deviation 1."""
+
+    values: np.ndarray  # of all samples, shape (n,)
+    centre: float
+    scale: float
+
+    @classmethod
+    def of(cls, cohort: Cohort, fold: Fold) -> "Target":
+        """Regression targets are centred and scaled by their training samples."""
+        target = cohort.target
+        if cohort.task.kind != "regression":
+            return cls(target, 0.0, 1.0)
+        centre, scale = float(target[fold.train].mean()), float(target[fold.train].std()) or 1.0
+        return cls((target - centre) / scale, centre, scale)
+
+    def tensors(self, rows: np.ndarray, task: Task, settings: TrainSettings) -> tuple[torch.Tensor, torch.Tensor]:
+        """Targets (k,) and weights (k,) of the given rows."""
+        kind = torch.long if task.kind == "multiclass" else torch.float32
+        goal = torch.from_numpy(self.values[rows]).to(kind)
+        balanced = settings.class_weights == "balanced" and task.kind != "regression"
+        return goal, class_weights(goal, len(task.classes)) if balanced else torch.ones(len(goal))
+
+
+def table_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings) -> Member:
+    """Preparation fitted on the training samples, vectors, and a network with its own initial weights."""
+    preparation = TablePreparation.fit(cohort.inputs.take(fold.train), settings.preparation)
+    target = Target.of(cohort, fold)
+    train, valid = (
+        (torch.from_numpy(preparation(cohort.inputs.take(rows))), *target.tensors(rows, cohort.task, settings.train))
+        for rows in (fold.train, fold.valid)
+    )
+    shape = tuple(train[0].shape[1:])
+    network = new_network(family, cohort.task, fold, settings, shape)
+
+    def finish(trained: nn.Module) -> Fitted:
+        return FittedNetwork(preparation, trained, cohort.task, shape, target.centre, target.scale)
+
+    return Member(fold, network, Vectors(train, valid), finish)
+
+
+def new_network(family: str, task: Task, fold: Fold, settings: RunSettings, shape: tuple[int, ...]) -> nn.Module:
+    """A network with initial weights that belong to this fold alone."""
+    with own_random_numbers(derive(settings.seed, fold.repeat, fold.number, WEIGHTS)):
+        network: nn.Module = build_model(family, shape, task.n_outputs, model_settings(family, settings.model))
+    return network
