@@ -1,7 +1,7 @@
 # make demo   installs bedside into .venv and trains on the breast cancer data
 # make test   installs what tests need and runs everything that CI runs
 # make check  formatting, lint, types, layers
-# make bench  the speed comparison of benchmarks/README.md
+# make bench  the speed comparisons of benchmarks/README.md
 
 PYTHON ?= python3
 VENV := .venv
@@ -37,7 +37,7 @@ $(VENV)/installed-dev: $(VENV)/installed
 	@touch $@
 
 $(VENV)/installed-bench: $(VENV)/installed
-	@$(INSTALL) --editable '.[benchmarks]'
+	@$(INSTALL) --editable '.[benchmarks,weights]'
 	@touch $@
 
 install: $(VENV)/installed
@@ -57,6 +57,7 @@ test: check
 bench: $(VENV)/installed-bench
 	@$(BIN)/python benchmarks/table.py
 	@$(BIN)/python benchmarks/bootstrap.py
+	@$(BIN)/python benchmarks/images.py
 
 docs: $(VENV)/installed
 	@$(BIN)/python docs/make_reference.py

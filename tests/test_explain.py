@@ -54,8 +54,10 @@ class Colours(Classifier):
     def __init__(self, n_outputs):
         super().__init__(3, n_outputs, dropout=0.0)
         with torch.no_grad():
-            self.head[1].weight.copy_(20 * torch.eye(3)[:n_outputs])
-            self.head[1].bias.fill_(-1.5 if n_outputs == 1 else 0.0)
+            last = nn.Linear(3, n_outputs)
+            last.weight.copy_(20 * torch.eye(3)[:n_outputs])
+            last.bias.fill_(-1.5 if n_outputs == 1 else 0.0)
+            self.head = nn.Sequential(last)
 
     def maps(self, x):
         return nn.functional.avg_pool2d(x.clamp(min=0), 4)

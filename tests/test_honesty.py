@@ -24,8 +24,9 @@ from bedside.run import Stage, train_steps
 from bedside.seeds import derive
 from bedside.settings import RunSettings, build, merge
 from bedside.splits.folds import make_folds
-from bedside.training import fits
-from bedside.training.fits import FoldFit, Progress, train_folds
+from bedside.training import fits, groups, members
+from bedside.training.events import FoldFit, Progress
+from bedside.training.fits import train_folds
 from cohorts import cohort as make_cohort
 from cohorts import table as make_table
 
@@ -192,10 +193,10 @@ def test_balanced_class_weights_raise_the_risk_of_the_rare_class_to_that_of_the_
 
 PLACES = {"seed": (2, 0, 0), "repeat": (1, 1, 0), "fold": (1, 0, 1)}
 PURPOSES = {
-    "weights": (fits.WEIGHTS, "mlp"),
-    "order": (fits.ORDER, "mlp"),
-    "dropout": (fits.DROPOUT, "mlp"),
-    "estimator": (fits.ESTIMATOR, "forest"),
+    "weights": (members.WEIGHTS, "mlp"),
+    "order": (members.ORDER, "mlp"),
+    "dropout": (members.DROPOUT, "mlp"),
+    "estimator": (members.ESTIMATOR, "forest"),
 }
 
 
@@ -214,7 +215,8 @@ def test_each_random_part_has_a_seed_of_its_own_for_every_seed_repeat_and_fold(p
         fold = Fold(repeat, number, whole.train, whole.valid, whole.test)
         return train_one(cohort, merge(options, {"train": {"epochs": 2}}), fold).fitted.scores(cohort.inputs)
 
-    monkeypatch.setattr(fits, "derive", one_free)
+    for place in (fits, groups, members):
+        monkeypatch.setattr(place, "derive", one_free)
     first = scores(1, 0, 0)
     assert np.array_equal(scores(1, 0, 0), first)
     for name, place in PLACES.items():

@@ -32,7 +32,7 @@ WEIGHTS = {
     "sha256": "ab" * 32, "size": 224, "mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5], "crop_share": 0.875, "interpolation": "bicubic",
 }  # fmt: skip
 SANITY = {
-    "method": "grad-cam", "what": "the class ill", "n_samples": 12, "sentences": ["Maps of 12 test samples were checked."],
+    "method": "grad-cam", "what": "evidence for the class ill", "n_samples": 12, "sentences": ["Maps of 12 test samples were checked."],
     "checks": [
         {"name": "randomised weights", "passed": True, "value": 0.12, "low": 0.04, "high": 0.21, "needed": "below 0.5", "sentence": "The maps changed."},
         {"name": "deletion", "passed": True, "value": 0.14, "low": 0.08, "high": 0.2, "needed": "above 0", "sentence": "Highlighted pixels matter."},

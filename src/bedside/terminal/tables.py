@@ -73,6 +73,10 @@ def print_cohort(description: Mapping[str, Any], console: Console) -> None:
         counts = [f"{entry['class']} {entry['samples']}" for entry in description["target"]]
         positive = f"; to detect: {task['positive']}" if task["positive"] else ""
         console.print(escape(f"Classes: {', '.join(counts)}{positive}."), highlight=False)
+    if "images" in description:
+        console.print(escape(_images(description["images"])), highlight=False)
+        console.print()
+        return
     table = _table("Features", "name", "kind", "missing", "median or levels")
     for feature in description["features"][:40]:
         table.add_row(escape(feature["name"]), feature["kind"], str(feature["missing"]), escape(_values(feature)))
@@ -81,6 +85,18 @@ def print_cohort(description: Mapping[str, Any], console: Console) -> None:
     if hidden > 0:
         console.print(f"... and {hidden} more features.")
     console.print()
+
+
+def _images(images: Mapping[str, Any]) -> str:
+    """Formats, sizes and what could not be read, in a line or two."""
+    formats = ", ".join(f"{name} {n}" for name, n in images["formats"].items())
+    low, high = images["smallest"], images["largest"]
+    size = f"{low[0]} x {low[1]}" if low == high else f"{low[0]} x {low[1]} to {high[0]} x {high[1]}"
+    colour = " and ".join({"1": "grey", "3": "colour"}[name] for name in images["channels"])
+    bits = " and ".join(images["bits"])
+    left_out = f"; {len(images['unreadable'])} could not be read" if images["unreadable"] else ""
+    synthetic = f"\n{images['synthetic']}" if images["synthetic"] else ""
+    return f"Images: {formats}; {size} pixels, {colour}, {bits} bits{left_out}.{synthetic}"
 
 
 def _values(feature: Mapping[str, Any]) -> str:

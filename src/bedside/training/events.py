@@ -21,7 +21,7 @@ class Plan:
     memory: int | None = None  # bytes that training one member needs at most, estimated; None if it hardly matters
     epoch_seconds: float | None = None  # estimated for one member from two batches
     weights: dict[str, object] | None = None  # of a pretrained backbone: where they come from
-    engine: str | None = None  # what computes the features and scores of images
+    image_seconds: float | None = None  # estimated for the features of a frozen backbone; 0 if all are known
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Extracted:
 
     done: int
     total: int
+    problem: str | None = None  # at the end: why they could not be kept for the next run
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,20 @@ def extract(
     return Extracted(np.stack([known[name] for name in names]), len(todo), reused, problem)
 
 
+def missing(
+    inputs: ImageInputs,
+    preparation: ImagePreparation,
+    versions: Versions,
+    *,
+    weights: str,
+    device: torch.device | str = "cpu",
+) -> int:
+    """Images whose features `extract` would have to compute."""
+    names = [str(sha256) for sha256 in inputs.records["sha256"]]
+    known = Kept(*_key(weights, preparation, versions, device), versions.count).read(set(names))
+    return sum(name not in known for name in names)
+
+
 def encoded(
     inputs: ImageInputs,
     preparation: ImagePreparation,

@@ -10,10 +10,12 @@ import torch
 from lightning_fabric import Fabric
 from lightning_fabric.plugins.environments import LightningEnvironment
 from threadpoolctl import threadpool_limits
+from torch import nn
 
 from bedside.errors import SettingError
 from bedside.settings import DeviceSettings
 
+_DEADLY_CHANNELS = 15  # measured: 2 to 8; a margin for other processors
 SMALL = 2_000_000  # multiplications per step below which more threads, or a GPU, only wait for each other
 
 
@@ -58,6 +60,20 @@ def limited_threads(count: int) -> Iterator[None]:
             yield
     finally:
         torch.set_num_threads(before)
+
+
+def suits_channels_last(network: nn.Module, device: str) -> bool:
+    """Whether the network may store its images channels last, which is faster.
+
+    On a CPU torch 2.13 dies, without an error that could be caught, in the backward pass of a 1x1 convolution with a
+    stride and at most 8 input channels that are stored so.
+    """
+    deadly = (
+        layer.kernel_size == (1, 1) and max(layer.stride) > 1 and layer.in_channels <= _DEADLY_CHANNELS
+        for layer in network.modules()
+        if isinstance(layer, nn.Conv2d)
+    )
+    return not device.startswith("cpu") or not any(deadly)
 
 
 def available_memory(device: torch.device) -> int | None:

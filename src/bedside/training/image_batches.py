@@ -33,6 +33,7 @@ class ImageBatches:
         generator: torch.Generator | None = None,
         augmentation: Augmentation | None = None,
         sampling: Sampling = "shuffle",
+        channels_last: bool = True,
     ) -> None:
         """
         Args:
@@ -47,12 +48,14 @@ class ImageBatches:
             generator: on the CPU; decides order and augmentation.
             augmentation: for training images.
             sampling: see `epoch_order`.
+            channels_last: how the images are stored; see `hardware.suits_channels_last`.
         """
         self.pixels, self.rows = pixels, np.asarray(rows)
         self.target, self.weight = target.to(device), weight.to(device)
         self.batch_size, self.device = batch_size, device
         self.mean, self.std = mean, std
         self.generator, self.augmentation, self.sampling = generator, augmentation, sampling
+        self.channels_last = channels_last
         self.counts = [len(self.rows)]
         self.n_batches = n_batches(len(self.rows), batch_size)
         self._mean, self._std = (torch.tensor(values, device=device).view(-1, 1, 1) for values in (mean, std))
@@ -72,13 +75,14 @@ class ImageBatches:
             yield self._images(chosen), self.target[there], self.weight[there]
 
     def _images(self, chosen: Tensor) -> Tensor:
-        """The chosen rows as the network sees them, shape (b, channels, height, width), stored channels last."""
+        """The chosen rows as the network sees them, shape (b, channels, height, width)."""
         pixels = torch.from_numpy(self.pixels[self.rows[chosen.numpy()]]).to(self.device)
         if self.generator is not None and self.augmentation is not None:
             images = self.augmentation(pixels, self.generator)
         else:
             images = unit_pixels(pixels)
-        return normalised(images, self._mean, self._std)
+        images = normalised(images, self._mean, self._std)
+        return images if self.channels_last else images.contiguous()
 
     def some(self, k: int) -> "ImageBatches":
         """At most `k` of these rows, evenly spaced, in order and as they are."""
@@ -93,4 +97,5 @@ class ImageBatches:
             mean=self.mean,
             std=self.std,
             device=self.device,
+            channels_last=self.channels_last,
         )

@@ -12,7 +12,7 @@ from bedside.settings import RunSettings
 from bedside.training.events import Extracted, FoldFit, Plan, Progress
 from bedside.training.groups import train_members
 from bedside.training.hardware import SMALL, available_cores, make_fabric, threads_for
-from bedside.training.image_members import PixelStore, Sight, head_members, image_member
+from bedside.training.image_members import Encoders, PixelStore, Sight, head_members, image_member
 from bedside.training.members import Member
 from bedside.training.rehearsal import rehearse
 from bedside.training.vision import FittedHead
@@ -63,25 +63,32 @@ def _heads(
 ) -> Events:
     """Last layers on features that are computed once; small work, so all folds train as one stack."""
     assert sight.weights is not None
-    whole = sight.network(family, cohort, folds[0], settings)
-    trained = _count(whole.head.parameters())
+    looking = settings.device.threads or available_cores()
+    encoders = Encoders(sight, family, cohort, settings, threads=looking, device=str(fabric.device))
+    first = encoders.of(folds[0])
+    trained = _count(first.classifier.head.parameters())
     work = settings.train.batch_size * trained
     threads = threads_for(settings.device, work=work)
-    small = make_fabric(settings.device, work=work)
     yield Plan(
-        str(fabric.device), threads, _count(whole.parameters()), (len(folds),), trained=trained,
-        batch_size=settings.train.batch_size, weights=sight.weights.to_dict(),
-    )  # fmt: skip
+        str(fabric.device),
+        threads,
+        _count(first.classifier.parameters()),
+        (len(folds),),
+        trained=trained,
+        batch_size=settings.train.batch_size,
+        weights=sight.weights.to_dict(),
+        image_seconds=first.estimated_seconds(cohort.inputs, settings.augment.views),
+    )
     members: list[Member] = []
-    looking = settings.device.threads or available_cores()
-    for event in head_members(sight, family, cohort, folds, settings, threads=looking, device=str(fabric.device)):
+    for event in head_members(encoders, folds):
         if isinstance(event, Extracted):
             yield event
         else:
             members = event
     yield from train_members(
-        small, members, cohort.task, settings, finished, threads=threads, work=work, phase=phase, stop_after=stop_after
-    )
+        make_fabric(settings.device, work=work), members, cohort.task, settings, finished, threads=threads, work=work,
+        phase=phase, stop_after=stop_after,
+    )  # fmt: skip
 
 
 def _pixels(

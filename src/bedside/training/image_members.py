@@ -18,6 +18,7 @@ from bedside.splits.images import ImagePreparation
 from bedside.training.augment import Augmentation, resolve
 from bedside.training.events import Extracted
 from bedside.training.fitted import Fitted
+from bedside.training.hardware import suits_channels_last
 from bedside.training.members import Images, Member, Target, Vectors, new_network
 from bedside.training.pixels import decoded
 from bedside.training.versions import Versions
@@ -109,52 +110,54 @@ def versions_of(settings: RunSettings, cohort: Cohort) -> Versions:
     return Versions(settings.augment.test_time, augmentation_of(settings, cohort), settings.seed)
 
 
-def head_members(
-    sight: Sight,
-    family: str,
-    cohort: Cohort,
-    folds: Sequence[Fold],
-    settings: RunSettings,
-    *,
-    threads: int,
-    device: str,
-) -> Iterator[Extracted | list[Member]]:
+class Encoders:
+    """Frozen backbones of a cohort, one for all folds whose preparation gives the same pixels."""
+
+    def __init__(
+        self, sight: Sight, family: str, cohort: Cohort, settings: RunSettings, *, threads: int, device: str
+    ) -> None:
+        self.sight, self.family, self.cohort, self.settings = sight, family, cohort, settings
+        self.threads, self.device = threads, device
+        self._made: dict[str, FrozenBackbone] = {}
+
+    def of(self, fold: Fold) -> FrozenBackbone:
+        preparation = self.sight.preparation(self.cohort, fold.train, self.settings)
+        if preparation.key() not in self._made:
+            assert self.sight.weights is not None
+            whole = self.sight.network(self.family, self.cohort, fold, self.settings).eval()
+            versions = versions_of(self.settings, self.cohort)
+            self._made[preparation.key()] = FrozenBackbone(
+                preparation, whole, self.sight.weights, versions, threads=self.threads, device=self.device
+            )
+        return self._made[preparation.key()]
+
+
+def head_members(encoders: Encoders, folds: Sequence[Fold]) -> Iterator[Extracted | list[Member]]:
     """Members that train a last layer on features of a frozen backbone; features are computed once for all folds.
 
     Yields:
         A sign of life while features are computed; at last the members.
     """
-    assert sight.weights is not None
-    seen: dict[str, tuple[FrozenBackbone, np.ndarray]] = {}
+    cohort, settings = encoders.cohort, encoders.settings
+    features: dict[int, np.ndarray] = {}
     members = []
-    versions = versions_of(settings, cohort)
     for fold in folds:
-        preparation = sight.preparation(cohort, fold.train, settings)
-        if preparation.key() not in seen:
-            whole = sight.network(family, cohort, fold, settings).eval()
-            encoder = FrozenBackbone(preparation, whole, sight.weights, versions, threads=threads, device=device)
+        encoder = encoders.of(fold)
+        if id(encoder) not in features:
             looking = encoder.learn(cohort.inputs, settings.augment.views)
-            while True:
+            while id(encoder) not in features:
                 try:
                     yield Extracted(next(looking), len(cohort))
                 except StopIteration as end:
-                    seen[preparation.key()] = encoder, end.value
-                    break
-        encoder, features = seen[preparation.key()]
-        members.append(_head_member(sight, encoder, features, family, cohort, fold, settings))
+                    features[id(encoder)] = end.value
+            yield Extracted(len(cohort), len(cohort), encoder.problem)
+        members.append(_head_member(encoders, encoder, features[id(encoder)], fold))
     yield members
 
 
-def _head_member(
-    sight: Sight,
-    encoder: FrozenBackbone,
-    features: np.ndarray,
-    family: str,
-    cohort: Cohort,
-    fold: Fold,
-    settings: RunSettings,
-) -> Member:
+def _head_member(encoders: Encoders, encoder: FrozenBackbone, features: np.ndarray, fold: Fold) -> Member:
     """`features` (samples, views, width); training sees every view of its images, validation the originals only."""
+    cohort, settings = encoders.cohort, encoders.settings
     target = Target.of(cohort, fold)
     goal, weight = target.tensors(fold.train, cohort.task, settings.train)
     count = features.shape[1]
@@ -164,7 +167,7 @@ def _head_member(
         (train, goal.repeat_interleave(count), weight.repeat_interleave(count)),
         (valid, *target.tensors(fold.valid, cohort.task, settings.train)),
     )
-    head = copy.deepcopy(sight.network(family, cohort, fold, settings).head)
+    head = copy.deepcopy(encoders.sight.network(encoders.family, cohort, fold, settings).head)
 
     def finish(trained: nn.Module) -> Fitted:
         return FittedHead(encoder, trained.eval(), cohort.task, target.centre, target.scale)
@@ -215,6 +218,7 @@ def image_member(
         preparation.mean,
         preparation.std,
         augmentation_of(settings, cohort),
+        suits_channels_last(network, device),
     )
     reader = PixelReader(preparation, versions_of(settings, cohort))
 
@@ -225,5 +229,6 @@ def image_member(
             preparation, reader, whole, cohort.task, target.centre, target.scale, threads=threads, device=device
         )
 
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if data.channels_last:
+        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Member(fold, network, data, finish, trained_before=head is not None)

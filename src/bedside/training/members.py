@@ -50,6 +50,7 @@ class Images:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     augmentation: Augmentation
+    channels_last: bool
 
     def batches(
         self, settings: TrainSettings, device: torch.device, generator: torch.Generator
@@ -57,9 +58,17 @@ class Images:
         size = settings.batch_size
         train = ImageBatches(
             self.pixels, *self.train, size, mean=self.mean, std=self.std, device=device, generator=generator,
-            augmentation=self.augmentation, sampling=settings.sampling,
+            augmentation=self.augmentation, sampling=settings.sampling, channels_last=self.channels_last,
         )  # fmt: skip
-        valid = ImageBatches(self.pixels, *self.valid, 2 * size, mean=self.mean, std=self.std, device=device)
+        valid = ImageBatches(
+            self.pixels,
+            *self.valid,
+            2 * size,
+            mean=self.mean,
+            std=self.std,
+            device=device,
+            channels_last=self.channels_last,
+        )
         return train, valid
 
 

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import time
 from collections.abc import Generator
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -20,7 +21,7 @@ from bedside.models.classifier import Classifier
 from bedside.models.pretrained import Weights
 from bedside.splits.images import ImagePreparation
 from bedside.training.engine import Engine, Pixels, make_engine
-from bedside.training.features import Extracted, complete, extract
+from bedside.training.features import Extracted, complete, extract, missing
 from bedside.training.fitted import Reader, Scoring, load_weights, network_scores, outputs_to_scores, save_weights
 from bedside.training.hardware import available_cores
 from bedside.training.versions import Versions
@@ -54,6 +55,7 @@ class FrozenBackbone:
     ) -> None:
         self.preparation, self.classifier, self.weights, self.versions = preparation, classifier, weights, versions
         self.threads, self.device = threads, device
+        self.problem: str | None = None  # why features could not be kept for the next run
         self._known: dict[str, np.ndarray] = {}
 
     @cached_property
@@ -70,6 +72,18 @@ class FrozenBackbone:
             return np.stack([self._known[name][: self.versions.count] for name in names])
         return self.features(inputs, self.versions.count, cache=False)
 
+    def estimated_seconds(self, inputs: ImageInputs, count: int) -> float:
+        """How long `learn` will take, from two batches; 0 if the cache has everything."""
+        versions = replace(self.versions, count=max(count, self.versions.count))
+        todo = missing(inputs, self.preparation, versions, weights=self.weights.sha256, device=self.device)
+        if not todo:
+            return 0.0
+        batch = np.zeros((self.engine.batch, *self.preparation.shape[1:], self.preparation.channels), dtype=np.uint8)
+        self.engine.run(batch)
+        started = time.perf_counter()
+        self.engine.run(batch)
+        return (time.perf_counter() - started) / len(batch) * todo * versions.count
+
     def learn(self, inputs: ImageInputs, count: int) -> Generator[int, None, np.ndarray]:
         """Features of `count` versions of each image, kept here and in the cache folder.
 
@@ -80,6 +94,7 @@ class FrozenBackbone:
             Features, shape (n, count, width), 32-bit floats.
         """
         found = yield from self._extract(inputs, max(count, self.versions.count), cache=True)
+        self.problem = found.problem
         self._known.update(zip(inputs.records["sha256"], found.features, strict=True))
         return found.features[:, :count]
 
