@@ -330,3 +330,40 @@ def test_the_member_records_name_what_they_need(frozen):
     facts = json.loads((frozen[0].path / "model" / "repeat0-fold1" / "member.json").read_text())
     assert facts["kind"] == "head"
     assert facts["versions"]["count"] == 1
+
+
+def test_an_interrupted_run_ends_with_the_same_bytes(tmp_path):
+    options = {**TINY, **FAST, "folds": {"scheme": "crossval", "number": 3}, "explain": {"samples": 0}}
+    asked = build(RunSettings, options)
+    *_, whole = train_steps(image_cohort(45), asked, folder=tmp_path / "whole")
+    events = train_steps(image_cohort(45), asked, folder=tmp_path / "cut")
+    for event in events:
+        if isinstance(event, FoldFit):
+            events.close()
+            break
+    assert not (tmp_path / "cut" / "predictions.csv").exists()
+    *_, again = train_steps(image_cohort(45), asked.model_copy(update={"seed": 0}), resume=tmp_path / "cut")
+    for name in ("predictions.csv", "history.csv", "baseline.csv", "estimates.json"):
+        assert (again.run.path / name).read_bytes() == (whole.run.path / name).read_bytes(), name
+
+
+def test_the_command_line_says_what_it_will_do_with_images(folder, tmp_path, monkeypatch):
+    from typer.testing import CliRunner
+
+    from bedside.cli import app
+
+    monkeypatch.chdir(tmp_path)
+
+    def bedside_says(*arguments):
+        result = CliRunner().invoke(app, [str(argument) for argument in arguments])
+        assert result.exit_code == 0, result.output
+        return " ".join(result.output.split())
+
+    assert "Images: PNG 60; 32 x 32 pixels, colour, 8 bits." in bedside_says("check", folder, "--positive", "large")
+    tiny = ["--set", "model.width=4", "--set", "train.epochs=1", "--set", "evaluation.resamples=100"]
+    said = bedside_says("train", folder, "--positive", "large", "--family", "cnn", *tiny, "--set", "explain.samples=3", "-o", "run")
+    assert "for an epoch of one fold" in said
+    assert "Report: run/report.html" in said
+    assert "Report: run/report.html" in bedside_says("explain", "run", "--samples", 3)
+    assert "60 samples scored" in bedside_says("predict", "run", folder, "-o", "scores.csv")
+    assert "data.synthetic.shortcut" in bedside_says("settings", "--cohort", "dermoscopy")

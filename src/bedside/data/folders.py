@@ -11,13 +11,9 @@ import pandas as pd
 
 from bedside.data.codes import count, listing
 from bedside.data.decode import SUFFIXES, by_suffix, content, first_bytes
+from bedside.data.roles import SPLIT_WORDS
 from bedside.errors import DataError, SettingError, nearest
 
-SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("valid", "val", "validation"), "valid"),
-    **dict.fromkeys(("test", "testing"), "test"),
-}
 GROUPS = ("target", "patient", "site")  # that a label pattern may have
 EXAMPLE = r"(?P<target>.+)_\d+\.jpg"
 WAYS = (
@@ -97,7 +93,7 @@ def own_split(folder: Folder) -> np.ndarray | None:
         DataError: if some folders at the top are a split and others are not.
     """
     tops = [name.split("/")[0] if "/" in name else "" for name in folder.names]
-    known = {top: SPLITS[top.casefold()] for top in dict.fromkeys(tops) if top.casefold() in SPLITS}
+    known = {top: SPLIT_WORDS[top.casefold()] for top in dict.fromkeys(tops) if top.casefold() in SPLIT_WORDS}
     if len(set(known.values())) < 2:
         return None
     other = [top or name for top, name in zip(tops, folder.names, strict=True) if top not in known]

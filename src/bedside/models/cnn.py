@@ -16,7 +16,7 @@ SMALL = 64  # side in pixels up to which the stem keeps every pixel
 class CNNSettings(Settings):
     """The architecture: how wide, how deep."""
 
-    width: int = Field(default=32, ge=1, le=1024)
+    width: int = Field(default=16, ge=1, le=1024)
     """Filters in the first stage; each further stage has twice as many and sees half the resolution."""
     stages: int = Field(default=3, ge=1, le=6)
     """Number of resolutions the network works at."""

@@ -12,7 +12,7 @@ from bedside.seeds import derive
 from bedside.settings import RunSettings
 from bedside.training.events import Extracted, FoldFit, Plan, Progress
 from bedside.training.fitted import PREPARATIONS, FittedEstimator
-from bedside.training.groups import train_members
+from bedside.training.groups import Job, train_members
 from bedside.training.hardware import limited_threads, make_fabric, threads_for
 from bedside.training.members import ESTIMATOR, table_member
 
@@ -35,7 +35,7 @@ def train_folds(
         One `Plan`, an `Extracted` now and then while a frozen backbone computes features, a `Progress` after each
         epoch of a network, and one `FoldFit` per fold.
     """
-    return _fit(family, cohort, folds, settings, finished, None)
+    return _fit(Job(family, cohort, folds, settings, finished))
 
 
 def train_everything(
@@ -48,36 +48,28 @@ def train_everything(
         epochs: how long a network trains in each phase, such as the median of the epochs that the folds kept.
     """
     train = settings.train.model_copy(update={"early_stopping": False})
-    for event in _fit(family, cohort, [fold], settings.model_copy(update={"train": train}), (), epochs):
+    for event in _fit(Job(family, cohort, [fold], settings.model_copy(update={"train": train}), (), epochs)):
         if not isinstance(event, Plan):
             yield event
 
 
-def _fit(
-    family: str,
-    cohort: Cohort,
-    folds: Sequence[Fold],
-    settings: RunSettings,
-    finished: Container[str],
-    stop_after: Mapping[str, int] | None,
-) -> Events:
-    if not family_named(family).network:
-        return _estimators(family, cohort, folds, settings, finished)
-    if cohort.inputs.kind == "image":
+def _fit(job: Job) -> Events:
+    if not family_named(job.family).network:
+        return _estimators(job)
+    if job.cohort.inputs.kind == "image":
         from bedside.training.image_fits import image_networks
 
-        return image_networks(family, cohort, folds, settings, finished, stop_after)
-    return _table_networks(family, cohort, folds, settings, finished, stop_after)
+        return image_networks(job)
+    return _table_networks(job)
 
 
-def _estimators(
-    family: str, cohort: Cohort, folds: Sequence[Fold], settings: RunSettings, finished: Container[str]
-) -> Iterator[Plan | FoldFit]:
+def _estimators(job: Job) -> Iterator[Plan | FoldFit]:
+    family, cohort, settings = job.family, job.cohort, job.settings
     options = model_settings(family, settings.model)
     threads = threads_for(settings.device, work=len(cohort) * len(cohort.inputs.features))
-    yield Plan("cpu", threads, None, (1,) * len(folds))
-    for fold in folds:
-        if fold.name in finished:
+    yield Plan("cpu", threads, None, (1,) * len(job.folds))
+    for fold in job.folds:
+        if fold.name in job.finished:
             continue
         inputs = cohort.inputs.take(fold.train)
         preparation = PREPARATIONS[family_named(family).data].fit(inputs, settings.preparation)
@@ -93,21 +85,13 @@ def _estimators(
         yield FoldFit(fold, FittedEstimator(preparation, estimator, cohort.task))
 
 
-def _table_networks(
-    family: str,
-    cohort: Cohort,
-    folds: Sequence[Fold],
-    settings: RunSettings,
-    finished: Container[str],
-    stop_after: Mapping[str, int] | None,
-) -> Events:
-    members = [table_member(family, cohort, fold, settings) for fold in folds]
+def _table_networks(job: Job) -> Events:
+    settings = job.settings
+    members = [table_member(job.family, job.cohort, fold, settings) for fold in job.folds]
     # Multiplications of one forward pass of one batch, about one per weight and row.
     sizes = [sum(weight.numel() for weight in member.network.parameters()) for member in members]
     work = settings.train.batch_size * max(sizes)
     fabric, threads = make_fabric(settings.device, work=work), threads_for(settings.device, work=work)
-    groups = train_members(
-        fabric, members, cohort.task, settings, finished, threads=threads, work=work, stop_after=stop_after
-    )
+    groups = train_members(fabric, members, job, threads=threads, work=work)
     yield Plan(str(fabric.device), threads, sizes[0], groups.sizes, trained=sizes[0])
     yield from groups

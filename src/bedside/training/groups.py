@@ -7,7 +7,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from bedside.cohort import Fold, Task
+from bedside.cohort import Cohort, Fold, Task
 from bedside.models.losses import Supervised
 from bedside.seeds import derive
 from bedside.settings import RunSettings
@@ -22,18 +22,30 @@ from bedside.training.stack import Stack, can_stack
 
 
 @dataclass(frozen=True)
+class Job:
+    """What is to be trained; see `fits.train_folds`.
+
+    `stop_after` gives epochs by phase after which the weights are taken as they are, not as in the best epoch.
+    """
+
+    family: str
+    cohort: Cohort
+    folds: Sequence[Fold]
+    settings: RunSettings
+    finished: Container[str] = ()
+    stop_after: Mapping[str, int] | None = None
+
+
+@dataclass(frozen=True)
 class Groups:
     """Members dealt to groups; iterating trains one group after the other, apart from the program around it."""
 
     fabric: Fabric
     groups: tuple[tuple[Member, ...], ...]
-    task: Task
-    settings: RunSettings
-    finished: Container[str]
+    job: Job
     threads: int
     work: int
-    phase: str = ""
-    stop_after: Mapping[str, int] | None = None
+    phase: str
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -41,41 +53,31 @@ class Groups:
         return tuple(map(len, self.groups))
 
     def __iter__(self) -> Iterator[Progress | FoldFit]:
-        last = None if self.stop_after is None else self.stop_after[self.phase]
+        job = self.job
+        last = None if job.stop_after is None else job.stop_after[self.phase]
         for group in self.groups:
-            if all(member.fold.name in self.finished for member in group):
+            if all(member.fold.name in job.finished for member in group):
                 continue
             fold = group[0].fold
-            seed = derive(self.settings.seed, fold.repeat, fold.number, DROPOUT)
-            events = _train(self.fabric, group, self.task, self.settings, self.work, self.phase, last)
+            seed = derive(job.settings.seed, fold.repeat, fold.number, DROPOUT)
+            events = _train(self.fabric, group, job.cohort.task, job.settings, self.work, self.phase, last)
             yield from isolated(events, seed=seed, threads=self.threads, device=self.fabric.device)
 
 
 def train_members(
-    fabric: Fabric,
-    members: Sequence[Member],
-    task: Task,
-    settings: RunSettings,
-    finished: Container[str],
-    *,
-    threads: int,
-    work: int,
-    phase: str = "",
-    stop_after: Mapping[str, int] | None = None,
+    fabric: Fabric, members: Sequence[Member], job: Job, *, threads: int, work: int, phase: str = ""
 ) -> Groups:
     """What will train together; iterate over it to train.
 
     Args:
         fabric: device and precision.
-        members: one per fold.
-        finished: names of folds that need no training; a group is left out only if all of its folds are named.
+        members: one per fold; a group is left out only if all of its folds are finished.
+        job: task, settings, and what is finished.
         threads: of the CPU.
         work: multiplications of one step; see `hardware.make_fabric`.
         phase: names this part of a training that has several.
-        stop_after: epochs by phase after which the weights are taken as they are, not as in the best epoch.
     """
-    groups = tuple(map(tuple, groups_of(members, settings)))
-    return Groups(fabric, groups, task, settings, finished, threads, work, phase, stop_after)
+    return Groups(fabric, tuple(map(tuple, groups_of(members, job.settings))), job, threads, work, phase)
 
 
 def groups_of(members: Sequence[Member], settings: RunSettings) -> Iterator[list[Member]]:
