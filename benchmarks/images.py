@@ -167,14 +167,14 @@ def auc_difference(truth: np.ndarray, ours: list[np.ndarray], theirs: list[np.nd
 
 
 def features(cohort: Cohort, encoder: FrozenBackbone, options: argparse.Namespace) -> None:
-    prepared, network = encoder.preparation(cohort.inputs), backbone().to(options.device)
+    prepared, network = encoder.preparation(cohort.inputs), encoder.classifier.to(options.device)
 
     @torch.inference_mode()
     def eager(_: int) -> np.ndarray:
         found = []
         for start in range(0, len(prepared), BATCH):
             pixels = torch.from_numpy(prepared[start : start + BATCH]).to(options.device).permute(0, 3, 1, 2)
-            found.append(network((pixels.float() / 255 - MEAN) / STD).cpu())
+            found.append(network.embed((pixels.float() / 255 - MEAN) / STD).cpu())
         return torch.cat(found).numpy()
 
     def ours(_: int) -> np.ndarray:
@@ -340,6 +340,7 @@ def take_turns(ways: dict[str, Callable[[int], np.ndarray]], rounds: int) -> tup
             start = time.perf_counter()
             results[name].append(ways[name](number))
             seconds[name].append(time.perf_counter() - start)
+            print(f"round {number + 1} of {rounds}, {name}: {seconds[name][-1]:.1f} s", file=sys.stderr)
     return seconds, results
 
 

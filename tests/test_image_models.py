@@ -34,7 +34,8 @@ def test_a_backbone_is_maps_then_pooling_then_a_new_last_layer(architecture):
     x = torch.randn(2, 3, size, size)
     with torch.no_grad():
         maps = network.maps(x)
-        assert torch.allclose(network(x), network.head(network.pool(maps)))
+        assert torch.allclose(network(x), network.head(network.read(network.levels(x))), atol=1e-6)
+        assert torch.allclose(network.levels(x)[-1], maps, atol=1e-5)
         assert network(x).shape == (2, 3)
         grid = network.grid(maps)
         assert grid.dim() == 4
@@ -139,3 +140,20 @@ def test_who_names_no_family_gets_one_that_suits():
 def test_the_last_layer_has_one_output_for_two_classes():
     assert Task("binary", ("a", "b")).n_outputs == 1
     assert backbone(n_outputs=1)(torch.randn(2, 3, 64, 64)).shape == (2, 1)
+
+
+@pytest.mark.parametrize("architecture", ["tf_efficientnet_lite0", "resnet10t"])
+def test_what_a_frozen_backbone_gives_runs_in_the_fast_engine(architecture):
+    from bedside.training.engine import Pixels, make_engine
+    from bedside.training.vision import _Embedding
+
+    network = backbone(architecture).eval()
+    assert len(network.seen) == 4, "three stages and the end"
+    engine = make_engine(Pixels(_Embedding(network), (0.5,) * 3, (0.5,) * 3), (64, 64, 3), threads=1)
+    assert engine.name == "onnxruntime"
+
+
+def test_by_default_only_frozen_convolutional_backbones_read_their_stages():
+    assert len(backbone(freeze="none").seen) == 1
+    assert len(backbone(reads="last").seen) == 1
+    assert len(backbone("vit_tiny_patch16_224").seen) == 1

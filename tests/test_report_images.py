@@ -358,7 +358,7 @@ def test_methods_say_where_weights_came_from_and_what_learned(small):
 
 
 def test_methods_say_how_images_were_framed(small):
-    assert "shorter side of 256 pixels, and the 224 × 224 pixels in its centre" in image_words.preparation(small)
+    assert "shorter side of 224 pixels, and the 224 × 224 pixels in its centre" in image_words.preparation(small)
     whole = image_words.preparation(settings_changed(small, preparation={"framing": "whole", "image_size": 96}))
     assert "longer side of 96 pixels, with black borders" in whole
     scratch = changed(small, "environment.json", weights=None, freeze="none")

@@ -170,6 +170,9 @@ def check(
     label_pattern: LabelPattern = None,
     modality: Modality = None,
     skip_unreadable: SkipUnreadable = False,
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting of the data, such as data.task.")
+    ] = None,
     separator: Separator = None,
     decimal: Decimal = None,
     encoding: Encoding = None,
@@ -179,7 +182,8 @@ def check(
     from bedside.data import read_cohort
     from bedside.data.checks import check as check_cohort
     from bedside.data.description import describe
-    from bedside.settings import DataSettings, build
+    from bedside.errors import SettingError
+    from bedside.settings import DataSettings, build, merge, parse_assignment
     from bedside.terminal.tables import print_cohort, print_findings
 
     data = _data_options(
@@ -188,7 +192,10 @@ def check(
         image=image, label_pattern=label_pattern, modality=modality, skip_unreadable=skip_unreadable or None,
         separator=separator, decimal=decimal, encoding=encoding, sheet=sheet,
     )  # fmt: skip
-    cohort = read_cohort(source, build(DataSettings, data, prefix="data."))
+    asked = merge({"data": data}, *(parse_assignment(text) for text in assign or []))
+    if others := sorted(asked.keys() - {"data"}):
+        raise SettingError(f"--set {others[0]} has no effect: `bedside check` only reads; it takes settings of data.")
+    cohort = read_cohort(source, build(DataSettings, asked["data"], prefix="data."))
     print_cohort(describe(cohort), _console())
     findings = check_cohort(cohort)
     print_findings(findings, _console())

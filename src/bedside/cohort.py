@@ -5,6 +5,7 @@ splits give, a predictions table what training gives, and an `Estimate` what eva
 """
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, Self
 
@@ -94,6 +95,18 @@ class Finding:
 
 
 @dataclass(frozen=True)
+class KnownTruth:
+    """What a generator knows of the images it made; training never sees it, explanations are held against it.
+
+    `masks` says where a thing is, by its name ("lesion", "ruler"): (n, height, width) bool, empty where a sample has none.
+    `without` holds the inputs of the same samples with an artefact taken away, by the name of its mask.
+    """
+
+    masks: Mapping[str, np.ndarray]
+    without: Mapping[str, Any] = field(default_factory=dict)  # Inputs of the same kind and length
+
+
+@dataclass(frozen=True)
 class Cohort:
     """The samples of one study, one row per sample.
 
@@ -101,7 +114,8 @@ class Cohort:
     text, or a number), then `site` and `time` if they have a role, then one column per subgroup under its own name.
     `linked` numbers groups of samples that must stay together because they are duplicates, shape (n,);
     samples without a duplicate have a number of their own. `split` is the division that came with the data, "train",
-    "valid" or "test" for each sample, shape (n,), or None.
+    "valid" or "test" for each sample, shape (n,), or None. `truth` makes what is known of generated samples when it is
+    asked for; it is None for real ones and no part of the fingerprint.
     """
 
     name: str
@@ -113,6 +127,7 @@ class Cohort:
     findings: tuple[Finding, ...] = ()
     about: dict[str, str] = field(default_factory=dict)  # source and licence, for the report
     split: np.ndarray | None = None
+    truth: Callable[[], KnownTruth] | None = None
 
     def __len__(self) -> int:
         return len(self.samples)

@@ -222,6 +222,12 @@ class Run:
         return dict(self._json(name)) if (self.path / name).exists() else None
 
     @cached_property
+    def truth(self) -> dict[str, Any] | None:
+        """What the network looked at and used, held against what the generator of the images knows; None for real images."""
+        name = "explanations/truth.json"
+        return dict(self._json(name)) if (self.path / name).exists() else None
+
+    @cached_property
     def latent(self) -> pd.DataFrame | None:
         """Places of test samples on the maps of what the network makes of them; None without a network."""
         name = "explanations/latent.csv"

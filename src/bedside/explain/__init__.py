@@ -15,6 +15,7 @@ import pandas as pd
 from bedside.cohort import Cohort, Task
 from bedside.errors import RunError
 from bedside.explain import attribution, sanity
+from bedside.explain import truth as known
 from bedside.explain.choose import decided, for_checks, gallery, member_of
 from bedside.explain.images import colours, draw
 from bedside.explain.latent import choose_space, lay_out
@@ -71,7 +72,8 @@ def explain_run(
     few = CHECKED_SLOWLY if method == "occlusion" else CHECKED
     checked = for_checks(test, cohort.task, few, derive(seed, 1)) if settings.explain.samples else shown
     wanted = test.loc[sorted({*shown.index, *checked.index})]
-    steps, parts = sum(name in set(names[wanted.index]) for name in sights) + 2, []
+    told = cohort.truth is not None and settings.explain.samples > 0
+    steps, parts = sum(name in set(names[wanted.index]) for name in sights) + 2 + told, []
     for name, sight in sights.items():
         rows = wanted[names[wanted.index] == name]
         if len(rows):
@@ -81,7 +83,11 @@ def explain_run(
     with whole_folder(run.path / FOLDER) as folder:
         _write_gallery(folder, cohort, shown, parts)
         write_json(folder / "sanity.json", _verdict(cohort.task, method, checked, parts, members, seed))
-        yield steps - 1, steps
+        yield steps - 1 - told, steps
+        if cohort.truth is not None and told:
+            tested = known.Scene(cohort, test, sights, names, run.estimates["thresholds"])
+            write_json(folder / "truth.json", known.measure(tested, cohort.truth(), method, derive(seed, 5)))
+            yield steps - 1, steps
         space, inside, note = choose_space(test, sights, names)
         latent = lay_out(sights[space], cohort, inside, note, derive(seed, 3))
         if latent is not None:

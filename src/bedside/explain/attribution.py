@@ -82,10 +82,12 @@ class _Decision(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         with torch.no_grad():
-            seen = self.classifier.maps(x)
-        outputs: Tensor = self.classifier.head(
-            self.classifier.pool(self.classifier.seen(seen.detach().requires_grad_()))
-        )
+            levels = self.classifier.levels(x)
+        heard = [
+            listener(level.detach().requires_grad_())
+            for listener, level in zip(self.classifier.seen, levels, strict=True)
+        ]
+        outputs: Tensor = self.classifier.head(self.classifier.read(heard))
         return outputs
 
 
@@ -103,11 +105,11 @@ def _grad_cam(classifier: Classifier, x: Tensor, shown: np.ndarray) -> np.ndarra
     grad_cam = _load_grad_cam()
     targets: Any = [_Output(int(number)) for number in shown]
     network: nn.Module = _Decision(classifier)
-    layer: Any = classifier.seen
+    layers: list[Any] = list(classifier.seen)  # each level gives a map, and their mean is shown
     if getattr(classifier, "transformer", False) and _by_token(classifier):
         # The decision reads the class token alone: the other places last speak to it in the last block.
-        network, layer, x = classifier, classifier.backbone.blocks[-1].norm1, x.clone().requires_grad_()  # type: ignore[union-attr,index]
-    with torch.enable_grad(), grad_cam(network, [layer], classifier.grid) as cam:
+        network, layers, x = classifier, [classifier.backbone.blocks[-1].norm1], x.clone().requires_grad_()  # type: ignore[union-attr,index]
+    with torch.enable_grad(), grad_cam(network, layers, classifier.grid) as cam:
         found = cam(x, targets)
     classifier.zero_grad(set_to_none=True)
     return np.nan_to_num(np.asarray(found, dtype=np.float32))

@@ -82,6 +82,14 @@ class Sight:
             outputs = outputs.softmax(dim=1)
         return np.asarray(outputs.numpy()[np.arange(len(shown)), shown])
 
+    def probabilities(self, pixels: np.ndarray) -> np.ndarray:
+        """Scores of all classes in the order of the task, (n, classes); of a task with classes."""
+        outputs = torch.from_numpy(self.outputs(pixels)).double()
+        if self.task.kind == "binary":
+            positive = outputs[:, :1].sigmoid()
+            return torch.cat([1 - positive, positive], dim=1).numpy()
+        return outputs.softmax(dim=1).numpy()
+
     def embedding(self, inputs: Any) -> np.ndarray:
         """The vector that the last layer reads, (n, width); from the cache of features if the member has one."""
         encoder = getattr(self.member, "encoder", None)

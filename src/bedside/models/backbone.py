@@ -4,12 +4,13 @@ Source: Wightman, PyTorch Image Models, doi:10.5281/zenodo.4414861; gradual unfr
 doi:10.18653/v1/P18-1031, and Kumar et al. 2022, arXiv:2202.10054 (the head first, then the rest).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
 from typing import Any, Literal
 
 import torch
+import torch.nn.functional as F
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
@@ -32,6 +33,8 @@ class BackboneSettings(Settings):
     """Stages that train after the last layer."""
     rate_decay: float = Field(default=0.5, gt=0, le=1, json_schema_extra=only_when(freeze=("none", "gradual")))
     """Each stage learns this much slower than the one after it; early filters are good already."""
+    reads: Literal["stages", "last"] | None = None
+    """What the last layer reads: mean and spread of the features of the last three stages, or what comes last as in classic networks. By default `stages` for a frozen convolutional backbone, else `last`."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Share of the features switched off at random before the last layer in each training step."""
 
@@ -48,10 +51,16 @@ class BackboneSettings(Settings):
         """What is frozen, with the default resolved."""
         return self.freeze or ("none" if self.weights == "none" else "backbone")
 
+    @property
+    def reading(self) -> Literal["stages", "last"]:
+        """What the last layer reads, with the default resolved."""
+        return self.reads or ("stages" if self.frozen == "backbone" else "last")
+
     def acting(self) -> dict[str, Any]:
-        """As for all settings, with the default of `freeze` written out."""
+        """As for all settings, with the defaults that depend on others written out."""
         record = super().acting()
         record["freeze"] = self.frozen
+        record["reads"] = self.reading
         if self.frozen != "backbone" and self.weights != "none":
             record["rate_decay"] = self.rate_decay
         if self.frozen == "gradual":
@@ -64,7 +73,10 @@ class Backbone(Classifier):
 
     def __init__(self, shape: tuple[int, ...], n_outputs: int, settings: BackboneSettings, architecture: str) -> None:
         network = create(architecture, shape, download=settings.weights == "download")
-        super().__init__(width_of(network), n_outputs, settings.dropout)
+        stages = stages_of(architecture, shape) if settings.reading == "stages" else ()
+        widths = [width for stage in stages for width in (stage, stage)] + [width_of(network)]
+        super().__init__(sum(widths), n_outputs, settings.dropout, n_levels=len(stages) + 1)
+        self._shapes = [(width,) for width in widths]  # of what the last layer reads; ONNX wants them as constants
         self.backbone: Any = network  # of timm, which has no types
         self.settings = settings
         if settings.frozen == "backbone":
@@ -73,6 +85,27 @@ class Backbone(Classifier):
     def maps(self, x: Tensor) -> Tensor:
         maps: Tensor = self.backbone.forward_features(x)
         return maps
+
+    def levels(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The last stages and the end of the backbone, or its end alone."""
+        if len(self.seen) == 1:
+            return (self.maps(x),)
+        end, stages = self.backbone.forward_intermediates(x, indices=len(self.seen) - 1, norm=False)
+        return (*stages, end)
+
+    def read(self, levels: Sequence[Tensor]) -> Tensor:
+        """Mean and spread over the image of each stage, then the backbone's own vector, each on a scale of its own.
+
+        Early stages see texture and colour, late ones objects as in photos; the root keeps a few strong features from
+        drowning the others (Evci et al. 2022, arXiv:2201.03529; Arandjelovic & Zisserman 2012,
+        doi:10.1109/CVPR.2012.6248018).
+        """
+        if len(levels) == 1:
+            return self.pool(levels[0])
+        parts = [part for stage in levels[:-1] for part in (stage.mean((-2, -1)), _spread(stage))]
+        parts.append(self.pool(levels[-1]))
+        rooted = [part * torch.rsqrt(part.abs() + _TINY) for part in parts]
+        return torch.cat([F.layer_norm(*part) for part in zip(rooted, self._shapes, strict=True)], dim=1)
 
     def pool(self, maps: Tensor) -> Tensor:
         """The backbone's own way: the mean over the image, or a transformer's class token."""
@@ -152,6 +185,33 @@ def create(architecture: str, shape: tuple[int, ...], *, download: bool = False)
     if not grouped:
         raise SettingError(f"'{architecture}' is no classifier of timm; choose another architecture.")
     return network
+
+
+_TINY = 1e-4  # under roots, whose slope has no end at zero
+N_STAGES = 3
+
+
+def _spread(maps: Tensor) -> Tensor:
+    """Standard deviation over the image of each feature, (n, channels, rows, columns) -> (n, channels)."""
+    centred = maps - maps.mean((-2, -1), keepdim=True)
+    return (centred.square().mean((-2, -1)) + _TINY**2).sqrt()
+
+
+@cache
+def stages_of(architecture: str, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Features of each of the last stages; empty for backbones that are not convolutional or do not give them out."""
+    with torch.device("meta"):
+        sketch = create(architecture, shape).eval()
+        image = torch.empty(1, *shape)
+    if not hasattr(sketch, "forward_intermediates"):
+        return ()
+    try:
+        with torch.no_grad():
+            end, stages = sketch.forward_intermediates(image, indices=N_STAGES, norm=False)
+    except (RuntimeError, ValueError, TypeError, AssertionError, NotImplementedError):
+        return ()
+    convolutional = end.dim() == 4 and getattr(sketch, "output_fmt", "NCHW") == "NCHW"
+    return tuple(int(stage.shape[1]) for stage in stages) if convolutional else ()
 
 
 def width_of(network: Any) -> int:

@@ -15,8 +15,10 @@ from typing import Any
 
 import pandas as pd
 
+from bedside.cohort import Estimate
 from bedside.errors import RunError
 from bedside.folder import Run
+from bedside.report.words import metric_name
 
 MOST_BYTES = 3_200_000  # of all images of a page, before base64 adds a third
 SMALLER = ((224, 70), (160, 60))  # longest side in pixels, WebP quality: tried in this order when space is short
@@ -74,6 +76,7 @@ def gallery(run: Run) -> dict[str, Any] | None:
         **words,
         "source": source,
         **known,
+        "truth": truth(run),
         "sentences": sanity.get("sentences", []),
         "colours": _colours(sanity.get("colours", [])),
         "groups": [
@@ -99,6 +102,55 @@ def verdicts(run: Run) -> dict[str, Any] | None:
     checks = [_check(check) for check in sanity["checks"]]
     failed = [check["name"] for check in checks if not check["passed"]]
     return {"explained": len(table), "checks": checks, "failed": failed}
+
+
+def truth(run: Run) -> dict[str, Any] | None:
+    """What is known of generated images beside what the network did, for two small tables; None for real images."""
+    record = run.truth
+    if record is None:
+        return None
+    warnings = [found["sentence"] for found in record["without"] if found["exposed"]]
+    return {
+        "exposed": record["exposed"],
+        "warnings": warnings,
+        "sentences": [sentence for sentence in record["sentences"] if sentence not in warnings],
+        "level": f"{record['level']:.0%}",
+        "level_of_two": f"{100 * record['level_of_two']:g}\u00a0%",
+        "margin": f"{100 * record['margin']:.0f}\u00a0%",
+        "heat": [_heat(found) for found in record["heat"]],
+        "without": [
+            {"name": found["name"], "n": found["n"], "rows": [_paired(row) for row in found["metrics"]]}
+            for found in record["without"]
+        ],
+    }
+
+
+def _heat(found: dict[str, Any]) -> dict[str, Any]:
+    """A row: share of the heat and of the area, both drawn on one scale."""
+    heat, area = (Estimate.from_dict(found[name]) for name in ("heat", "area"))
+    places: dict[str, Any] = {"value": heat.value, "start": heat.low, "end": heat.high, "ideal": area.value}
+    return {
+        "name": found["name"],
+        "heat": _share(heat),
+        "area": _share(Estimate(**{**area.__dict__, "low": None, "high": None})),
+        "images": heat.n_samples,
+        "verdict": found["verdict"],
+        "plot": None if None in places.values() else {name: round(100 * place, 2) for name, place in places.items()},
+    }
+
+
+def _share(estimate: Estimate) -> dict[str, str]:
+    """`45 %` and `[38, 52]`, the second only if there is an interval."""
+    if estimate.value is None:
+        return {"value": "not defined", "interval": ""}
+    known = estimate.low is not None and estimate.high is not None
+    interval = f"[{100 * float(estimate.low or 0):.0f}, {100 * float(estimate.high or 0):.0f}]" if known else ""
+    return {"value": f"{100 * estimate.value:.0f}\u00a0%", "interval": interval}
+
+
+def _paired(row: dict[str, Any]) -> dict[str, Any]:
+    name = metric_name(row["metric"]) + (f", {row['of']}" if row["of"] else "")
+    return {"name": name} | {key: Estimate.from_dict(row[key]) for key in ("as_they_are", "without", "difference")}
 
 
 def _files(run: Run, record: dict[str, Any]) -> dict[str, Path]:

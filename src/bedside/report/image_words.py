@@ -61,8 +61,7 @@ def _framed(settings: dict[str, Any], weights: dict[str, Any]) -> str:
         return f"Each image was resized{way} to a longer side of {size} pixels, with black borders to a square."
     if framing == "stretch":
         return f"Each image was stretched{way} to {square}, whatever its proportions."
-    side = round(size / weights.get("crop_share", 1))
-    return f"Each image was resized{way} to a shorter side of {side} pixels, and the {square} in its centre were kept."
+    return f"Each image was resized{way} to a shorter side of {size} pixels, and the {square} in its centre were kept."
 
 
 def _standardised(weights: dict[str, Any]) -> str:

@@ -7,8 +7,8 @@ translated runs in torch, and the engine's name says why.
 import copy
 import warnings
 from collections.abc import Callable
-from contextlib import nullcontext
-from io import BytesIO
+from contextlib import nullcontext, redirect_stdout
+from io import BytesIO, StringIO
 from typing import Protocol
 
 import numpy as np
@@ -93,7 +93,7 @@ def translate(module: nn.Module, example: np.ndarray) -> bytes:
         Exception: of many kinds, if it has an operation that ONNX lacks, or is larger than 2 GB.
     """
     file = BytesIO()
-    with warnings.catch_warnings(), torch.no_grad():
+    with warnings.catch_warnings(), redirect_stdout(StringIO()), torch.no_grad():  # failing, torch prints its graph
         warnings.simplefilter("ignore")  # that this way of exporting is old, and that sizes become constants
         torch.onnx.export(
             module,

@@ -1,6 +1,5 @@
 """Members of a training on images: what the network sees, where its weights come from, and which of them change."""
 
-import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -13,13 +12,15 @@ from bedside.models import family_named, model_settings
 from bedside.models.backbone import Backbone, BackboneSettings, expected
 from bedside.models.classifier import Classifier
 from bedside.models.pretrained import Weights, load_weights, timm_arguments
+from bedside.seeds import derive
 from bedside.settings import AugmentSettings, RunSettings
 from bedside.splits.images import ImagePreparation
 from bedside.training.augment import Augmentation, resolve
 from bedside.training.events import Extracted
 from bedside.training.fitted import Fitted
 from bedside.training.hardware import suits_channels_last
-from bedside.training.members import Images, Member, Target, Vectors, new_network
+from bedside.training.isolated import own_random_numbers
+from bedside.training.members import WEIGHTS, Images, Member, Target, Vectors, new_network
 from bedside.training.pixels import decoded
 from bedside.training.versions import Versions
 from bedside.training.vision import FittedHead, FittedImageNetwork, FrozenBackbone, PixelReader
@@ -165,9 +166,10 @@ def _head_member(encoders: Encoders, encoder: FrozenBackbone, features: np.ndarr
     valid = torch.from_numpy(features[fold.valid, 0])
     data = Vectors(
         (train, goal.repeat_interleave(count), weight.repeat_interleave(count)),
-        (valid, *target.tensors(fold.valid, cohort.task, settings.train)),
+        (valid, *target.tensors(fold.valid, cohort.task, settings.train, judged=True)),
     )
-    head = copy.deepcopy(encoders.sight.network(encoders.family, cohort, fold, settings).head)
+    with own_random_numbers(derive(settings.seed, fold.repeat, fold.number, WEIGHTS)):
+        head = encoder.classifier.new_head()
 
     def finish(trained: nn.Module) -> Fitted:
         return FittedHead(encoder, trained.eval(), cohort.task, target.centre, target.scale)
@@ -214,7 +216,7 @@ def image_member(
     data = Images(
         store.pixels(preparation),
         (fold.train, *target.tensors(fold.train, cohort.task, settings.train)),
-        (fold.valid, *target.tensors(fold.valid, cohort.task, settings.train)),
+        (fold.valid, *target.tensors(fold.valid, cohort.task, settings.train, judged=True)),
         preparation.mean,
         preparation.std,
         augmentation_of(settings, cohort),

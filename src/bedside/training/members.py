@@ -104,11 +104,18 @@ class Target:
         centre, scale = float(target[fold.train].mean()), float(target[fold.train].std()) or 1.0
         return cls((target - centre) / scale, centre, scale)
 
-    def tensors(self, rows: np.ndarray, task: Task, settings: TrainSettings) -> tuple[torch.Tensor, torch.Tensor]:
-        """Targets (k,) and weights (k,) of the given rows."""
+    def tensors(
+        self, rows: np.ndarray, task: Task, settings: TrainSettings, *, judged: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Targets (k,) and weights (k,) of the given rows.
+
+        Args:
+            judged: they stop the training; if it draws classes equally often, they must count equally too.
+        """
         kind = torch.long if task.kind == "multiclass" else torch.float32
         goal = torch.from_numpy(self.values[rows]).to(kind)
-        balanced = settings.class_weights == "balanced" and task.kind != "regression"
+        drawn = settings.sampling == "balanced" and judged
+        balanced = (settings.class_weights == "balanced" or drawn) and task.kind != "regression"
         return goal, class_weights(goal, len(task.classes)) if balanced else torch.ones(len(goal))
 
 
@@ -117,8 +124,11 @@ def table_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings)
     preparation = TablePreparation.fit(cohort.inputs.take(fold.train), settings.preparation)
     target = Target.of(cohort, fold)
     train, valid = (
-        (torch.from_numpy(preparation(cohort.inputs.take(rows))), *target.tensors(rows, cohort.task, settings.train))
-        for rows in (fold.train, fold.valid)
+        (
+            torch.from_numpy(preparation(cohort.inputs.take(rows))),
+            *target.tensors(rows, cohort.task, settings.train, judged=judged),
+        )
+        for rows, judged in ((fold.train, False), (fold.valid, True))
     )
     shape = tuple(train[0].shape[1:])
     network = new_network(family, cohort.task, fold, settings, shape)

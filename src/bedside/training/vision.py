@@ -58,6 +58,11 @@ class FrozenBackbone:
         self.problem: str | None = None  # why features could not be kept for the next run
         self._known: dict[str, np.ndarray] = {}
 
+    @property
+    def _key(self) -> str:
+        """Names the features in the cache: the weights, and how many levels of the backbone are read."""
+        return f"{self.weights.sha256} {len(self.classifier.seen)} levels"
+
     @cached_property
     def engine(self) -> Engine:
         """Pixels (n, size, size, channels) uint8 -> features (n, width)."""
@@ -75,7 +80,7 @@ class FrozenBackbone:
     def estimated_seconds(self, inputs: ImageInputs, count: int) -> float:
         """How long `learn` will take, from two batches; 0 if the cache has everything."""
         versions = replace(self.versions, count=max(count, self.versions.count))
-        todo = missing(inputs, self.preparation, versions, weights=self.weights.sha256, device=self.device)
+        todo = missing(inputs, self.preparation, versions, weights=self._key, device=self.device)
         if not todo:
             return 0.0
         batch = np.zeros((self.engine.batch, *self.preparation.shape[1:], self.preparation.channels), dtype=np.uint8)
@@ -112,7 +117,7 @@ class FrozenBackbone:
             self.preparation,
             replace(self.versions, count=count),
             lambda: self.engine,
-            weights=self.weights.sha256 if cache else None,
+            weights=self._key if cache else None,
             device=self.device,
             workers=self.threads,
         )

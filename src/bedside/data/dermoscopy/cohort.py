@@ -1,12 +1,13 @@
 """The generated images with their truth, and the cohort made from them."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
-from bedside.cohort import Cohort
+from bedside.cohort import Cohort, KnownTruth
 from bedside.data.arrays import array_inputs
 from bedside.data.dermoscopy import camera, copies, lesion
 from bedside.data.dermoscopy.settings import DermoscopySettings
@@ -35,31 +36,54 @@ def generate(settings: DermoscopySettings | None = None) -> Generated:
     truth = truth_table(settings)
     shape = (len(truth), settings.size, settings.size)
     images = np.empty((*shape, 3), dtype=np.uint8)
-    lesions, rulers = np.empty(shape, dtype=bool), np.empty(shape, dtype=bool)
+    generated = Generated(images, np.empty(shape, dtype=bool), np.empty(shape, dtype=bool), truth)
+    _paint(settings, generated, range(len(truth)))
+    return generated
+
+
+def without_rulers(settings: DermoscopySettings, generated: Generated) -> np.ndarray:
+    """The generated images as they would be without any ruler, (n, size, size, 3) uint8; nothing else differs.
+
+    Only images that have a ruler are painted again.
+    """
+    table = generated.truth
+    bare = Generated(generated.images.copy(), generated.lesions.copy(), generated.rulers.copy(), table.assign(ruler=0))
+    _paint(settings, bare, np.flatnonzero(table["ruler"] == 1).tolist())
+    return bare.images
+
+
+def _paint(settings: DermoscopySettings, generated: Generated, rows: Iterable[int]) -> None:
+    """Fill the given rows, in ascending order; the original of a copy is among them or is there already."""
+    truth = generated.truth
     row_of = {sample: row for row, sample in enumerate(truth.index)}
-    for row, original in enumerate(_originals(settings, truth)):
-        if original is None:
+    for row, picture in _pictures(settings, truth, rows):
+        if picture is None:
             source = row_of[truth["duplicate_of"].iloc[row]]
-            original = camera.Picture(images[source], lesions[source], rulers[source])
-            original = copies.alter(stream(settings, ALTER, row), original, truth["copy"].iloc[row])
-        images[row], lesions[row], rulers[row] = original.image, original.lesion, original.ruler
-    return Generated(images, lesions, rulers, truth)
+            picture = camera.Picture(generated.images[source], generated.lesions[source], generated.rulers[source])
+            picture = copies.alter(stream(settings, ALTER, row), picture, truth["copy"].iloc[row])
+        generated.images[row], generated.lesions[row], generated.rulers[row] = (
+            picture.image,
+            picture.lesion,
+            picture.ruler,
+        )
 
 
-def _originals(settings: DermoscopySettings, truth: pd.DataFrame) -> Iterator[camera.Picture | None]:
-    """A picture for each row, None where the row is a copy; each patient's lesion is painted once."""
+def _pictures(
+    settings: DermoscopySettings, truth: pd.DataFrame, rows: Iterable[int]
+) -> Iterator[tuple[int, camera.Picture | None]]:
+    """A picture for each of the rows, None where the row is a copy; each patient's lesion is painted once."""
     painted: lesion.Lesion | None = None
-    for row, sample in enumerate(truth.to_dict("records")):
-        if row % settings.images_per_patient == 0:
-            painted = None
+    whose = -1
+    samples = truth.to_dict("records")
+    for row in rows:
+        sample, patient = samples[row], row // settings.images_per_patient
         if sample["duplicate_of"]:
-            yield None
+            yield row, None
             continue
-        patient = row // settings.images_per_patient
-        if painted is None:
+        if painted is None or patient != whose:
             traits = lesion.Traits(sample["asymmetry"], sample["border"], sample["colours"], sample["diameter_mm"])
-            painted = lesion.paint(stream(settings, LESION, patient), traits, settings.size)
-        yield camera.photograph(
+            painted, whose = lesion.paint(stream(settings, LESION, patient), traits, settings.size), patient
+        picture = camera.photograph(
             camera.Streams(*(stream(settings, kind, row) for kind in (VIEW, HAIR, RULER))),
             painted,
             size=settings.size,
@@ -69,16 +93,26 @@ def _originals(settings: DermoscopySettings, truth: pd.DataFrame) -> Iterator[ca
             site=SITES.index(sample["site"]),
             site_shift=settings.site_shift,
         )
+        yield row, picture
 
 
 def make_cohort(settings: DataSettings, *, name: str, about: dict[str, str]) -> Cohort:
-    """The generated images as a cohort. Of the truth it keeps only columns with a role; the network sees pixels.
+    """The generated images as a cohort. Its samples keep only columns with a role, and the network sees pixels; the
+    truth lies beside them, for explanations to be held against.
 
     Raises:
         SettingError: if a setting under `data.synthetic` is unknown, out of range, or cannot act.
     """
-    generated = generate(build(DermoscopySettings, settings.synthetic, prefix="data.synthetic."))
+    asked = build(DermoscopySettings, settings.synthetic, prefix="data.synthetic.")
+    generated = generate(asked)
     columns = generated.truth[["patient", "site", "sex", "age"]]
     frame = columns.assign(diagnosis=generated.truth["target"])
     inputs = array_inputs(generated.images)
-    return make_image_cohort(inputs, frame, settings, name=name, about=about, modality="dermoscopy")
+    cohort = make_image_cohort(inputs, frame, settings, name=name, about=about, modality="dermoscopy")
+    return replace(cohort, truth=partial(known_truth, asked, generated))
+
+
+def known_truth(settings: DermoscopySettings, generated: Generated) -> KnownTruth:
+    """Where lesions and rulers are, and the same images without rulers."""
+    bare = array_inputs(without_rulers(settings, generated))
+    return KnownTruth({"lesion": generated.lesions, "ruler": generated.rulers}, {"ruler": bare})
