@@ -1,5 +1,7 @@
 """The generator's truth is true: what it says decides the label decides it, what it says is planted is there."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from bedside.data.dermoscopy import DermoscopySettings, generate
+from bedside.data.dermoscopy import DermoscopySettings, generate, without_rulers
 from bedside.data.dermoscopy.truth import FEATURES, SITES, features_of, risks, truth_table
 from bedside.data.samples import load
 from bedside.errors import SettingError
@@ -264,3 +266,47 @@ def test_settings_that_cannot_be_met_are_named(synthetic, message):
 def test_settings_for_files_are_refused():
     with pytest.raises(SettingError, match=r"label_pattern='x' has no effect on generated images"):
         load("dermoscopy", DataSettings(label_pattern="x"))
+
+
+# The truth beside the cohort
+
+
+@pytest.mark.parametrize("options", [{"ruler": 0.5, "duplicates": 0.4, "images_per_patient": 2}, {"shortcut": 1.0}])
+def test_images_without_rulers_are_those_of_a_cohort_that_never_had_any(options):
+    asked = {"patients": 20, "size": 48, "sites": 2, **options}
+    ruled = generate(DermoscopySettings(**asked))
+    bare = without_rulers(DermoscopySettings(**asked), ruled)
+    never = generate(DermoscopySettings(**{**asked, "shortcut": 0.0, "ruler": 0.0}))
+    np.testing.assert_array_equal(bare, never.images)
+    differ = (bare != ruled.images).any(axis=(1, 2, 3))
+    np.testing.assert_array_equal(differ, ruled.truth["ruler"] == 1)
+    assert 0 < differ.sum() < len(differ)
+
+
+def test_masks_of_copies_are_altered_with_their_pixels():
+    ruled = generate(DermoscopySettings(patients=60, size=64, ruler=1.0, hair=0.0, duplicates=0.6))
+    bare = without_rulers(DermoscopySettings(patients=60, size=64, ruler=1.0, hair=0.0, duplicates=0.6), ruled)
+    copies = np.flatnonzero(ruled.truth["copy"].isin(["mirrored", "cropped"]))
+    assert len(copies) > 5
+    changed = np.abs(ruled.images.astype(int) - bare).max(axis=3) > 25
+    for row in copies:
+        near = _grown(ruled.rulers[row], 3)
+        assert changed[row][near].mean() > 5 * changed[row][~near].mean()
+
+
+def test_a_cohort_knows_its_truth_sample_by_sample_and_keeps_it_from_training():
+    asked = {"patients": 12, "size": 48, "shortcut": 1.0}
+    cohort = load("dermoscopy", DataSettings(synthetic=asked))
+    generated, truth = generate(DermoscopySettings(**asked)), cohort.truth()
+    np.testing.assert_array_equal(truth.masks["ruler"], generated.rulers)
+    np.testing.assert_array_equal(truth.masks["lesion"], generated.lesions)
+    bare = truth.without["ruler"]
+    assert len(bare) == len(cohort)
+    differ = [bool((bare.read(k) != cohort.inputs.read(k)).any()) for k in range(len(cohort))]
+    assert differ == (generated.truth["ruler"] == 1).tolist()
+    assert cohort.fingerprint() == replace(cohort, truth=None).fingerprint()
+    assert not {"lesion", "ruler", "true_target"} & set(cohort.samples)
+
+
+def test_real_cohorts_have_no_truth():
+    assert load("breast-cancer").truth is None

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from bedside.cohort import Estimate
 from bedside.errors import RunError
 from bedside.folder import Run, write_json, write_table, write_yaml
 from bedside.report import image_words
@@ -199,6 +200,69 @@ def test_a_failed_check_warns_before_the_first_map(small):
     assert "Deletion: passed" in section
     card = write_card(failed).read_text(encoding="utf-8")
     assert "Do not trust these maps" in card
+
+
+def estimate_of(metric, value, low, high):
+    return Estimate(metric, value, low, high, 0.95, 40, 40, "bootstrap").to_dict()
+
+
+def truth_of(*, exposed):
+    """truth.json as the explain stage writes it."""
+    heat = [
+        {
+            "name": name, "artefact": name == "ruler", "verdict": "more than chance", "sentence": f"Heat lies on the <{name}>.",
+            "heat": estimate_of("heat", 0.65, 0.61, 0.69), "area": estimate_of("area", 0.18, 0.17, 0.19),
+            "excess": estimate_of("excess", 0.47, 0.43, 0.51),
+        }
+        for name in ("lesion", "ruler")
+    ]  # fmt: skip
+    row = {
+        "metric": "auroc", "of": "", "as_they_are": estimate_of("auroc", 0.98, 0.92, 1.0),
+        "without": estimate_of("auroc", 0.56, 0.41, 0.7), "difference": estimate_of("auroc", -0.42, -0.57, -0.27),
+    }  # fmt: skip
+    without = {
+        "name": "ruler", "n": {"samples": 40, "changed": 15, "patients": 15}, "decided_by": ["balanced_accuracy", "auroc"],
+        "metrics": [row], "verdict": "falls" if exposed else "no sign", "exposed": exposed, "sentence": "AUROC without it.",
+    }  # fmt: skip
+    sentences = [without["sentence"], *(found["sentence"] for found in heat)]
+    record = {"heat": heat, "without": [without], "exposed": ["ruler"] * exposed, "sentences": sentences}
+    return {**record, "margin": 0.05, "matters": 0.05, "level": 0.95, "level_of_two": 0.975, "resamples": 2000}
+
+
+@pytest.mark.parametrize("exposed", [True, False])
+def test_an_exposed_shortcut_warns_before_the_first_map_and_another_does_not(small, exposed):
+    write_json(small.path / "explanations" / "truth.json", truth_of(exposed=exposed))
+    page = write_report(Run(small.path)).read_text(encoding="utf-8")
+    section = page[page.index('id="seen"') : page.index('id="latent"')]
+    assert ("The network uses the ruler." in section) == exposed
+    assert section.count("AUROC without it.") == 1
+    if exposed:
+        assert section.index("AUROC without it.") < section.index("The heat shows")
+    assert "Heat lies on the &lt;lesion&gt;." in section
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", section)).replace("\u00a0", " ")
+    assert "ruler more than chance 65 % [61, 69] 18 % 40" in words
+    assert "AUROC 0.980 [0.920, 1.000] 0.56 [0.41, 0.70] −0.42 [−0.57, −0.27]" in words
+    assert "97.5%" in words
+
+
+def test_too_few_samples_have_shares_without_intervals(small):
+    record = truth_of(exposed=False)
+    for name, nothing in (
+        ("heat", estimate_of("heat", 0.5, None, None)),
+        ("area", estimate_of("area", 0.2, None, None)),
+    ):
+        record["heat"][0][name] = nothing
+    record["heat"][1]["heat"] = record["heat"][1]["area"] = estimate_of("heat", None, None, None)
+    write_json(small.path / "explanations" / "truth.json", record)
+    found = gallery(Run(small.path))["truth"]["heat"]
+    assert [row["plot"] for row in found] == [None, None]
+    assert [row["heat"]["value"] for row in found] == ["50\u00a0%", "not defined"]
+    assert "not defined" in write_report(Run(small.path)).read_text(encoding="utf-8")
+
+
+def test_real_images_have_no_such_block(run, text):
+    assert run.truth is None
+    assert "Where the truth is known" not in text
 
 
 def test_many_images_become_smaller_before_any_is_left_out(small):

@@ -17,7 +17,7 @@ from scipy.ndimage import binary_dilation
 from bedside.cohort import Cohort, Estimate, KnownTruth
 from bedside.evaluation import panels
 from bedside.evaluation.compare import FEWEST, differences, judge, signed
-from bedside.evaluation.intervals import Panel, estimates, resample
+from bedside.evaluation.intervals import Panel, estimates, resample, wilson
 from bedside.evaluation.metrics import LABELS
 from bedside.evaluation.statistics import Metric, mean
 from bedside.explain import attribution
@@ -206,6 +206,7 @@ def _without(tested: Scene, name: str, inputs: Any, seed: int) -> dict[str, Any]
     bounds = [_estimates(*side, level=1 - (1 - LEVEL_OF_TWO) / 2) for side in zip(sides, values, drawn, strict=True)]
     paired = differences(sides[0], values[1] - values[0], drawn[1] - drawn[0], found[1], level=LEVEL_OF_TWO)
     paired = [_at_the_edge(*three) for three in zip(paired, *bounds, strict=True)]
+    paired = [_if_nothing_moved(one, table, changed) for one in paired]
     n = {"samples": len(table), "changed": int(changed.sum()), "patients": int(table["patient"][changed].nunique())}
     doubt = _doubt(name, table, n["patients"])
     verdicts = {
@@ -270,6 +271,21 @@ def _at_the_edge(difference: Estimate, one: Estimate, other: Estimate) -> Estima
     low_one, high_one, low, high = (float(end) for end in ends if end is not None)
     method = "from the intervals of both, because resampling can only repeat a value of exactly 0 or 1"
     return replace(difference, low=low - high_one, high=high - low_one, method=method)
+
+
+def _if_nothing_moved(difference: Estimate, table: pd.DataFrame, changed: np.ndarray) -> Estimate:
+    """An interval for a difference of 0 in every resample, from the number of patients whose images were changed.
+
+    None of their decisions moved, so at most Wilson's bound of 0 among them would; times their largest share of a class.
+    A pair that AUROC compares has two members, either of which might have moved.
+    """
+    if difference.value != 0 or difference.low is not None or not changed.any():
+        return difference
+    n = int(table["patient"][changed].nunique())
+    share = float(pd.Series(changed).groupby(table["target"].to_numpy()).mean().max())
+    most = wilson(0, n, level=LEVEL_OF_TWO)[1] * share * (2 if difference.metric == "auroc" else 1)
+    method = f"nothing moves in any resample; Wilson's bound from the {n} patients whose images were changed"
+    return replace(difference, low=-most, high=most, method=method)
 
 
 def _doubt(name: str, table: pd.DataFrame, changed: int) -> str:

@@ -115,11 +115,15 @@ def truth(run: Run) -> dict[str, Any] | None:
         "warnings": warnings,
         "sentences": [sentence for sentence in record["sentences"] if sentence not in warnings],
         "level": f"{record['level']:.0%}",
-        "level_of_two": f"{100 * record['level_of_two']:g}\u00a0%",
+        "level_of_two": f"{100 * record['level_of_two']:g}%",
         "margin": f"{100 * record['margin']:.0f}\u00a0%",
         "heat": [_heat(found) for found in record["heat"]],
         "without": [
-            {"name": found["name"], "n": found["n"], "rows": [_paired(row) for row in found["metrics"]]}
+            {
+                "name": found["name"],
+                "n": found["n"],
+                "rows": [_paired(row, found["decided_by"]) for row in found["metrics"]],
+            }
             for found in record["without"]
         ],
     }
@@ -148,9 +152,11 @@ def _share(estimate: Estimate) -> dict[str, str]:
     return {"value": f"{100 * estimate.value:.0f}\u00a0%", "interval": interval}
 
 
-def _paired(row: dict[str, Any]) -> dict[str, Any]:
+def _paired(row: dict[str, Any], decided_by: list[str]) -> dict[str, Any]:
+    """A row: the measure as the images are, without the artefact, and the difference."""
     name = metric_name(row["metric"]) + (f", {row['of']}" if row["of"] else "")
-    return {"name": name} | {key: Estimate.from_dict(row[key]) for key in ("as_they_are", "without", "difference")}
+    numbers = {key: Estimate.from_dict(row[key]) for key in ("as_they_are", "without", "difference")}
+    return {"name": name, "decides": row["metric"] in decided_by, **numbers}
 
 
 def _files(run: Run, record: dict[str, Any]) -> dict[str, Path]:
@@ -269,12 +275,16 @@ def _signed(value: Any) -> str:
     return "not defined" if pd.isna(value) else f"{float(value):+.2f}".replace("-", "−")
 
 
+def _rounded(value: Any) -> str:
+    return "not defined" if pd.isna(value) else f"{float(value):.2f}".replace("-", "−")
+
+
 def _check(check: dict[str, Any]) -> dict[str, Any]:
     low, high = check.get("low"), check.get("high")
     return {
         **check,
-        "value": _signed(check["value"]),
-        "interval": "" if low is None or high is None else f"[{_signed(low)}, {_signed(high)}]",
+        "value": _rounded(check["value"]),
+        "interval": "" if low is None or high is None else f"[{_rounded(low)}, {_rounded(high)}]",
         "meaning": CHECKS.get(check["name"], ""),
     }
 
