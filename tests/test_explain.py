@@ -224,7 +224,7 @@ def test_a_map_that_does_not_depend_on_learning_fails_the_check():
     sight = sight_of(Colours(1), BINARY)
     x, shown = sight.normalised(pixels[rows]), np.zeros(len(rows), dtype=int)
     with torch.no_grad():
-        sight.classifier.head[1].weight.fill_(20.0)  # redrawn with no spread, so the copy decides as before
+        sight.classifier.head[-1].weight.fill_(20.0)  # redrawn with no spread, so the copy decides as before
     blank = sanity.random_copy(sight.classifier, x, 0)
     maps = [attribution.maps("grad-cam", net, x, shown) for net in (sight.classifier, blank)]
     found = np.abs(sanity.correlation(*(attribution.pooled(m, 14) for m in maps)))

@@ -27,7 +27,7 @@ BINARY, REGRESSION = Task("binary", ("well", "sick")), Task("regression")
         ),
         ({"train": {"patience": 50}}, r"patience=50 can never act within epochs=50"),
         ({"train": {"early_stopping": False, "patience": 3}}, r"patience has no effect while early_stopping is false"),
-        ({"folds": {"repeats": 3}}, r"repeats has no effect while scheme is holdout"),
+        ({"folds": {"repeats": 3}}, r"repeats has no effect while scheme is auto"),
         ({"evaluation": {"threshold": "sensitivity"}}, r"threshold=sensitivity needs threshold_value"),
         ({"train": {"learning_rate": 0.1, "find_learning_rate": True}}, r"learning_rate has no effect while find_"),
         ({"train": {"learning_rate": "nan"}}, r"train.learning_rate"),

@@ -173,7 +173,7 @@ def _between_places(classifier: Classifier, example: Tensor) -> bool:
 def _rollout(classifier: Classifier, x: Tensor) -> np.ndarray:
     """How much of each place reaches the token that decides: attention of all blocks multiplied, half of it kept."""
     with _listening(classifier) as heard:
-        seen = classifier.seen(classifier.maps(x))
+        seen = classifier.seen[-1](classifier.maps(x))
     identity = torch.eye(seen.shape[1])
     flow = identity.expand(len(x), -1, -1)
     for attention in heard:
