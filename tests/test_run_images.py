@@ -157,6 +157,9 @@ def test_the_weights_of_a_frozen_backbone_are_those_of_the_file(frozen, weights_
     kept, given = load_file(run.path / "model" / "backbone.safetensors"), load_file(weights_file)
     assert all(torch.equal(kept[name], given[name]) for name in given)
     assert len(list((run.path / "model").rglob("backbone.safetensors"))) == 1, "members share it"
+    page = (run.path / "report.html").read_text()
+    assert "The backbone stayed frozen" in page
+    assert "Training images were not augmented." in page
     known = run.environment["weights"]
     assert known["source"] == "file resnet18.safetensors"
     assert len(known["sha256"]) == 64

@@ -14,6 +14,8 @@ import pandas as pd
 from bedside.cohort import Cohort, Fold, Task
 from bedside.errors import RunError
 from bedside.folder import Run, whole_folder, write_json, write_table
+from bedside.models import model_settings
+from bedside.models.backbone import BackboneSettings
 from bedside.models.losses import Supervised
 from bedside.settings import RunSettings
 from bedside.training.events import Extracted, FoldFit, Plan, Progress
@@ -45,7 +47,7 @@ def fit_folds(
                 _save_fold(part, event, cohort, epochs[event.fold.name])
         elif isinstance(event, Plan) and name == "predictions.csv":
             _same_machine(run, event)
-            record(run, **_plan_facts(event))
+            record(run, **_plan_facts(event), **_frozen(family, settings))
     for table in ("learning_rates.csv", "history.csv", name) if name == "predictions.csv" else (name,):
         stored = "predictions.csv" if table == name else table
         blocks = [
@@ -55,6 +57,12 @@ def fit_folds(
         ]
         if blocks:
             write_table(run.path / table, pd.concat(blocks, ignore_index=True))
+
+
+def _frozen(family: str, settings: RunSettings) -> dict[str, str]:
+    """What of a pretrained network was left as it was, for the report; nothing for other families."""
+    options = model_settings(family, settings.model)
+    return {"freeze": options.frozen} if isinstance(options, BackboneSettings) else {}
 
 
 def _plan_facts(plan: Plan) -> dict[str, Any]:

@@ -25,7 +25,7 @@ SMALLER = ((224, 70), (160, 60))  # longest side in pixels, WebP quality: tried 
 
 GROUPS = {
     "right and confident": "Does it look where a clinician would, when all goes well?",
-    "wrong and confident": "The errors that nobody would have been warned of: what misled it?",
+    "wrong and confident": "The surest errors: what misled it?",
     "unsure": "Scores that could have gone either way: what pulled in each direction?",
 }
 METHODS = {
