@@ -1,13 +1,18 @@
 """Small cohorts with known properties, built without files; shared by many tests."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+from safetensors.torch import save_file
 
 from bedside.cohort import Cohort
 from bedside.data.arrays import array_inputs
 from bedside.data.images import make_image_cohort
 from bedside.data.table import read_table
+from bedside.models.backbone import create
 from bedside.settings import DataSettings
+from bedside.training.isolated import own_random_numbers
 
 
 def table(n_patients: int = 90, *, seed: int = 0, task: str = "binary", visits: int = 2) -> pd.DataFrame:
@@ -62,6 +67,13 @@ def spots(n: int, *, seed: int = 0, size: int = 32, task: str = "binary") -> tup
         "regression": np.round(10 * strength, 3),
     }[task]
     return images, target, masks
+
+
+def random_weights(architecture: str, path: Path) -> Path:
+    """A file of weights for a backbone of timm, always the same ones."""
+    with own_random_numbers(0):
+        save_file(create(architecture, (3, 32, 32)).state_dict(), path)
+    return path
 
 
 def image_cohort(n: int = 120, *, seed: int = 0, size: int = 32, task: str = "binary", per_patient: int = 1) -> Cohort:

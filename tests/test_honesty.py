@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.torch import save_file
 
 import bedside
 from bedside import RunError
@@ -24,7 +23,6 @@ from bedside.cohort import Fold
 from bedside.data.arrays import array_inputs
 from bedside.data.images import make_image_cohort
 from bedside.models import families
-from bedside.models.backbone import create
 from bedside.run import Stage, train_steps
 from bedside.seeds import derive
 from bedside.settings import DataSettings, RunSettings, build, merge
@@ -34,9 +32,8 @@ from bedside.training import fits, groups, loop, members
 from bedside.training.events import FoldFit, Progress
 from bedside.training.fits import train_everything, train_folds
 from bedside.training.fitted import FittedNetwork
-from bedside.training.isolated import own_random_numbers
 from cohorts import cohort as make_cohort
-from cohorts import image_cohort
+from cohorts import image_cohort, random_weights
 from cohorts import table as make_table
 
 TASKS = ("binary", "multiclass", "regression")
@@ -73,22 +70,9 @@ STRONG = {"flip_horizontal": True, "flip_vertical": True, "rotation": 180.0, "zo
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def own_cache(cache, monkeypatch):
-    monkeypatch.setenv("BEDSIDE_CACHE", str(cache))
-
-
-@pytest.fixture(scope="session")
 def weights_file(tmp_path_factory):
     """Weights of a small backbone in a local file."""
-    path = tmp_path_factory.mktemp("weights") / "backbone.safetensors"
-    with own_random_numbers(0):
-        save_file(create(FROZEN, (3, 32, 32)).state_dict(), path)
-    return path
+    return random_weights(FROZEN, tmp_path_factory.mktemp("weights") / "backbone.safetensors")
 
 
 @pytest.fixture(scope="session")

@@ -118,6 +118,17 @@ def test_settings_that_contradict_each_other_are_refused(options, message):
         model_settings("resnet18", options)
 
 
+@pytest.mark.parametrize("options", [{"weights": "none"}, {"freeze": "gradual"}, {"freeze": "none"}, {}])
+def test_settings_that_were_written_out_are_read_again(options):
+    written = model_settings("resnet18", options).acting()
+    assert model_settings("resnet18", written).acting() == written
+
+
+def test_stages_are_not_read_from_a_backbone_that_gives_none_out():
+    with pytest.raises(SettingError, match=r"model\.reads=stages has no effect: 'vit_tiny"):
+        backbone("vit_tiny_patch16_224", reads="stages")
+
+
 def test_every_architecture_of_timm_is_a_family():
     family = family_named("regnetx_002")
     assert family.architecture == "regnetx_002"

@@ -75,7 +75,7 @@ def make_image_run(folder, *, n=12, side=24, sanity=SANITY, synthetic=None, late
         "freeze": "backbone",
         "parameters_trained": 1281,
         "parameters": 3_372_289,
-        "engine": "onnxruntime",
+        "levels": 4,
     }
     write_json(folder / "environment.json", {**run.environment, **trained})
     asked = {"source": "images", "family": "tf_efficientnet_lite0", "folds": {"scheme": "crossval", "number": 3}}

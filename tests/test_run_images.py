@@ -7,15 +7,14 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 import bedside
 from bedside.errors import RunError, SettingError
-from bedside.models.backbone import create
 from bedside.run import explain_steps, train_steps
 from bedside.settings import RunSettings, build
 from bedside.training.events import Extracted, FoldFit, Plan, Progress
-from cohorts import image_cohort, spots
+from cohorts import image_cohort, random_weights, spots
 
 TINY = {
     "family": "cnn",
@@ -26,22 +25,9 @@ FAST = {"evaluation": {"resamples": 100}, "explain": {"samples": 3}}
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory):
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(autouse=True)
-def own_cache(cache, monkeypatch):
-    monkeypatch.setenv("BEDSIDE_CACHE", str(cache))
-
-
-@pytest.fixture(scope="session")
 def weights_file(tmp_path_factory):
     """Weights of a ResNet-18 in a local file, as a hospital would carry them in."""
-    path = tmp_path_factory.mktemp("weights") / "resnet18.safetensors"
-    torch.manual_seed(0)
-    save_file(create("resnet18", (3, 32, 32)).state_dict(), path)
-    return path
+    return random_weights("resnet18", tmp_path_factory.mktemp("weights") / "resnet18.safetensors")
 
 
 @pytest.fixture(scope="session")
@@ -56,21 +42,17 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def scratch(tmp_path_factory, cache, folder):
+def scratch(tmp_path_factory, folder):
     """A small network, trained from scratch on the folder."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BEDSIDE_CACHE", str(cache))
-        where = tmp_path_factory.mktemp("runs") / "scratch"
-        return bedside.train(folder, {**TINY, **FAST}, data={"positive": "large"}, folder=where)
+    where = tmp_path_factory.mktemp("runs") / "scratch"
+    return bedside.train(folder, {**TINY, **FAST}, data={"positive": "large"}, folder=where)
 
 
 @pytest.fixture(scope="session")
-def frozen(tmp_path_factory, cache, weights_file):
+def frozen(tmp_path_factory, weights_file):
     """A frozen backbone in five folds, with what happened."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("BEDSIDE_CACHE", str(cache))
-        where = tmp_path_factory.mktemp("runs") / "frozen"
-        events = list(train_steps(image_cohort(100), settings(weights_file), folder=where))
+    where = tmp_path_factory.mktemp("runs") / "frozen"
+    events = list(train_steps(image_cohort(100), settings(weights_file), folder=where))
     return bedside.open_run(where), events
 
 
@@ -159,6 +141,7 @@ def test_the_weights_of_a_frozen_backbone_are_those_of_the_file(frozen, weights_
     assert len(list((run.path / "model").rglob("backbone.safetensors"))) == 1, "members share it"
     page = (run.path / "report.html").read_text()
     assert "The backbone stayed frozen" in page
+    assert "It read the mean and the spread of 3 stages of the backbone beside its end." in page
     assert "Training images were not augmented." in page
     known = run.environment["weights"]
     assert known["source"] == "file resnet18.safetensors"

@@ -15,7 +15,7 @@ from bedside.cohort import Cohort, Fold, Task
 from bedside.errors import RunError
 from bedside.folder import Run, whole_folder, write_json, write_table
 from bedside.models import model_settings
-from bedside.models.backbone import BackboneSettings
+from bedside.models.backbone import frozen_part
 from bedside.models.losses import Supervised
 from bedside.settings import RunSettings
 from bedside.training.events import Extracted, FoldFit, Plan, Progress
@@ -47,7 +47,8 @@ def fit_folds(
                 _save_fold(part, event, cohort, epochs[event.fold.name])
         elif isinstance(event, Plan) and name == "predictions.csv":
             _same_machine(run, event)
-            record(run, **_plan_facts(event), **_frozen(family, settings))
+            freeze = frozen_part(model_settings(family, settings.model))
+            record(run, **_plan_facts(event), **({"freeze": freeze} if freeze else {}))
     for table in ("learning_rates.csv", "history.csv", name) if name == "predictions.csv" else (name,):
         stored = "predictions.csv" if table == name else table
         blocks = [
@@ -59,16 +60,11 @@ def fit_folds(
             write_table(run.path / table, pd.concat(blocks, ignore_index=True))
 
 
-def _frozen(family: str, settings: RunSettings) -> dict[str, str]:
-    """What of a pretrained network was left as it was, for the report; nothing for other families."""
-    options = model_settings(family, settings.model)
-    return {"freeze": options.frozen} if isinstance(options, BackboneSettings) else {}
-
-
 def _plan_facts(plan: Plan) -> dict[str, Any]:
     """What environment.json keeps of a plan: what is the same whenever the run is repeated on this machine."""
     facts = {"device": plan.device, "threads": plan.threads, "parameters": plan.parameters}
     more = {"parameters_trained": plan.trained, "batch_size": plan.batch_size, "weights": plan.weights}
+    more["levels"] = plan.levels
     return facts | {name: value for name, value in more.items() if value is not None}
 
 

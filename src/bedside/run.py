@@ -28,7 +28,7 @@ from bedside.models.suited import refuse_unsuited, setting_findings
 from bedside.report.card import write_card
 from bedside.report.html import write_report
 from bedside.settings import ExplainSettings, RunSettings, build, merge
-from bedside.splits.folds import everything, fold_findings, make_folds
+from bedside.splits.folds import chosen_scheme, everything, fold_findings, make_folds
 from bedside.training.events import Extracted, FoldFit, Plan, Progress
 from bedside.training.fits import train_everything
 from bedside.training.model import Model, load_model, save_model
@@ -173,10 +173,7 @@ def _cohort(source: Any, settings: RunSettings, old: Run | None) -> tuple[Cohort
 def _resolved(cohort: Cohort, settings: RunSettings) -> RunSettings:
     """The settings with what follows from the data written out: the family and the scheme of the folds."""
     family = settings.family or default_family(cohort.inputs)
-    scheme = settings.folds.scheme
-    if scheme == "auto":
-        scheme = "holdout" if cohort.split is None else "given"
-    folds = settings.folds.model_copy(update={"scheme": scheme})
+    folds = settings.folds.model_copy(update={"scheme": chosen_scheme(cohort, settings.folds)})
     return settings.model_copy(update={"family": family, "folds": folds})
 
 

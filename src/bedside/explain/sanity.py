@@ -140,10 +140,9 @@ def checks(
         seed: drives the resampling of patients.
     """
     value, low, high, n = _mean(randomised, patients, seed)
-    few = f"Too few samples to tell ({n} patients with a map; {FEWEST} are needed)"
     passed = n >= FEWEST and high is not None and high < ALIKE
     if n < FEWEST or value is None:
-        sentence = f"{few} whether the map depends on what the network learned."
+        sentence = f"{_few(n, ' with a map')} whether the map depends on what the network learned."
     else:
         verdict = "changes" if passed else "does not change enough"
         sentence = (
@@ -154,7 +153,7 @@ def checks(
     value, low, high, n = _mean(areas, patients, seed)
     passed = n >= FEWEST and low is not None and low > 0
     if n < FEWEST or value is None:
-        sentence = f"{few.replace(' with a map', '')} whether what is highlighted matters more than the rest."
+        sentence = f"{_few(n)} whether what is highlighted matters more than the rest."
     else:
         verdict = "lowers" if passed else "does not clearly lower"
         sentence = (
@@ -194,3 +193,7 @@ def _mean(
     )
     low, high, _ = percentile(draws[:, 0], level=0.95, n_patients=n)
     return mean, low if low is not None else mean, high if high is not None else mean, n
+
+
+def _few(n: int, which: str = "") -> str:
+    return f"Too few samples to tell ({n} patients{which}; {FEWEST} are needed)"

@@ -21,6 +21,9 @@ from bedside.settings import Settings, only_when
 
 Freeze = Literal["backbone", "none", "gradual"]
 
+N_STAGES = 3  # that a frozen backbone's last layer reads beside its end
+_TINY = 1e-4  # under roots, whose slope has no end at zero
+
 
 class BackboneSettings(Settings):
     """Where the weights come from and which of them train."""
@@ -34,7 +37,7 @@ class BackboneSettings(Settings):
     rate_decay: float = Field(default=0.5, gt=0, le=1, json_schema_extra=only_when(freeze=("none", "gradual")))
     """Each stage learns this much slower than the one after it; early filters are good already."""
     reads: Literal["stages", "last"] | None = None
-    """What the last layer reads: mean and spread of the features of the last three stages, or what comes last as in classic networks. By default `stages` for a frozen convolutional backbone, else `last`."""
+    """What the last layer reads: mean and spread of the last three stages too, or what comes last as in classic networks. By default `stages` for a frozen backbone that has such stages, else `last`."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Share of the features switched off at random before the last layer in each training step."""
 
@@ -51,21 +54,17 @@ class BackboneSettings(Settings):
         """What is frozen, with the default resolved."""
         return self.freeze or ("none" if self.weights == "none" else "backbone")
 
-    @property
-    def reading(self) -> Literal["stages", "last"]:
-        """What the last layer reads, with the default resolved."""
-        return self.reads or ("stages" if self.frozen == "backbone" else "last")
-
     def acting(self) -> dict[str, Any]:
-        """As for all settings, with the defaults that depend on others written out."""
-        record = super().acting()
-        record["freeze"] = self.frozen
-        record["reads"] = self.reading
-        if self.frozen != "backbone" and self.weights != "none":
-            record["rate_decay"] = self.rate_decay
-        if self.frozen == "gradual":
-            record["stages"] = self.stages
+        """As for all settings, with the default of `freeze` written out; from scratch no rate decays."""
+        record = {**super().acting(), "freeze": self.frozen}
+        if self.weights == "none":
+            record.pop("rate_decay", None)
         return record
+
+
+def frozen_part(settings: Settings) -> Freeze | None:
+    """What of a pretrained network stays as it is; None for families that have no pretrained weights."""
+    return settings.frozen if isinstance(settings, BackboneSettings) else None
 
 
 class Backbone(Classifier):
@@ -73,7 +72,12 @@ class Backbone(Classifier):
 
     def __init__(self, shape: tuple[int, ...], n_outputs: int, settings: BackboneSettings, architecture: str) -> None:
         network = create(architecture, shape, download=settings.weights == "download")
-        stages = stages_of(architecture, shape) if settings.reading == "stages" else ()
+        wanted = settings.reads or ("stages" if settings.frozen == "backbone" else "last")
+        stages = stages_of(architecture, shape) if wanted == "stages" else ()
+        if settings.reads == "stages" and not stages:
+            raise SettingError(
+                f"model.reads=stages has no effect: '{architecture}' gives no stages out; leave it away."
+            )
         widths = [width for stage in stages for width in (stage, stage)] + [width_of(network)]
         super().__init__(sum(widths), n_outputs, settings.dropout, n_levels=len(stages) + 1)
         self._shapes = [(width,) for width in widths]  # of what the last layer reads; ONNX wants them as constants
@@ -185,10 +189,6 @@ def create(architecture: str, shape: tuple[int, ...], *, download: bool = False)
     if not grouped:
         raise SettingError(f"'{architecture}' is no classifier of timm; choose another architecture.")
     return network
-
-
-_TINY = 1e-4  # under roots, whose slope has no end at zero
-N_STAGES = 3
 
 
 def _spread(maps: Tensor) -> Tensor:

@@ -6,8 +6,8 @@ from typing import Any
 from bedside.cohort import Cohort, Finding
 from bedside.errors import SettingError
 from bedside.models import OFFLINE, default_family, families, family_named, model_settings, small_images
-from bedside.models.backbone import BackboneSettings
-from bedside.settings import AugmentSettings, DataSettings, ExplainSettings, RunSettings
+from bedside.models.backbone import frozen_part
+from bedside.settings import AugmentSettings, DataSettings, RunSettings
 
 CODES = {
     "class-weights": "Classes were weighted or drawn equally often, so scores are not probabilities.",
@@ -91,13 +91,13 @@ def _idle_by_kind(settings: RunSettings, data: str, *, network: bool) -> Iterato
         yield "explain", "", reason
         return
     options = model_settings(str(settings.family), settings.model)
-    if isinstance(options, BackboneSettings) and options.frozen == "backbone":
+    if frozen_part(options) == "backbone":
         if settings.augment.views == settings.augment.test_time == 1:
             for setting in _CHANGES:
                 yield "augment", setting, "the backbone is frozen; add augment.views to store augmented versions"
     else:
         yield "augment", "views", "only a frozen backbone stores versions; here every epoch makes its own"
-    if settings.explain.samples == 0 and "method" in ExplainSettings.model_fields:
+    if settings.explain.samples == 0:
         yield "explain", "method", "explain.samples is 0"
 
 

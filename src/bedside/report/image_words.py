@@ -138,9 +138,10 @@ def weights(run: Run) -> str:
 def _freezing(run: Run) -> str:
     counts = trained_parameters(run)
     share = f" ({counts} parameters)" if counts else ""
-    engine = f" by {engine_name(run)}" if run.environment.get("engine") else ""
+    stages = int(run.environment.get("levels", 1)) - 1
+    read = f" It read the mean and the spread of {stages} stages of the backbone beside its end." if stages else ""
     return {
-        "backbone": f"The backbone stayed frozen, its batch-norm statistics too; only the last layer learned{share}, on features that were computed once{engine}.",
+        "backbone": f"The backbone stayed frozen, its batch-norm statistics too; only the last layer learned{share}, on features that were computed once.{read}",
         "none": f"The whole network learned{share}, starting from these weights.",
         "gradual": f"First the last layer learned alone, then the last stages of the network with it, at smaller learning rates{share}.",
     }.get(str(run.environment.get("freeze")), "")
@@ -150,11 +151,6 @@ def trained_parameters(run: Run) -> str:
     """`1,281 of 3,372,289`, or nothing if it is not known."""
     trained, total = (run.environment.get(key) for key in ("parameters_trained", "parameters"))
     return f"{trained:,} of {total:,}" if trained and total else ""
-
-
-def engine_name(run: Run) -> str:
-    name = str(run.environment["engine"])
-    return {"onnxruntime": "ONNX Runtime", "torch": "PyTorch"}.get(name, name)
 
 
 def record(run: Run) -> list[tuple[str, str]]:
@@ -176,6 +172,5 @@ def record(run: Run) -> list[tuple[str, str]]:
     how = frozen.get(str(run.environment.get("freeze")), "")
     trained = "; ".join(filter(None, [trained_parameters(run), how if known else ""]))
     rows += [("Parameters trained", trained)] if trained else []
-    rows += [("Features by", engine_name(run))] if run.environment.get("engine") else []
     rows += [("Batch size", number(run.environment["batch_size"]))] if run.environment.get("batch_size") else []
     return rows

@@ -26,7 +26,7 @@ KEEP_EVERY = 2048  # images after which features are written, so that an interru
 
 
 @dataclass(frozen=True)
-class Extracted:
+class Features:
     """Features of n images, shape (n, versions, width), float32, and how they came about.
 
     `problem` says why they could not be kept for the next run; None if they were, or were not to be.
@@ -47,7 +47,7 @@ def extract(
     weights: str | None,
     device: torch.device | str = "cpu",
     workers: int = 2,
-) -> Generator[int, None, Extracted]:
+) -> Generator[int, None, Features]:
     """Features of every version of every image, from the cache where it has them.
 
     Args:
@@ -88,7 +88,7 @@ def extract(
     finally:
         if kept is not None and waiting:
             problem = problem or kept.add(waiting)
-    return Extracted(np.stack([known[name] for name in names]), len(todo), reused, problem)
+    return Features(np.stack([known[name] for name in names]), len(todo), reused, problem)
 
 
 def missing(
@@ -156,13 +156,13 @@ def ahead(work: Callable[[Any], Any], items: Iterator[Any], *, workers: int) -> 
                 future.cancel()
 
 
-def complete(extraction: Generator[int, None, Extracted]) -> Extracted:
+def complete(extraction: Generator[int, None, Features]) -> Features:
     """Run an extraction to its end without looking at its progress."""
     while True:
         try:
             next(extraction)
         except StopIteration as end:
-            result: Extracted = end.value
+            result: Features = end.value
             return result
 
 

@@ -8,11 +8,11 @@ from torch import nn
 
 from bedside.cohort import Fold
 from bedside.models import model_settings
-from bedside.models.backbone import BackboneSettings
+from bedside.models.backbone import frozen_part
 from bedside.training.events import Extracted, FoldFit, Plan, Progress
 from bedside.training.groups import Job, train_members
 from bedside.training.hardware import SMALL, available_cores, make_fabric, threads_for
-from bedside.training.image_members import Encoders, PixelStore, Sight, head_members, image_member
+from bedside.training.image_members import Encoders, ImageSpec, PixelStore, head_members, image_member
 from bedside.training.members import Member
 from bedside.training.rehearsal import rehearse
 from bedside.training.vision import FittedHead
@@ -23,31 +23,30 @@ Events = Iterator[Plan | Extracted | Progress | FoldFit]
 
 def image_networks(job: Job) -> Events:
     """See `fits.train_folds`."""
-    options = model_settings(job.family, job.settings.model)
-    frozen = options.frozen if isinstance(options, BackboneSettings) else "none"
-    sight = Sight.of(job.family, job.cohort, job.settings)
+    frozen = frozen_part(model_settings(job.family, job.settings.model))
+    spec = ImageSpec.of(job.family, job.cohort, job.settings)
     fabric = make_fabric(job.settings.device, work=LARGE)
     if frozen == "backbone":
-        yield from _heads(sight, fabric, job)
-    elif frozen == "none":
-        yield from _pixels(sight, fabric, job, None)
+        yield from _heads(spec, fabric, job)
+    elif frozen != "gradual":
+        yield from _pixels(spec, fabric, job, None)
     else:
         heads: dict[str, nn.Module] = {}
-        for event in _heads(sight, fabric, replace(job, finished=()), phase="head"):
+        for event in _heads(spec, fabric, replace(job, finished=()), phase="head"):
             if isinstance(event, FoldFit):
                 assert isinstance(event.fitted, FittedHead)
                 heads[event.fold.name] = event.fitted.head
             elif not isinstance(event, Plan):
                 yield event
-        yield from _pixels(sight, fabric, job, heads)
+        yield from _pixels(spec, fabric, job, heads)
 
 
-def _heads(sight: Sight, fabric: Fabric, job: Job, *, phase: str = "") -> Events:
+def _heads(spec: ImageSpec, fabric: Fabric, job: Job, *, phase: str = "") -> Events:
     """Last layers on features that are computed once; small work, so all folds train as one stack."""
-    assert sight.weights is not None
+    assert spec.weights is not None
     settings = job.settings
     looking = settings.device.threads or available_cores()
-    encoders = Encoders(sight, job.family, job.cohort, settings, threads=looking, device=str(fabric.device))
+    encoders = Encoders(spec, job.family, job.cohort, settings, threads=looking, device=str(fabric.device))
     first = encoders.of(job.folds[0])
     trained = _count(first.classifier.head.parameters())
     work = settings.train.batch_size * trained
@@ -59,7 +58,8 @@ def _heads(sight: Sight, fabric: Fabric, job: Job, *, phase: str = "") -> Events
         (len(job.folds),),
         trained=trained,
         batch_size=settings.train.batch_size,
-        weights=sight.weights.to_dict(),
+        weights=spec.weights.to_dict(),
+        levels=len(first.classifier.seen),
         image_seconds=first.estimated_seconds(job.cohort.inputs, settings.augment.views),
     )
     members: list[Member] = []
@@ -72,7 +72,7 @@ def _heads(sight: Sight, fabric: Fabric, job: Job, *, phase: str = "") -> Events
     yield from train_members(small, members, job, threads=threads, work=work, phase=phase)
 
 
-def _pixels(sight: Sight, fabric: Fabric, job: Job, heads: Mapping[str, nn.Module] | None) -> Events:
+def _pixels(spec: ImageSpec, fabric: Fabric, job: Job, heads: Mapping[str, nn.Module] | None) -> Events:
     """Networks that see pixels in every epoch, after a rehearsal that finds out what one takes."""
     settings, device = job.settings, str(fabric.device)
     threads = threads_for(settings.device, work=LARGE)
@@ -80,7 +80,7 @@ def _pixels(sight: Sight, fabric: Fabric, job: Job, heads: Mapping[str, nn.Modul
 
     def member(fold: Fold) -> Member:
         head = None if heads is None else heads[fold.name]
-        return image_member(sight, store, job.family, fold, settings, threads=threads, device=device, head=head)
+        return image_member(spec, store, job.family, fold, settings, threads=threads, device=device, head=head)
 
     first = member(job.folds[0])
     rehearsal = rehearse(fabric, first, job.cohort.task, settings, threads=threads)
@@ -95,7 +95,7 @@ def _pixels(sight: Sight, fabric: Fabric, job: Job, heads: Mapping[str, nn.Modul
         batch_size=rehearsal.batch_size,
         memory=rehearsal.memory,
         epoch_seconds=rehearsal.epoch_seconds,
-        weights=sight.weights.to_dict() if sight.weights else None,
+        weights=spec.weights.to_dict() if spec.weights else None,
     )
     phase = "" if heads is None else "network"
     for fold in job.folds:  # made one after the other: a large network need not be there fifteen times

@@ -43,20 +43,16 @@ def image_size(family: str, cohort: Cohort, settings: RunSettings) -> int:
 
 
 @dataclass(frozen=True)
-class Sight:
+class ImageSpec:
     """How a family sees the images of a cohort, before any fold has taught it anything."""
 
     size: int
     channels: int
-    resample: str
-    crop_share: float
-    mean: tuple[float, ...] | None  # None: learned from the training images of each fold
-    std: tuple[float, ...] | None
-    weights: Weights | None
-    backbone: nn.Module | None  # with its pretrained weights, shared by all folds; None without
+    weights: Weights | None = None  # without, mean and standard deviation are learned by each fold
+    backbone: nn.Module | None = None  # with its pretrained weights, shared by all folds; None without
 
     @classmethod
-    def of(cls, family: str, cohort: Cohort, settings: RunSettings) -> "Sight":
+    def of(cls, family: str, cohort: Cohort, settings: RunSettings) -> "ImageSpec":
         """Sizes and normalisation that the weights expect, or what suits a network that starts from scratch.
 
         Raises:
@@ -64,14 +60,12 @@ class Sight:
         """
         options = model_settings(family, settings.model)
         size, architecture = image_size(family, cohort, settings), family_named(family).architecture
-        channels = int(cohort.inputs.records["channels"].max())
         if architecture is None or not isinstance(options, BackboneSettings) or options.weights == "none":
-            return cls(size, channels, "bicubic", WHOLE, None, None, None, None)
+            return cls(size, int(cohort.inputs.records["channels"].max()))
         network = Backbone((3, size, size), cohort.task.n_outputs, options, architecture)
         weights = load_weights(network.backbone, architecture, options.weights)
         assert weights is not None
-        resample = weights.interpolation if weights.interpolation == "bilinear" else "bicubic"
-        return cls(size, 3, resample, WHOLE, weights.mean, weights.std, weights, network.backbone)
+        return cls(size, 3, weights, network.backbone)
 
     def preparation(self, cohort: Cohort, rows: np.ndarray, settings: RunSettings) -> ImagePreparation:
         """Fitted on the given training rows."""
@@ -79,11 +73,11 @@ class Sight:
             cohort.inputs.take(rows),
             size=self.size,
             framing=settings.preparation.framing,
-            resample=self.resample,  # type: ignore[arg-type]
-            crop_share=self.crop_share,
+            resample="bilinear" if self.weights and self.weights.interpolation == "bilinear" else "bicubic",
+            crop_share=WHOLE,
             channels=self.channels,
-            mean=self.mean,
-            std=self.std,
+            mean=self.weights.mean if self.weights else None,
+            std=self.weights.std if self.weights else None,
         )
 
     def network(self, family: str, cohort: Cohort, fold: Fold, settings: RunSettings) -> Classifier:
@@ -115,20 +109,20 @@ class Encoders:
     """Frozen backbones of a cohort, one for all folds whose preparation gives the same pixels."""
 
     def __init__(
-        self, sight: Sight, family: str, cohort: Cohort, settings: RunSettings, *, threads: int, device: str
+        self, spec: ImageSpec, family: str, cohort: Cohort, settings: RunSettings, *, threads: int, device: str
     ) -> None:
-        self.sight, self.family, self.cohort, self.settings = sight, family, cohort, settings
+        self.spec, self.family, self.cohort, self.settings = spec, family, cohort, settings
         self.threads, self.device = threads, device
         self._made: dict[str, FrozenBackbone] = {}
 
     def of(self, fold: Fold) -> FrozenBackbone:
-        preparation = self.sight.preparation(self.cohort, fold.train, self.settings)
+        preparation = self.spec.preparation(self.cohort, fold.train, self.settings)
         if preparation.key() not in self._made:
-            assert self.sight.weights is not None
-            whole = self.sight.network(self.family, self.cohort, fold, self.settings).eval()
+            assert self.spec.weights is not None
+            whole = self.spec.network(self.family, self.cohort, fold, self.settings).eval()
             versions = versions_of(self.settings, self.cohort)
             self._made[preparation.key()] = FrozenBackbone(
-                preparation, whole, self.sight.weights, versions, threads=self.threads, device=self.device
+                preparation, whole, self.spec.weights, versions, threads=self.threads, device=self.device
             )
         return self._made[preparation.key()]
 
@@ -192,7 +186,7 @@ class PixelStore:
 
 
 def image_member(
-    sight: Sight,
+    spec: ImageSpec,
     store: PixelStore,
     family: str,
     fold: Fold,
@@ -204,8 +198,8 @@ def image_member(
 ) -> Member:
     """A member that trains a network on pixels: all of it, or, after its `head` was trained, the last stages."""
     cohort = store.cohort
-    preparation = sight.preparation(cohort, fold.train, settings)
-    network = sight.network(family, cohort, fold, settings)
+    preparation = spec.preparation(cohort, fold.train, settings)
+    network = spec.network(family, cohort, fold, settings)
     if head is not None:
         options = model_settings(family, settings.model)
         assert isinstance(network, Backbone)

@@ -21,7 +21,7 @@ from bedside.models.classifier import Classifier
 from bedside.models.pretrained import Weights
 from bedside.splits.images import ImagePreparation
 from bedside.training.engine import Engine, Pixels, make_engine
-from bedside.training.features import Extracted, complete, extract, missing
+from bedside.training.features import Features, complete, extract, missing
 from bedside.training.fitted import Reader, Scoring, load_weights, network_scores, outputs_to_scores, save_weights
 from bedside.training.hardware import available_cores
 from bedside.training.versions import Versions
@@ -111,7 +111,7 @@ class FrozenBackbone:
         """
         return complete(self._extract(inputs, count, cache=cache)).features
 
-    def _extract(self, inputs: ImageInputs, count: int, *, cache: bool) -> Generator[int, None, Extracted]:
+    def _extract(self, inputs: ImageInputs, count: int, *, cache: bool) -> Generator[int, None, Features]:
         return extract(
             inputs,
             self.preparation,
@@ -227,13 +227,13 @@ def load_head(
     preparation = ImagePreparation.load(folder)
     source = folder.parent / BACKBONE
     name = f"{preparation} {facts['versions']} {checksum(source)}"
-    classifier = build_model(family, preparation.shape, task.n_outputs, model_settings(family, settings))
     if name not in shared:
+        classifier = build_model(family, preparation.shape, task.n_outputs, model_settings(family, settings))
         load_weights(classifier.backbone, source, family)
         weights, versions = Weights.from_dict(facts["weights"]), Versions.from_dict(facts["versions"])
         classifier.eval()
         shared[name] = FrozenBackbone(preparation, classifier, weights, versions, threads=available_cores())
-    head = copy.deepcopy(classifier.head)
+    head = shared[name].classifier.new_head()
     load_weights(head, folder / "weights.safetensors", family)
     return FittedHead(shared[name], head.eval(), task, facts["centre"], facts["scale"])
 
