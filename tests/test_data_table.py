@@ -453,3 +453,12 @@ def test_heart_disease_of_two_hospitals():
     assert int(cohort.inputs.frame.isna().sum().sum()) == 784
     assert cohort.samples["site"].value_counts().to_dict() == {"cleveland": 303, "hungarian": 294}
     assert cohort.findings == ()
+
+
+def test_a_column_of_image_files_is_not_ignored_in_silence():
+    frame = pd.DataFrame({"image": [f"p{k % 7}.JPG" for k in range(40)], "age": range(40), "sick": [0, 1] * 20})
+    cohort = read_table(frame, target="sick")
+    (found,) = [f for f in cohort.findings if f.code == "image-column"]
+    assert found.level == "warning"
+    assert "add --image image" in found.remedy
+    assert [feature.name for feature in cohort.inputs.features] == ["age"]

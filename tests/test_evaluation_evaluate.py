@@ -443,3 +443,20 @@ def test_unknown_targets_and_missing_test_samples_are_refused():
         judge(predictions.assign(target=predictions["target"].where(predictions["part"] == "valid", "1")))
     with pytest.raises(DataError, match=r"Column score_benign has 2 test samples without a finite number"):
         judge(holdout(np.arange(9) < 4, [np.nan, np.inf] + [0.5] * 7))
+
+
+def test_copies_filed_under_several_patients_count_once():
+    """Ten copies of everything tell nothing new: the intervals must stay as wide as those of the originals."""
+    predictions = crossval(60)
+    copies = [
+        predictions.assign(sample=predictions["sample"] + f"-{k}", patient=predictions["patient"] + f"-{k}")
+        for k in range(10)
+    ]
+    many = pd.concat(copies, ignore_index=True).assign(linked=np.tile(predictions["patient"], 10))
+    tables = (predictions, many, many.drop(columns="linked"))
+    alone, joined, naive = (estimate(judge(table), "auroc") for table in tables)
+    assert joined["value"] == pytest.approx(alone["value"])
+    assert joined["n_patients"] == alone["n_patients"] == 60
+    widths = [found["high"] - found["low"] for found in (alone, joined, naive)]
+    assert widths[1] == pytest.approx(widths[0], rel=0.1)
+    assert widths[2] < widths[0] / 2

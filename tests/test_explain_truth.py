@@ -88,7 +88,8 @@ def predictions_of(cohort, members):
     table.insert(4, "part", "test")
     sights = [Sight(member, cohort.task) for member in members.values()]
     rows = [np.flatnonzero(table["fold"] == k) for k in range(len(sights))]
-    found = [s.probabilities(s.pixels(cohort.inputs.take(r))) for s, r in zip(sights, rows, strict=True)]
+    own = [cohort.inputs.take(r) for r in rows]
+    found = [s.probabilities(s.pixels(i), i.records["sha256"]) for s, i in zip(sights, own, strict=True)]
     table[cohort.task.score_columns()] = np.concatenate(found)
     return table
 
@@ -114,7 +115,9 @@ def told(cohort, *classifiers, method="grad-cam"):
     shown = cohort.target if cohort.task.kind == "multiclass" else 0
     names = "repeat0-fold" + table["fold"].astype(str)
     sights = {name: Sight(member, cohort.task) for name, member in members.items()}
-    tested = Scene(cohort, table.assign(shown=shown), sights, names, thresholds_of(cohort, members))
+    tested = Scene(
+        cohort, table.assign(shown=shown, unit=table["patient"]), sights, names, thresholds_of(cohort, members)
+    )
     return measure(tested, cohort.truth(), method, 0)
 
 
@@ -164,7 +167,8 @@ def test_numbers_are_those_of_scikit_learn_and_of_the_member_that_tested():
         for fold, network in enumerate((Looker(2), Looker(0))):
             sight = Sight(Member(network.eval(), preparation()), BINARY)
             half = np.arange(30 * fold, 30 * fold + 30)
-            scores.append(roc_auc_score(y[half], sight.probabilities(sight.pixels(inputs.take(half)))[:, 1]))
+            seen = sight.probabilities(sight.pixels(inputs.take(half)), inputs.records["sha256"][half])
+            scores.append(roc_auc_score(y[half], seen[:, 1]))
         bare.append(np.mean(scores))
         assert rows[0][("as_they_are", "without")[k]]["value"] == pytest.approx(bare[k])
     assert rows[0]["difference"]["value"] == pytest.approx(bare[1] - bare[0])

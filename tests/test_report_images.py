@@ -409,7 +409,7 @@ def test_methods_say_where_weights_came_from_and_what_learned(small):
         "licence Apache-2.0",
         "sha256 abababababab",
         "1,281 of 3,372,289",
-        "ONNX Runtime",
+        "3 stages of the backbone",
     ):
         assert words in said
     assert "from scratch" in image_words.weights(changed(small, "environment.json", weights=None, freeze="none"))

@@ -355,3 +355,50 @@ def test_the_command_line_says_what_it_will_do_with_images(folder, tmp_path, mon
     assert "Report: run/report.html" in bedside_says("explain", "run", "--samples", 3)
     assert "60 samples scored" in bedside_says("predict", "run", folder, "-o", "scores.csv")
     assert "data.synthetic.shortcut" in bedside_says("settings", "--cohort", "dermoscopy")
+
+
+def test_where_the_truth_is_known_images_are_scored_as_they_were_tested(tmp_path):
+    """Several versions of an image are averaged for the tables; the same ones are looked at without the ruler."""
+    run = bedside.train(
+        "dermoscopy",
+        {**TINY, **FAST},
+        data={"synthetic": {"patients": 60, "size": 32, "shortcut": 1.0, "duplicates": 0.2}},
+        augment={"test_time": 3},
+        folder=tmp_path / "run",
+    )
+    rows = {row["metric"]: row["as_they_are"]["value"] for row in run.truth["without"][0]["metrics"]}
+    tested = {(e["metric"], e["of"]): e["value"] for e in run.estimates["estimates"]}
+    for name in ("auroc", "balanced_accuracy", "sensitivity"):
+        assert rows[name] == pytest.approx(tested[name, ""], abs=1e-6)
+    test = run.predictions[run.predictions["part"] == "test"]
+    assert run.estimates["n"]["patients"] == test["linked"].nunique() < test["patient"].nunique(), "a copy adds nothing"
+
+
+def test_missing_weights_leave_no_folder_behind(tmp_path):
+    with pytest.raises(SettingError, match="No pretrained weights for 'resnet18'"):
+        bedside.train(image_cohort(40), family="resnet18", folder=tmp_path / "run")
+    assert not (tmp_path / "run").exists(), "the name is free for the next try"
+
+
+def test_a_failing_explanation_does_not_cost_the_report(tmp_path, monkeypatch):
+    def broken(*_):
+        raise ValueError("no such layer")
+        yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr("bedside.run.explain_run", broken)
+        events = list(train_steps(image_cohort(60), build(RunSettings, {**TINY, **FAST}), folder=tmp_path / "run"))
+    run = bedside.open_run(tmp_path / "run")
+    assert run.finished
+    assert run.explanations is None
+    assert any("ValueError: no such layer" in getattr(event, "problem", "") for event in events)
+    assert "ValueError: no such layer" in (run.path / "report.html").read_text()
+
+
+def test_attention_of_a_network_without_it_is_said_in_the_report_and_can_be_put_right(tmp_path, folder):
+    asked = {**FAST, "explain": {"samples": 2, "method": "attention"}}
+    run = bedside.train(folder, {**TINY, **asked}, data={"positive": "large"}, folder=tmp_path / "run")
+    assert "There are no explanations." in (run.path / "report.html").read_text()
+    *_, last = explain_steps(run.path, method="occlusion")
+    assert "There are no explanations." not in (last.run.path / "report.html").read_text()
+    assert last.run.sanity["method"] == "occlusion"

@@ -9,7 +9,15 @@ import pytest
 from bedside.cohort import Cohort, Roles, Task
 from bedside.errors import DataError, SettingError
 from bedside.settings import FoldSettings
-from bedside.splits.folds import PARTS, fold_findings, folds_table, join_groups, make_folds, validation_rows
+from bedside.splits.folds import (
+    PARTS,
+    fold_findings,
+    folds_table,
+    join_groups,
+    linked_patients,
+    make_folds,
+    validation_rows,
+)
 
 SCHEMES = [
     FoldSettings(),
@@ -268,3 +276,13 @@ def test_an_own_split_that_cannot_be_used_says_why():
             FoldSettings(),
             seed=0,
         )
+
+
+def test_patients_who_share_a_copy_count_as_one():
+    cohort = make(40, visits=2)
+    assert linked_patients(cohort) is None, "without copies patients are what they are"
+    linked = np.arange(len(cohort))
+    linked[np.flatnonzero(cohort.patients == cohort.patients[-1])[0]] = linked[0]  # one visit of two patients
+    joined = linked_patients(replace(cohort, linked=linked))
+    assert set(joined[cohort.patients == cohort.patients[-1]]) == {cohort.patients[0]}
+    assert (joined == cohort.patients).sum() == len(cohort) - 2

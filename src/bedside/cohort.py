@@ -16,7 +16,7 @@ TaskKind = Literal["binary", "multiclass", "regression"]
 Level = Literal["error", "warning", "note"]
 
 # Columns of `Cohort.samples` and of predictions.csv that a subgroup column may not be called.
-RESERVED = ("sample", "patient", "repeat", "fold", "part", "target", "predicted", "site", "time")
+RESERVED = ("sample", "patient", "repeat", "fold", "part", "target", "predicted", "site", "time", "linked")
 
 
 @dataclass(frozen=True)

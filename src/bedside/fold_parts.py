@@ -18,6 +18,7 @@ from bedside.models import model_settings
 from bedside.models.backbone import frozen_part
 from bedside.models.losses import Supervised
 from bedside.settings import RunSettings
+from bedside.splits.folds import linked_patients
 from bedside.training.events import Extracted, FoldFit, Plan, Progress
 from bedside.training.fits import train_folds
 from bedside.training.fitted import scores
@@ -111,13 +112,15 @@ def kept_epochs(history: pd.DataFrame | None) -> dict[str, int]:
 
 def predict_fold(fit: FoldFit, cohort: Cohort) -> pd.DataFrame:
     """The predictions table of one fold: its validation and test samples, scored once."""
-    blocks = []
+    blocks, linked = [], linked_patients(cohort)
     for part, rows in (("valid", fit.fold.valid), ("test", fit.fold.test)):
         samples = cohort.samples.iloc[rows]
         scored = scores([fit.fitted], cohort.inputs.take(rows))[0].reshape(len(rows), -1)
         head = {"sample": samples.index, "patient": samples["patient"].to_numpy(), "repeat": fit.fold.repeat}
         block = pd.DataFrame({**head, "fold": fit.fold.number, "part": part, "target": samples["target"].to_numpy()})
         block[cohort.task.score_columns()] = scored
+        if linked is not None:
+            block["linked"] = linked[rows]
         roles = [name for name in samples if name not in ("patient", "target")]
         blocks.append(pd.concat([block, samples[roles].reset_index(drop=True)], axis=1))
     return pd.concat(blocks, ignore_index=True)
@@ -147,5 +150,9 @@ def _history_rows(progress: Progress, task: Task) -> Iterator[tuple[Fold, dict[s
 
 
 def record(run: Run, **facts: Any) -> None:
-    """Add facts to environment.json as they become known."""
-    write_json(run.path / "environment.json", {**Run(run.path).environment, **facts})
+    """Add facts to environment.json as they become known; None takes one away."""
+    known = {**Run(run.path).environment, **facts}
+    write_json(
+        run.path / "environment.json",
+        {name: value for name, value in known.items() if name not in facts or value is not None},
+    )

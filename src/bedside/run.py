@@ -18,7 +18,7 @@ from bedside.cohort import Cohort, Finding, Fold
 from bedside.data import read_cohort
 from bedside.data.checks import refuse_leaks
 from bedside.data.codes import worst_first
-from bedside.errors import RunError, SettingError
+from bedside.errors import BedsideError, RunError, SettingError
 from bedside.evaluation import evaluate
 from bedside.explain import FOLDER, explain_run
 from bedside.fold_parts import PARTS, fit_folds, kept_epochs, record
@@ -61,10 +61,11 @@ class Finished:
 
 @dataclass(frozen=True)
 class Explained:
-    """Explanations: so many steps of so many are done."""
+    """Explanations: so many steps of so many are done, or why there are none."""
 
     done: int
     total: int
+    problem: str = ""
 
 
 Event = Begun | Stage | Plan | Extracted | Progress | FoldFit | Explained | Finished
@@ -129,23 +130,33 @@ def train_steps(
     run = go_on(old, cohort, folds) if old else begin(cohort, settings, folds, findings, folder)
     with locked(run.path):
         yield Begun(run, cohort, folds, findings)
-        simple = baseline_for(cohort.task, str(settings.family))
-        plain = settings.model_copy(update={"family": simple, "model": {}})
-        for name, asked in (("predictions.csv", settings), ("baseline.csv", plain)):
-            wanted = name != "baseline.csv" or settings.evaluation.baseline
-            if wanted and not (run.path / name).exists():
-                yield Stage("training", str(asked.family), len(folds))
-                yield from fit_folds(run, cohort, folds, asked, str(asked.family), name)
+        try:
+            yield from _train(run, cohort, folds, settings)
+        except BedsideError:
+            if old is None and not any(run.path.rglob("member.json")):
+                shutil.rmtree(run.path)  # nothing was learned, as when weights are missing; the name is free again
+            raise
         yield Stage("evaluation")
         run = _evaluate(run, cohort, settings)
         yield from _keep_model(run, cohort, folds, settings)
         if explainable(settings, cohort) and settings.explain.samples and not (run.path / FOLDER).exists():
-            yield from _explain(Run(run.path), cohort, settings)
+            yield from _explain_if_possible(Run(run.path), cohort, settings)
         yield Stage("report")
         record(run, wall_seconds=round(time.monotonic() - started, 1), resumed=old is not None)
         report(run.path)
         _tidy(run.path)
     yield Finished(Run(run.path))
+
+
+def _train(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSettings) -> Iterator[Event]:
+    """predictions.csv of the family and baseline.csv of the simple one, from the same folds."""
+    simple = baseline_for(cohort.task, str(settings.family))
+    plain = settings.model_copy(update={"family": simple, "model": {}})
+    for name, asked in (("predictions.csv", settings), ("baseline.csv", plain)):
+        wanted = name != "baseline.csv" or settings.evaluation.baseline
+        if wanted and not (run.path / name).exists():
+            yield Stage("training", str(asked.family), len(folds))
+            yield from fit_folds(run, cohort, folds, asked, str(asked.family), name)
 
 
 def _cohort(source: Any, settings: RunSettings, old: Run | None) -> tuple[Cohort, RunSettings]:
@@ -246,6 +257,19 @@ def explainable(settings: RunSettings, cohort: Cohort) -> bool:
     return cohort.inputs.kind == "image" and family_named(str(settings.family)).network
 
 
+def _explain_if_possible(run: Run, cohort: Cohort, settings: RunSettings) -> Iterator[Event]:
+    """As `_explain`; but whatever goes wrong there, a model that was trained and judged gets its report, which says so."""
+    try:
+        yield from _explain(run, cohort, settings)
+    except Exception as error:
+        known = isinstance(error, BedsideError)
+        problem = (
+            str(error) if known else f"{type(error).__name__}: {error}. This is an error of bedside; please report it."
+        )
+        record(run, explanation_problem=problem)
+        yield Explained(0, 1, problem)
+
+
 def _explain(run: Run, cohort: Cohort, settings: RunSettings) -> Iterator[Event]:
     """explanations/, by the networks of model/ that were tested on the samples."""
     yield Stage("explanation")
@@ -253,6 +277,7 @@ def _explain(run: Run, cohort: Cohort, settings: RunSettings) -> Iterator[Event]
     members: dict[str, Any] = dict(zip(model.names, model.members, strict=True))
     for done, total in explain_run(run, cohort, settings, members):
         yield Explained(done, total)
+    record(run, explanation_problem=None)
 
 
 def _evaluate(run: Run, cohort: Cohort, settings: RunSettings) -> Run:

@@ -76,7 +76,7 @@ def _duplicates(cohort: Cohort) -> list[Finding]:
     twins = cohort.samples.assign(linked=cohort.linked)[sizes > 1].groupby("linked")
     n_samples, n_groups = int((sizes > 1).sum()), len(twins)
     patients = int((twins["patient"].nunique() > 1).sum())
-    message = f"{count(n_samples, 'sample')} in {count(n_groups, 'group')} have {alike} ({patients:,} of the groups across patients); each group stays on one side of every split."
+    message = f"{count(n_samples, 'sample')} in {count(n_groups, 'group')} have {alike} ({patients:,} of the groups across patients); each group stays on one side of every split and counts as one patient."
     found = [finding("note", "duplicates", message, "If samples were entered twice, remove the copies.")]
     differ = twins["target"].nunique()
     if (differ > 1).any():

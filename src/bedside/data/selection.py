@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from bedside.cohort import Finding
 from bedside.data.codes import FORCE, count, finding, listing, plural, quoted
 from bedside.data.columns import Column, looks_like_local_dates
+from bedside.data.decode import SUFFIXES
 from bedside.errors import DataError
 
 NEARLY_UNIQUE = 0.9  # share of different values from which text, or a number called an id, identifies
@@ -24,6 +26,9 @@ _IDENTIFIER = re.compile(
     r"(.*_)?(id|ids|uid|uuid|guid|mrn|pid|nr|no|idx|index|identifier|accession|rowid)"
     r"|(sample|row|record|image|file|visit|case|study)(_?(id|nr|no|num|number|name))?"
 )
+
+
+IMAGE_ENDINGS = tuple(chain.from_iterable(SUFFIXES.values()))
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,10 @@ def _problem(column: Column, units: Units, has_patient_column: bool) -> Finding 
         message = f"Column '{name}' looks like a patient identifier ({count(distinct, 'value')} in {count(len(column.values), 'sample')}) and was left out."
         remedy = f"If it names the patient, add --patient {quoted(name)}, so that no patient is in training and test. {FORCE}"
         return finding("warning", "patient-column", message, remedy, (name,))
+    if column.kind == "category" and np.mean([str(cell).lower().endswith(IMAGE_ENDINGS) for cell in present]) > 0.5:
+        message = f"Column '{name}' names image files, which nothing looks at without being told; it was left out."
+        remedy = f"To learn from the images themselves, add --image {quoted(name)}."
+        return finding("warning", "image-column", message, remedy, (name,))
     reason = _identifies(column, units, distinct, present)
     if reason:
         message = f"Column '{name}' looks like an identifier ({reason}) and was left out."

@@ -14,6 +14,7 @@ import pandas as pd
 from bedside.cohort import Task
 from bedside.evaluation.calibration import ECE_BINS
 from bedside.evaluation.intervals import wilson
+from bedside.evaluation.panels import units
 
 POINTS = 400  # of a curve in a figure; more cannot be seen and would swell the SVG
 OPERATING_POINTS = 200
@@ -45,7 +46,7 @@ def curves(predictions: pd.DataFrame, task: Task, *, level: float = 0.95) -> lis
     """The curves of the positive class (binary) or of each class that has samples (multiclass)."""
     test = predictions[predictions["part"] == "test"]
     target = task.encode(test["target"])
-    patients = pd.factorize(test["patient"])[0]
+    patients = pd.factorize(units(test))[0]
     found = []
     for number, name in enumerate(task.classes):
         truth = target == number

@@ -67,7 +67,7 @@ def foreign(
         predictions, task = _numbers(table, truth, scores[0], decimal)
     else:
         predictions, task = _classes(table, truth, scores, positive, decimal)
-    known = {*OWN, *scores, *predictions.columns}
+    known = {*OWN, "linked", *scores, *predictions.columns}
     roles = [name for name in table.columns if _is_own(table) and name not in known]  # site, time and subgroups
     named = pd.concat([named, predictions, table[roles]], axis=1)
     _refuse_twice(named)
@@ -125,6 +125,8 @@ def _own_names(table: pd.DataFrame, patient: str | None, sample: str | None) -> 
     odd = set(table["part"].astype(str)) - {"valid", "test"}
     if odd:
         raise DataError(f"Column 'part' holds {sorted(odd)[0]!r}; it may hold valid and test only.")
+    if "linked" in table.columns:
+        own["linked"] = _texts(table, "linked")
     folds = {name: _numeric(table, name, ".").astype(np.int64) for name in ("repeat", "fold")}
     return own.assign(**folds, part=table["part"].astype(str))
 

@@ -13,9 +13,15 @@ from bedside.evaluation.thresholds import decide
 
 
 def tested(predictions: pd.DataFrame) -> pd.DataFrame:
-    """The test part, sorted, so that nothing depends on the order of the rows."""
+    """The test part, sorted, so that nothing depends on the order of the rows; patients who share a copy are one."""
     test = predictions[predictions["part"] == "test"]
+    test = test.assign(patient=units(test))
     return test.sort_values(["repeat", "fold", "sample"], kind="stable", ignore_index=True)
+
+
+def units(predictions: pd.DataFrame) -> pd.Series:
+    """What is resampled, for each row: the patient, or the first of the patients linked by copies of a sample."""
+    return predictions["linked" if "linked" in predictions else "patient"]
 
 
 def metrics_of(rows: pd.DataFrame, task: Task, thresholds: list[dict[str, Any]]) -> list[Metric]:

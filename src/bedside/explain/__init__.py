@@ -167,12 +167,14 @@ def _verdict(
     none = np.array([])
     randomised, areas = (none if numbers is None else numbers[n].to_numpy() for n in ("randomised", "deletion"))
     unit = "standard deviations of the target" if task.kind == "regression" else "in probability"
-    verdicts = sanity.checks(randomised, areas, checked["patient"].tolist(), unit, derive(seed, 4))
+    verdicts = sanity.checks(randomised, areas, checked["unit"].tolist(), unit, derive(seed, 4))
     sentences = [check["sentence"] for check in verdicts]
     if not all(check["passed"] for check in verdicts) and "Too few" not in "".join(sentences):
         sentences.append("At least one check failed: do not read these maps as reasons for the decisions.")
     if list(members) == ["everything"]:
-        sentences.append("The maps are those of a final fit on all samples, which was not tested on these images.")
+        sentences.append(
+            "The maps are those of the final fit, which was trained on these images too; scores and decisions are those of the network of each fold, which was not."
+        )
     record = {"method": method, "checks": verdicts, "sentences": sentences, "n_samples": len(checked)}
     return {**record, "what": _what(task, method), "colours": colours()}
 

@@ -7,24 +7,27 @@ import numpy as np
 import pandas as pd
 
 from bedside.cohort import Task
+from bedside.evaluation.panels import units
 from bedside.evaluation.thresholds import decide
 from bedside.folder import Run
 
 GROUPS = ("right and confident", "wrong and confident", "unsure")
+CHOOSE_FIRST = ("wrong and confident", "unsure", "right and confident")
 NEAR, FAR = "close to the truth", "far from the truth"  # groups of a regression, which states no confidence
-DOUBTFUL = 0.25  # share of the samples that are the least sure: no error among them is a confident one
+CONFIDENT = 0.5  # of the way from the threshold to certainty, or between the two highest scores of several classes
 
 
 def decided(run: Run, task: Task) -> pd.DataFrame:
     """Test predictions of the first repeat with what follows from them, sorted by sample.
 
-    Added columns: `decision`; `score` of the decided class, of the positive class if binary, or the number;
-    `shown`, the network output whose evidence is mapped; `margin`, how sure the decision is in 0..1, or for a
-    regression minus the absolute error; `correct` (empty for a regression).
+    Added columns: `unit`, the patient, or the first of those who share a copy of a sample; `decision`; `score` of the
+    decided class, of the positive class if binary, or the number; `shown`, the network output whose evidence is
+    mapped; `margin`, how sure the decision is in 0..1, or for a regression minus the absolute error; `correct` (empty
+    for a regression).
     """
     predictions = run.predictions
     test = predictions[(predictions["part"] == "test") & (predictions["repeat"] == predictions["repeat"].min())]
-    test = test.sort_values("sample", kind="stable", ignore_index=True)
+    test = test.assign(unit=units(test)).sort_values("sample", kind="stable", ignore_index=True)
     scores = test[task.score_columns()].to_numpy(dtype=np.float64)
     if task.kind == "regression":
         error = np.abs(scores[:, 0] - test["target"].to_numpy(dtype=np.float64))
@@ -50,7 +53,11 @@ def _distance(test: pd.DataFrame, score: np.ndarray, chosen: np.ndarray, run: Ru
 
 
 def gallery(test: pd.DataFrame, task: Task, count: int) -> pd.DataFrame:
-    """At most `count` rows of `decided`, one per patient, with the column `group`; classes take turns in a group."""
+    """At most `count` rows of `decided`, one per unit, with the column `group`; classes take turns in a group.
+
+    Groups get equal numbers. Errors choose first, and what a group cannot fill goes to the next one: a good model has
+    few confident errors, a weak one has no confident decisions at all.
+    """
     if count == 0 or test.empty:
         return test.iloc[:0].assign(group="")
     if task.kind == "regression":
@@ -58,17 +65,15 @@ def gallery(test: pd.DataFrame, task: Task, count: int) -> pd.DataFrame:
         groups[FAR] = test.sort_values("margin", kind="stable")
     else:
         sure = test.sort_values("margin", ascending=False, kind="stable")
-        confident = sure[sure["margin"] > sure["margin"].quantile(DOUBTFUL)]
-        correct = confident["correct"].astype(bool)
-        groups = dict(zip(GROUPS, (confident[correct], confident[~correct], sure[::-1]), strict=True))
-    sizes = [count // len(groups) + (number < count % len(groups)) for number in range(len(groups))]
+        confident = sure[sure["margin"] >= CONFIDENT]
+        correct, doubtful = confident["correct"].astype(bool), sure[sure["margin"] < CONFIDENT][::-1]
+        groups = dict(zip(CHOOSE_FIRST, (confident[~correct], doubtful, confident[correct]), strict=True))
     taken: set[str] = set()
-    chosen = []
-    for (name, candidates), size in zip(groups.items(), sizes, strict=True):
-        by_class = task.kind != "regression"
-        rows = _in_turns(candidates, size, taken, [c for c in task.classes if by_class])
-        chosen.append(test.loc[rows].assign(group=name))
-    return pd.concat(chosen)
+    rows: dict[str, list[Any]] = {}
+    for number, (name, candidates) in enumerate(groups.items(), start=1):
+        room = count * number // len(groups) - sum(map(len, rows.values()))
+        rows[name] = _in_turns(candidates, room, taken, task.classes)
+    return pd.concat([test.loc[rows[name]].assign(group=name) for name in (GROUPS if task.classes else groups)])
 
 
 def _in_turns(candidates: pd.DataFrame, size: int, taken: set[str], classes: Sequence[str]) -> list[Any]:
@@ -77,10 +82,10 @@ def _in_turns(candidates: pd.DataFrame, size: int, taken: set[str], classes: Seq
     rows: list[Any] = []
     while any(queues) and len(rows) < size:
         for queue in queues:
-            while queue and str(candidates.at[queue[0], "patient"]) in taken:
+            while queue and str(candidates.at[queue[0], "unit"]) in taken:
                 queue.pop(0)
             if queue and len(rows) < size:
-                taken.add(str(candidates.at[queue[0], "patient"]))
+                taken.add(str(candidates.at[queue[0], "unit"]))
                 rows.append(queue.pop(0))
     return rows
 
@@ -95,7 +100,7 @@ def for_checks(test: pd.DataFrame, task: Task, count: int, seed: int) -> pd.Data
     if task.kind == "binary":
         positive = drawn["decision"] == task.positive
         drawn = drawn.iloc[np.argsort(np.where(positive, -2.0, -drawn["score"]), kind="stable")]
-    return drawn.drop_duplicates("patient").head(count)
+    return drawn.drop_duplicates("unit").head(count)
 
 
 def member_of(row: Mapping[Any, Any], names: Sequence[str]) -> str:

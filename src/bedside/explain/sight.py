@@ -1,5 +1,6 @@
 """A trained member as explanations use it: pixels in, evidence and scores out, for the class that is looked at."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -82,8 +83,18 @@ class Sight:
             outputs = outputs.softmax(dim=1)
         return np.asarray(outputs.numpy()[np.arange(len(shown)), shown])
 
-    def probabilities(self, pixels: np.ndarray) -> np.ndarray:
-        """Scores of all classes in the order of the task, (n, classes); of a task with classes."""
+    def probabilities(self, pixels: np.ndarray, sha256: Sequence[str]) -> np.ndarray:
+        """Scores of all classes in the order of the task, (n, classes), as the member gives them when it is tested.
+
+        Args:
+            pixels: of a task with classes.
+            sha256: of each image, which decides its augmented versions if the member averages over several.
+        """
+        versions = getattr(self.member, "versions", None)
+        seen = [pixels] if versions is None else versions.of(pixels, sha256)
+        return np.asarray(np.mean([self._probabilities(version) for version in seen], axis=0))
+
+    def _probabilities(self, pixels: np.ndarray) -> np.ndarray:
         outputs = torch.from_numpy(self.outputs(pixels)).double()
         if self.task.kind == "binary":
             positive = outputs[:, :1].sigmoid()

@@ -96,13 +96,13 @@ def _heat(tested: Scene, name: str, truth: KnownTruth, method: str, seed: int) -
     """Share of the heat inside one mask and its margin, against their share of the area, over the images that show it."""
     masks = truth.masks[name]
     drawn = tested.table.iloc[np.random.default_rng(seed).permutation(len(tested.table))]
-    drawn = drawn[masks[tested.rows(drawn)].any(axis=(1, 2))].drop_duplicates("patient")
+    drawn = drawn[masks[tested.rows(drawn)].any(axis=(1, 2))].drop_duplicates("unit")
     drawn = drawn.head(MAPPED_SLOWLY if method == "occlusion" else MAPPED).sort_index()
     found = [
         _shares(tested, sight, drawn[tested.names[drawn.index] == key], masks, method)
         for key, sight in tested.sights.items()
     ]
-    shares = pd.concat(found) if found else pd.DataFrame(columns=["patient", "heat", "area"])
+    shares = pd.concat(found) if found else pd.DataFrame(columns=["unit", "heat", "area"])
     record: dict[str, Any] = {"name": name, "artefact": name in truth.without}
     numbers = _means(shares.assign(excess=shares["heat"] - shares["area"]), derive(seed, 1))
     verdict = _placed(numbers["excess"])
@@ -113,7 +113,7 @@ def _heat(tested: Scene, name: str, truth: KnownTruth, method: str, seed: int) -
 def _shares(tested: Scene, sight: Sight, rows: pd.DataFrame, masks: np.ndarray, method: str) -> pd.DataFrame:
     """Patient, share of the heat and share of the area of each sample whose map has heat and whose mask is in the frame."""
     if rows.empty:
-        return pd.DataFrame({"patient": [], "heat": [], "area": []}).astype({"patient": object})
+        return pd.DataFrame({"unit": [], "heat": [], "area": []}).astype({"unit": object})
     places = tested.rows(rows)
     pixels, shown = sight.pixels(tested.cohort.inputs.take(places)), rows["shown"].to_numpy(dtype=np.int64, copy=True)
     if method == "occlusion":
@@ -124,7 +124,7 @@ def _shares(tested: Scene, sight: Sight, rows: pd.DataFrame, masks: np.ndarray, 
     total, area = maps.sum(axis=(1, 2)), inside.mean(axis=(1, 2))
     kept = (total > 0) & (area > 0)
     heat = (maps * inside).sum(axis=(1, 2))[kept] / total[kept]
-    return pd.DataFrame({"patient": rows["patient"].to_numpy(dtype=object)[kept], "heat": heat, "area": area[kept]})
+    return pd.DataFrame({"unit": rows["unit"].to_numpy(dtype=object)[kept], "heat": heat, "area": area[kept]})
 
 
 def framed(sight: Sight, mask: np.ndarray) -> np.ndarray:
@@ -139,7 +139,7 @@ def _means(shares: pd.DataFrame, seed: int) -> dict[str, Estimate]:
     if shares.empty:
         why = "not defined: no map has heat where this can be seen"
         return {name: Estimate(name, None, None, None, LEVEL, 0, 0, why) for name in columns}
-    numbers = pd.factorize(shares["patient"])[0]
+    numbers = pd.factorize(shares["unit"])[0]
     panel = Panel([mean(name, shares[name].to_numpy()) for name in columns], numbers, int(numbers.max()) + 1)
     values = panel(np.ones((1, panel.n_patients)))[0]
     if panel.n_patients < FEWEST:
@@ -192,7 +192,7 @@ def _without(tested: Scene, name: str, inputs: Any, seed: int) -> dict[str, Any]
     kept = np.random.default_rng(seed).permutation(len(table))[:SCORED]
     table = table.iloc[np.sort(kept)]
     scores, changed = _scores(tested, table, inputs)
-    patients = pd.factorize(table["patient"])[0]
+    patients = pd.factorize(table["unit"])[0]
     sides = [_panel(tested, table, side, patients) for side in scores]
     draws = resample(
         lambda times: np.concatenate([side(times) for side in sides], axis=1),
@@ -207,7 +207,7 @@ def _without(tested: Scene, name: str, inputs: Any, seed: int) -> dict[str, Any]
     paired = differences(sides[0], values[1] - values[0], drawn[1] - drawn[0], found[1], level=LEVEL_OF_TWO)
     paired = [_at_the_edge(*three) for three in zip(paired, *bounds, strict=True)]
     paired = [_if_nothing_moved(one, table, changed) for one in paired]
-    n = {"samples": len(table), "changed": int(changed.sum()), "patients": int(table["patient"][changed].nunique())}
+    n = {"samples": len(table), "changed": int(changed.sum()), "patients": int(table["unit"][changed].nunique())}
     doubt = _doubt(name, table, n["patients"])
     verdicts = {
         three: _verdict(three[2], doubt) for three in zip(*found, paired, strict=True) if three[2].metric in DECIDE
@@ -239,11 +239,12 @@ def _scores(tested: Scene, table: pd.DataFrame, inputs: Any) -> tuple[np.ndarray
             rows = mine[start : start + CHUNK]
             places = tested.rows(table.iloc[rows])
             plain, bare = (sight.pixels(given.take(places)) for given in (tested.cohort.inputs, inputs))
+            sha256 = tested.cohort.inputs.records["sha256"].to_numpy()[places]  # with and without: the same versions
             differ = (plain != bare).any(axis=(1, 2, 3))
             changed[rows] = differ
-            scores[:, rows] = sight.probabilities(plain)
+            scores[:, rows] = sight.probabilities(plain, sha256)
             if differ.any():
-                scores[1, rows[differ]] = sight.probabilities(bare[differ])
+                scores[1, rows[differ]] = sight.probabilities(bare[differ], sha256[differ])
     return scores, changed
 
 
@@ -281,7 +282,7 @@ def _if_nothing_moved(difference: Estimate, table: pd.DataFrame, changed: np.nda
     """
     if difference.value != 0 or difference.low is not None or not changed.any():
         return difference
-    n = int(table["patient"][changed].nunique())
+    n = int(table["unit"][changed].nunique())
     share = float(pd.Series(changed).groupby(table["target"].to_numpy()).mean().max())
     most = wilson(0, n, level=LEVEL_OF_TWO)[1] * share * (2 if difference.metric == "auroc" else 1)
     method = f"nothing moves in any resample; Wilson's bound from the {n} patients whose images were changed"
@@ -290,7 +291,7 @@ def _if_nothing_moved(difference: Estimate, table: pd.DataFrame, changed: np.nda
 
 def _doubt(name: str, table: pd.DataFrame, changed: int) -> str:
     """Why no verdict can be given, or nothing."""
-    few = table.groupby("target")["patient"].nunique()
+    few = table.groupby("target")["unit"].nunique()
     if (few < FEWEST).any() or len(few) < 2:
         counts = ", ".join(f"{count} of class {label}" for label, count in few.items())
         return f"fewer than {FEWEST} tested patients of a class ({counts})"

@@ -28,6 +28,11 @@ GROUPS = {
     "wrong and confident": "The surest errors: what misled it?",
     "unsure": "Scores that could have gone either way: what pulled in each direction?",
 }
+NONE = {
+    "right and confident": "No right decision was confident: none lies halfway or more from the threshold to certainty.",
+    "wrong and confident": "No error was confident: none lies halfway or more from the threshold to certainty.",
+    "unsure": "No decision was unsure: all lie at least halfway from the threshold to certainty.",
+}
 METHODS = {
     "grad-cam": ("Grad-CAM", "Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74"),
     "attention": ("attention rollout", "Abnar and Zuidema 2020, doi:10.18653/v1/2020.acl-main.385"),
@@ -84,6 +89,7 @@ def gallery(run: Run) -> dict[str, Any] | None:
                 "name": name,
                 "question": GROUPS.get(name, ""),
                 "cards": [cards[row] for row in table.index[table["group"] == name] if row in cards],
+                "none": NONE.get(name, "None of the explained samples belongs here."),
                 "explained": int((table["group"] == name).sum()),
             }
             for name in names

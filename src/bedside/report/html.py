@@ -70,7 +70,7 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "predicted": words_of.what_is_predicted(run),
         "facts": _facts(run),
         "headlines": _headlines(groups, estimates["task"]["kind"]),
-        "contents": _contents(estimates, operating, seen, drawings),
+        "contents": _contents(estimates, operating, seen or run.environment.get("explanation_problem"), drawings),
         "level": f"{estimates['level']:.0%}",
         "groups": groups,
         "per_class": per_class,
@@ -139,7 +139,7 @@ def _headlines(groups: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 def _contents(
     estimates: dict[str, Any],
     operating: dict[str, Any] | None,
-    seen: dict[str, Any] | None,
+    seen: Any,
     drawings: dict[str, list[Any]],
 ) -> list[tuple[str, str]]:
     """Sections that this run has, in order: (id, heading)."""

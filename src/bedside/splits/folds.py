@@ -91,6 +91,17 @@ def join_groups(cohort: Cohort, *, link_duplicates: bool = True) -> np.ndarray:
     return np.asarray(pd.factorize(part[patients])[0], dtype=np.int64)
 
 
+def linked_patients(cohort: Cohort) -> np.ndarray | None:
+    """For each sample the first patient of its group, text, shape (n,); None if no two patients share a duplicate.
+
+    Copies of one image tell nothing new however many patients they are filed under, so the evaluation resamples groups.
+    """
+    groups = join_groups(cohort)
+    if groups.max() + 1 == cohort.n_patients:
+        return None
+    return cohort.patients[np.unique(groups, return_index=True)[1]][groups]
+
+
 def group_strata(cohort: Cohort, groups: np.ndarray) -> np.ndarray:
     """The stratum of each group, shape (n_groups,): its rarest class, or the fifth its mean target falls in.
 

@@ -109,6 +109,10 @@ class _Board:
                 losses = event.record.valid_loss[event.record.active]
                 state = f"epoch {event.record.epoch}/{event.epochs}, fold {_numbers(event)}, validation loss {losses.mean():.3f}"
                 self.bars.update(self.bar, completed=min(done, self.folds), state=state)
+            case Explained() if event.problem:
+                self.bars.console.print(
+                    escape(f"There are no explanations. {event.problem}"), style="yellow", highlight=False
+                )
             case Explained() if self.bar is not None:
                 self.bars.update(self.bar, total=event.total, completed=event.done)
             case FoldFit() if self.bar is not None:

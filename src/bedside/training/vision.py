@@ -141,6 +141,10 @@ class FittedHead(Scoring):
     def preparation(self) -> ImagePreparation:
         return self.encoder.preparation
 
+    @property
+    def versions(self) -> Versions:
+        return self.encoder.versions
+
     @cached_property
     def classifier(self) -> Classifier:
         """Backbone and head as one network, on the CPU, in evaluation mode."""
@@ -194,6 +198,10 @@ class FittedImageNetwork(Scoring):
     scale: float = 1.0
     threads: int = 1
     device: str = "cpu"
+
+    @property
+    def versions(self) -> Versions:
+        return self.reader.versions
 
     @cached_property
     def engine(self) -> Engine:
