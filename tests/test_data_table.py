@@ -456,9 +456,11 @@ def test_heart_disease_of_two_hospitals():
 
 
 def test_a_column_of_image_files_is_not_ignored_in_silence():
-    frame = pd.DataFrame({"image": [f"p{k % 7}.JPG" for k in range(40)], "age": range(40), "sick": [0, 1] * 20})
+    frame = pd.DataFrame(
+        {"image": [f"p{k % 7}.JPG" for k in range(40)], "age": [k % 13 for k in range(40)], "sick": [0, 1] * 20}
+    )
     cohort = read_table(frame, target="sick")
     (found,) = [f for f in cohort.findings if f.code == "image-column"]
     assert found.level == "warning"
-    assert "add --image image" in found.remedy
+    assert "add --image image" in found.message
     assert [feature.name for feature in cohort.inputs.features] == ["age"]

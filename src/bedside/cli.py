@@ -232,7 +232,10 @@ def predict(
     )  # fmt: skip
     prediction = predict_samples(run, source, output=output, settings=build(DataSettings, options, prefix="data."))
     print_findings(prediction.findings, _console())
-    _console().print(f"{len(prediction.table)} samples scored: [bold]{_escaped(str(output))}[/]", soft_wrap=True)
+    _console().print(
+        f"{len(prediction.table):,} {'sample' if len(prediction.table) == 1 else 'samples'} scored: [bold]{_escaped(str(output))}[/]",
+        soft_wrap=True,
+    )
 
 
 @app.command()

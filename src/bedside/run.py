@@ -18,6 +18,7 @@ from bedside.cohort import Cohort, Finding, Fold
 from bedside.data import read_cohort
 from bedside.data.checks import refuse_leaks
 from bedside.data.codes import worst_first
+from bedside.data.samples import COHORTS
 from bedside.errors import BedsideError, RunError, SettingError
 from bedside.evaluation import evaluate
 from bedside.explain import FOLDER, explain_run
@@ -236,6 +237,8 @@ def explain_steps(
     place = str(source) if source is not None else found_again(run, settings.source)
     if place is None:
         raise RunError(f"{run.path} was trained on a cohort without a name; add --source with the place of its images.")
+    if source is None and place not in COHORTS and not Path(place).exists():
+        raise RunError(f"The data of {run.path} are no longer in {place}; say where they are now with --source.")
     cohort = read_cohort(place, settings.data)
     if not explainable(settings, cohort):
         raise SettingError(

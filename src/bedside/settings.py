@@ -34,7 +34,7 @@ class Settings(BaseModel):
                 if found not in allowed:
                     needed = " or ".join(_plain(value) for value in allowed)
                     raise ValueError(
-                        f"{name} has no effect while {other} is {_plain(found)}; it acts with {other} = {needed}"
+                        f"{name} has no effect while {other} is {'not set' if found is None else _plain(found)}; it acts with {other} = {needed}"
                     )
         return self
 
@@ -300,6 +300,8 @@ def _explain(kind: type[Settings], problem: Any, prefix: str) -> str:
     if problem["type"] == "tuple_type":
         message = "Input should be a list, such as [a, b]"
     found = "" if problem["type"] == "value_error" else f", not {problem['input']!r}"
+    if name == prefix:  # a rule of the whole section, whose message begins with the setting
+        return f"Setting {prefix}{message}."
     return f"Setting {name}: {message[0].lower() + message[1:]}{found}."
 
 

@@ -20,7 +20,7 @@ WAYS = (
     "Say what each image shows in one of three ways: a folder per class (images/benign/1.png, images/malignant/2.png); a table with a "
     f"column of paths (bedside train table.csv --image COLUMN --target COLUMN); or the file names (--label-pattern '{EXAMPLE}')."
 )
-_SHOWN = 20
+_SHOWN = 6
 
 
 @dataclass(frozen=True)

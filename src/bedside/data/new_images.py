@@ -20,6 +20,7 @@ from bedside.data.files import read_file
 from bedside.data.image_files import Gathered, gather, not_used
 from bedside.data.images import listed_files, refuse_missing
 from bedside.data.pixels import ImageInputs
+from bedside.data.samples import COHORTS
 from bedside.errors import DataError
 from bedside.settings import DataSettings
 
@@ -43,6 +44,10 @@ def read_new_images(source: str | Path, known: Mapping[str, Any], settings: Data
             those of training had 8.
     """
     path = Path(source)
+    if str(source) in COHORTS and not path.exists():
+        raise DataError(
+            f"'{source}' is a built-in cohort, not new images; name an image, a folder, a table or an array file."
+        )
     refuse_missing(path)
     if path.suffix.lower() in ARRAYS and path.is_file():
         inputs, samples, found = _arrays(path)

@@ -111,9 +111,10 @@ def _problem(column: Column, units: Units, has_patient_column: bool) -> Finding 
         remedy = f"If it names the patient, add --patient {quoted(name)}, so that no patient is in training and test. {FORCE}"
         return finding("warning", "patient-column", message, remedy, (name,))
     if column.kind == "category" and np.mean([str(cell).lower().endswith(IMAGE_ENDINGS) for cell in present]) > 0.5:
-        message = f"Column '{name}' names image files, which nothing looks at without being told; it was left out."
-        remedy = f"To learn from the images themselves, add --image {quoted(name)}."
-        return finding("warning", "image-column", message, remedy, (name,))
+        message = (
+            f"Column '{name}' names image files and was left out; add --image {quoted(name)} to learn from the images."
+        )
+        return finding("warning", "image-column", message, columns=(name,))
     reason = _identifies(column, units, distinct, present)
     if reason:
         message = f"Column '{name}' looks like an identifier ({reason}) and was left out."

@@ -293,7 +293,8 @@ def _doubt(name: str, table: pd.DataFrame, changed: int) -> str:
     """Why no verdict can be given, or nothing."""
     few = table.groupby("target")["unit"].nunique()
     if (few < FEWEST).any() or len(few) < 2:
-        counts = ", ".join(f"{count} of class {label}" for label, count in few.items())
+        short = few[few < FEWEST] if (few < FEWEST).any() else few
+        counts = ", ".join(f"{count} of class {label}" for label, count in short.items())
         return f"fewer than {FEWEST} tested patients of a class ({counts})"
     return f"only {changed} tested patients have a {name} to take away" if changed < FEWEST else ""
 

@@ -82,6 +82,9 @@ def _idle_by_kind(settings: RunSettings, data: str, *, network: bool) -> Iterato
         yield "augment", "", reason
         yield "explain", "", reason
         return
+    if settings.source is not None and settings.data.image is None:
+        for setting in ("separator", "decimal", "encoding", "sheet"):
+            yield "data", setting, "these images are listed in no table"
     idle_here = _FOR_TABLES if network else (*_FOR_TABLES[1:], *_FOR_IMAGES)
     for setting in idle_here:
         yield "preparation", setting, "it does not change how images are prepared"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bedside.folder import Run
-from bedside.report.words import number, percent
+from bedside.report.words import number
 
 STATISTICS = "image-statistics"
 STATISTICS_WORDS = "logistic regression on brightness, colour, contrast, sharpness and size of the image"
@@ -55,7 +55,7 @@ def _framed(settings: dict[str, Any], weights: dict[str, Any]) -> str:
     size, framing = settings.get("image_size") or weights.get("size"), settings.get("framing", "crop")
     if not size:
         return _FRAMINGS[framing]
-    way = f" by {weights['interpolation']} interpolation" if weights.get("interpolation") else ""
+    way = f" by {weights.get('interpolation', 'bicubic')} interpolation"
     square = f"{size} × {size} pixels"
     if framing == "whole":
         return f"Each image was resized{way} to a longer side of {size} pixels, with black borders to a square."
@@ -114,7 +114,7 @@ def _changes(settings: dict[str, Any]) -> list[str]:
 
 
 def _share(value: float | None) -> str:
-    return percent(value or 0, 1)
+    return f"{number(100 * (value or 0))}\u00a0%"
 
 
 def _listed(items: list[str]) -> str:

@@ -59,7 +59,7 @@ def short_facts(description: dict[str, Any]) -> str:
     images = description["images"]
     formats = " and ".join(list(images["formats"])[:3])
     smallest, largest = _size(*images["smallest"]), _size(*images["largest"])
-    size = smallest if images["n_sizes"] == 1 else f"{smallest} to {largest}"
+    size = smallest if smallest == largest else f"{smallest} to {largest}"
     return f"{formats}, {size} px"
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from bedside import settings as known
 from bedside.cohort import Estimate
+from bedside.data.samples import generator_settings
 from bedside.folder import Run
 from bedside.report.words import GROUPS, metric_name, metric_words, percent
 
@@ -150,7 +151,10 @@ def split_ranges(rows: list[dict[str, Any]], unit: str) -> dict[str, str]:
 
 def setting_rows(settings: dict[str, Any]) -> list[dict[str, str]]:
     """Every setting of the run by its full name, with its meaning where it is known."""
-    meanings = {record["name"]: record["meaning"] for record in known.describe(known.RunSettings)}
+    kinds: list[tuple[Any, str]] = [(known.RunSettings, "")]
+    if settings.get("data", {}).get("synthetic"):
+        kinds.append((generator_settings(str(settings["source"])), "data.synthetic."))
+    meanings = {record["name"]: record["meaning"] for kind in kinds for record in known.describe(*kind)}
     return [
         {"name": name, "value": _plain(value), "meaning": meanings.get(name, "")} for name, value in _flat(settings)
     ]
