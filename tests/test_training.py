@@ -20,7 +20,7 @@ from bedside.training.fits import train_folds
 from bedside.training.hardware import make_fabric
 from bedside.training.loop import fit
 from bedside.training.saved import load_members
-from bedside.training.stack import Stack, clip_each
+from bedside.training.stack import Stack, chain_of, clip_each
 from cohorts import cohort as make_cohort
 from cohorts import image_cohort
 
@@ -75,9 +75,98 @@ def test_a_stack_stops_each_member_on_its_own_validation_loss(cohort):
         assert len(values) == 60 or np.argmin(values) == len(values) - 1 - 2
 
 
-def test_modules_with_running_statistics_train_alone(cohort):
-    _, events = run_folds(cohort, {"model": {"normalisation": "batch"}, "train": {"epochs": 2, "patience": 1}})
-    assert {len(event.folds) for event in events} == {1}
+@pytest.mark.parametrize("normalisation", ["batch", "layer"])
+def test_members_with_statistics_of_their_own_agree_with_separate_fits(cohort, normalisation):
+    options = {"model": {"normalisation": normalisation}}
+    together, events = run_folds(cohort, options)
+    assert max(len(event.folds) for event in events) > 1, "nothing was stacked"
+    for found in together.values():
+        alone, _ = run_folds(cohort, options, folds=[found.fold])
+        scores = (one.fitted.scores(cohort.inputs) for one in (found, alone[found.fold.name]))
+        assert np.abs(np.subtract(*scores)).max() < 1e-5
+        states = (one.fitted.network.state_dict() for one in (found, alone[found.fold.name]))
+        torch.testing.assert_close(*states, rtol=1e-4, atol=1e-5)
+
+
+class Residual(nn.Module):
+    """A network of a user: no chain of layers, with statistics and with weights that are used twice."""
+
+    def __init__(self, n_inputs, n_outputs):
+        super().__init__()
+        self.first, self.again, self.norm = nn.Linear(n_inputs, 8), nn.Linear(8, 8), nn.BatchNorm1d(8)
+        self.last = nn.Linear(8, n_outputs)
+
+    def forward(self, x):
+        hidden = torch.relu(self.first(x))
+        for _ in range(2):
+            hidden = self.norm(hidden + torch.tanh(self.again(hidden)))
+        return self.last(hidden)
+
+
+class Deciding(nn.Module):
+    """What it does depends on the data, which no stack can do."""
+
+    def __init__(self, n_inputs, n_outputs):
+        super().__init__()
+        self.one, self.other = nn.Linear(n_inputs, n_outputs), nn.Linear(n_inputs, n_outputs)
+
+    def forward(self, x):
+        return self.one(x) if x.mean().item() > 0 else self.other(x)
+
+
+class Remembering(nn.Module):
+    """Keeps what it saw by assigning it, which would be lost in a stack without an error."""
+
+    def __init__(self, n_inputs, n_outputs):
+        super().__init__()
+        self.layer = nn.Linear(n_inputs, n_outputs)
+        self.register_buffer("seen", torch.zeros(n_inputs))
+
+    def forward(self, x):
+        if self.training:
+            self.seen = 0.9 * self.seen + 0.1 * x.mean(0).detach()
+        return self.layer(x - self.seen)
+
+
+@pytest.mark.parametrize(
+    ("network", "reason"), [(Residual, ""), (Deciding, "several members at once"), (Remembering, "same numbers")]
+)
+def test_any_module_is_stacked_or_trains_alone_with_the_reason(cohort, network, reason, monkeypatch):
+    def own(family, shape, n_outputs, settings):
+        return network(shape[0], n_outputs)
+
+    monkeypatch.setattr("bedside.training.members.build_model", own)
+    settings = build(RunSettings, merge(SMALL, {"train": {"epochs": 3, "patience": 2}}))
+    folds = make_folds(cohort, settings.folds, seed=0)
+    events = list(train_folds("mlp", cohort, folds, settings))
+    (plan,) = (event for event in events if isinstance(event, Plan))
+    assert reason in plan.alone
+    assert bool(plan.alone) == bool(reason) == (plan.stacks == (1,) * 5)
+    for found in (event for event in events if isinstance(event, FoldFit)):
+        (alone,) = (e for e in train_folds("mlp", cohort, [found.fold], settings) if isinstance(e, FoldFit))
+        difference = np.subtract(*(fitted.scores(cohort.inputs) for fitted in (found.fitted, alone.fitted)))
+        assert np.abs(difference).max() < 1e-5
+
+
+def test_a_chain_of_layers_is_computed_as_products_and_everything_else_by_vmap():
+    chain = [MLP(4, 2, MLPSettings(hidden=(8, 8), normalisation=kind)) for kind in ("none", "batch", "layer")]
+    assert all(chain_of(network) is not None for network in chain)
+    assert chain_of(Residual(4, 2)) is None
+    members = [MLP(4, 2, MLPSettings(hidden=(8, 8), dropout=0.0)) for _ in range(3)]
+    products, general = Stack(members), Stack(members)
+    general._chain = None
+    x = torch.randn(3, 7, 4)
+    torch.testing.assert_close(products(x), general(x), rtol=1e-6, atol=1e-6)
+
+
+def test_dropout_differs_between_the_members_of_a_stack():
+    member = MLP(4, 1, MLPSettings(hidden=(64,), dropout=0.5))
+    stack = Stack([member, member]).train()
+    x = torch.randn(1, 9, 4).expand(2, 9, 4)
+    first, second = stack(x)
+    assert not torch.equal(first, second)
+    stack.eval()
+    assert torch.equal(*stack(x))
 
 
 def test_the_best_epoch_is_kept_not_the_last(cohort):

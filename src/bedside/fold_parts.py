@@ -113,12 +113,14 @@ def kept_epochs(history: pd.DataFrame | None) -> dict[str, int]:
 def predict_fold(fit: FoldFit, cohort: Cohort) -> pd.DataFrame:
     """The predictions table of one fold: its validation and test samples, scored once."""
     blocks, linked = [], linked_patients(cohort)
-    for part, rows in (("valid", fit.fold.valid), ("test", fit.fold.test)):
+    both = scores([fit.fitted], cohort.inputs.take(np.concatenate([fit.fold.valid, fit.fold.test])))[0]
+    for part, rows, scored in zip(
+        ("valid", "test"), (fit.fold.valid, fit.fold.test), np.split(both, [len(fit.fold.valid)]), strict=True
+    ):
         samples = cohort.samples.iloc[rows]
-        scored = scores([fit.fitted], cohort.inputs.take(rows))[0].reshape(len(rows), -1)
         head = {"sample": samples.index, "patient": samples["patient"].to_numpy(), "repeat": fit.fold.repeat}
         block = pd.DataFrame({**head, "fold": fit.fold.number, "part": part, "target": samples["target"].to_numpy()})
-        block[cohort.task.score_columns()] = scored
+        block[cohort.task.score_columns()] = scored.reshape(len(rows), -1)
         if linked is not None:
             block["linked"] = linked[rows]
         roles = [name for name in samples if name not in ("patient", "target")]

@@ -18,20 +18,23 @@ from bedside.evaluation.metrics import HEADLINE, HIGHER_IS_BETTER, LABELS
 FEWEST = 10  # patients of a class; with fewer a resampled interval is much too narrow
 
 
-def check_same_samples(test: pd.DataFrame, baseline: pd.DataFrame) -> None:
-    """Both tables must test the same samples in the same folds, in the same order.
+def check_same_samples(
+    test: pd.DataFrame, other: pd.DataFrame, owners: tuple[str, str] = ("the model", "the baseline")
+) -> None:
+    """Both tables must test the same samples of the same patients in the same folds, in the same order.
 
     Raises:
         DataError: if they do not.
     """
-    keys = ["repeat", "fold", "sample", "target"]
-    same = len(test) == len(baseline) and all(
-        bool(np.all(test[key].astype(str).to_numpy() == baseline[key].astype(str).to_numpy())) for key in keys
+    keys = ["repeat", "fold", "sample", "target", "patient"]
+    same = len(test) == len(other) and all(
+        bool(np.all(test[key].astype(str).to_numpy() == other[key].astype(str).to_numpy())) for key in keys
     )
     if not same:
+        said = f"{owners[1]} predicts {len(other)} test rows and {owners[0]} {len(test)}"
         raise DataError(
-            f"The baseline predicts {len(baseline)} test rows and the model {len(test)}, and they are not the same "
-            "samples in the same folds. A paired comparison needs both; train both on the same folds."
+            f"{said[0].upper()}{said[1:]}, and they are not the same samples in the same folds. "
+            "A paired comparison needs both; train both on the same folds."
         )
 
 
@@ -66,14 +69,16 @@ def differences(
     return paired
 
 
-def _doubt(model: Estimate, simple: Estimate, patients: dict[str, int]) -> str:
-    """Why the resampled difference of the headline is not to be trusted, or nothing."""
+def doubt_about(headlines: dict[str, Estimate], patients: dict[str, int]) -> str:
+    """Why the difference of two headline estimates, by their owners, is not to be trusted, or nothing."""
     few = [f"{count} of class {name}" for name, count in patients.items() if count < FEWEST]
     if few:
         return f"No verdict with fewer than {FEWEST} tested patients of a class ({', '.join(few)})."
-    for owner, estimate in (("model", model), ("baseline", simple)):
+    for owner, estimate in headlines.items():
         if estimate.metric == "auroc" and estimate.value in (0.0, 1.0):
-            return f"No verdict where the {owner} has an AUROC of exactly {estimate.value:.0f}, which resampling only repeats."
+            return (
+                f"No verdict where {owner} has an AUROC of exactly {estimate.value:.0f}, which resampling only repeats."
+            )
     return ""
 
 
@@ -109,7 +114,7 @@ def comparison(
         next(estimate for estimate in group if estimate.metric == headline and estimate.of in ("", "macro"))
         for group in (found, baseline, paired)
     )
-    doubt = _doubt(model, simple, patients)
+    doubt = doubt_about({"the model": model, "the baseline": simple}, patients)
     return {
         "family": family,
         "estimates": [estimate.to_dict() for estimate in baseline],

@@ -53,7 +53,8 @@ class MLP(nn.Module):
         layers: list[nn.Module] = []
         width = n_inputs
         for neurons in settings.hidden:
-            layers.append(nn.Linear(width, neurons))
+            # Batch normalisation takes the mean away, and a bias before it with it.
+            layers.append(nn.Linear(width, neurons, bias=settings.normalisation != "batch"))
             if settings.normalisation != "none":
                 layers.append(NORMALISATIONS[settings.normalisation](neurons))
             layers.append(ACTIVATIONS[settings.activation]())

@@ -58,9 +58,11 @@ class TablePreparation:
             steps["level gaps"] = MissingIndicator(missing_values=None, error_on_new=False)
         if not settings.missing_indicators:
             steps = {name: step for name, step in steps.items() if not name.endswith("gaps")}
-        preparation = cls(numbers, levels, steps)
+        columns = _columns(inputs.frame, numbers, levels)
         for name, step in steps.items():
-            step.fit(preparation._columns(name, inputs.frame))
+            step.fit(columns[_kind(name)])
+        steps = {name: step for name, step in steps.items() if not (name.endswith("gaps") and not len(step.features_))}
+        preparation = cls(numbers, levels, steps)
         if numbers and settings.scale == "standard":
             scaler = steps["numbers"]["scale"]
             # A feature that never varied in training teaches nothing; another value later must not act unscaled.
@@ -76,9 +78,9 @@ class TablePreparation:
         with warnings.catch_warnings(), np.errstate(over="ignore"):
             # Levels never seen in training have their own, intended way.
             warnings.filterwarnings("ignore", message="Found unknown categories", category=UserWarning)
+            columns = _columns(inputs.frame, self.numbers, self.levels)
             blocks = [
-                np.asarray(step.transform(self._columns(name, inputs.frame)), dtype=np.float32)
-                for name, step in self.steps.items()
+                np.asarray(step.transform(columns[_kind(name)]), dtype=np.float32) for name, step in self.steps.items()
             ]
         prepared = np.concatenate(blocks, axis=1)
         if not np.isfinite(prepared).all():
@@ -89,14 +91,6 @@ class TablePreparation:
             )
         return prepared
 
-    def _columns(self, step: str, frame: pd.DataFrame) -> np.ndarray:
-        """The columns that a step reads: 64-bit numbers with NaN, or text with None; shape (n, columns)."""
-        if step.startswith("number"):
-            return frame[self.numbers].to_numpy(dtype=np.float64)
-        text = frame[self.levels].to_numpy(dtype=object, copy=True)
-        text[pd.isna(text)] = None
-        return text
-
     def save(self, path: Path) -> None:
         import skops.io
 
@@ -105,6 +99,22 @@ class TablePreparation:
     @classmethod
     def load(cls, path: Path) -> "TablePreparation":
         return cls(**load_skops(path))
+
+
+def _kind(step: str) -> str:
+    """Which columns a step reads."""
+    return "number" if step.startswith("number") else "level"
+
+
+def _columns(frame: pd.DataFrame, numbers: list[str], levels: list[str]) -> dict[str, np.ndarray]:
+    """What steps read: 64-bit numbers with NaN, and text with None; each of shape (n, columns), if there are any."""
+    found: dict[str, np.ndarray] = {}
+    if numbers:
+        found["number"] = (frame if list(frame.columns) == numbers else frame[numbers]).to_numpy(dtype=np.float64)
+    if levels:
+        found["level"] = text = frame[levels].to_numpy(dtype=object, copy=True)
+        text[pd.isna(text)] = None
+    return found
 
 
 class NoPreparation:

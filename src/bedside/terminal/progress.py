@@ -136,6 +136,8 @@ def plan_lines(plan: Plan, asked: int | None = None) -> Iterator[str]:
     """
     if plan.parameters is not None and plan.trained is not None and plan.trained < plan.parameters:
         yield f"{plan.parameters:,} weights, of which {plan.trained:,} train."
+    if plan.alone and len(plan.stacks) > 1:
+        yield f"The {len(plan.stacks)} members train one by one, because {plan.alone}."
     if plan.weights is not None:
         yield f"Weights: {plan.weights['source']} ({plan.weights['licence']})."
     if plan.epoch_seconds is not None and plan.memory is not None:

@@ -22,6 +22,7 @@ class Plan:
     epoch_seconds: float | None = None  # estimated for one member from two batches
     weights: dict[str, object] | None = None  # of a pretrained backbone: where they come from
     image_seconds: float | None = None  # estimated for the features of a frozen backbone; 0 if all are known
+    alone: str = ""  # why several small networks train one by one and not as a stack
     levels: int | None = None  # of a frozen backbone that the last layer reads, its end included
 
 

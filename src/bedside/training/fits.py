@@ -93,5 +93,5 @@ def _table_networks(job: Job) -> Events:
     work = settings.train.batch_size * max(sizes)
     fabric, threads = make_fabric(settings.device, work=work), threads_for(settings.device, work=work)
     groups = train_members(fabric, members, job, threads=threads, work=work)
-    yield Plan(str(fabric.device), threads, sizes[0], groups.sizes, trained=sizes[0])
+    yield Plan(str(fabric.device), threads, sizes[0], groups.sizes, trained=sizes[0], alone=groups.alone)
     yield from groups

@@ -18,7 +18,7 @@ from bedside.training.hardware import make_fabric
 from bedside.training.isolated import isolated
 from bedside.training.loop import fit, refuse_broken
 from bedside.training.members import DROPOUT, JUDGED_AT_ONCE, ORDER, Member, Vectors
-from bedside.training.stack import Stack, can_stack
+from bedside.training.stack import Stack, why_alone
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class Groups:
     threads: int
     work: int
     phase: str
+    alone: str = ""  # why members that could have trained as a stack do not
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -77,20 +78,46 @@ def train_members(
         work: multiplications of one step; see `hardware.make_fabric`.
         phase: names this part of a training that has several.
     """
-    return Groups(fabric, tuple(map(tuple, groups_of(members, job.settings))), job, threads, work, phase)
+    groups, alone = groups_of(members, job.settings)
+    return Groups(fabric, tuple(map(tuple, groups)), job, threads, work, phase, alone)
 
 
-def groups_of(members: Sequence[Member], settings: RunSettings) -> Iterator[list[Member]]:
-    """Members that can train as one stack: same shapes and as many steps per epoch; others stand alone."""
-    alone = settings.train.find_learning_rate or settings.device.precision == "16-mixed"
+def groups_of(members: Sequence[Member], settings: RunSettings) -> tuple[list[list[Member]], str]:
+    """Members dealt to stacks, in order, and why all of them stand alone although there are several, if they do.
+
+    A stack has members of one shape that take as many steps per epoch. If they have buffers, such as the statistics
+    of batch normalisation, they also have as many rows: the rows that fill up a shorter member would count in them.
+    """
+    reason = _why_alone(members, settings)
+    if reason or not all(isinstance(member.data, Vectors) for member in members):
+        return [[member] for member in members], reason
     stacks: dict[tuple[int, ...], list[Member]] = {}
-    for k, member in enumerate(members):
-        if alone or not isinstance(member.data, Vectors) or not can_stack(member.network):
-            key: tuple[int, ...] = (k, -1)
-        else:
-            key = (member.data.train[0].shape[-1], n_batches(member.n_train, settings.train.batch_size))
-        stacks.setdefault(key, []).append(member)
-    yield from stacks.values()
+    for member in members:
+        key = [_width(member), n_batches(member.n_train, settings.train.batch_size)]
+        if next(member.network.buffers(), None) is not None:
+            key.append(member.n_train)
+        stacks.setdefault(tuple(key), []).append(member)
+    return list(stacks.values()), ""
+
+
+def _why_alone(members: Sequence[Member], settings: RunSettings) -> str:
+    if len(members) < 2:
+        return ""
+    if settings.train.find_learning_rate:
+        return "each of them looks for a learning rate of its own"
+    if settings.device.precision == "16-mixed":
+        return "with device.precision=16-mixed each of them needs a loss scale of its own"
+    first = members[0]
+    if not isinstance(first.data, Vectors):
+        return "they see images, which fill the processor one by one"
+    alike = [member.network for member in members if _width(member) == _width(first)]
+    return why_alone(alike, first.data.train[0][: settings.train.batch_size]) if len(alike) > 1 else ""
+
+
+def _width(member: Member) -> int:
+    """Numbers per sample, which may differ between folds: a level may be rare in one of them."""
+    assert isinstance(member.data, Vectors)
+    return int(member.data.train[0].shape[-1])
 
 
 def _train(

@@ -123,13 +123,10 @@ def table_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings)
     """Preparation fitted on the training samples, vectors, and a network with its own initial weights."""
     preparation = TablePreparation.fit(cohort.inputs.take(fold.train), settings.preparation)
     target = Target.of(cohort, fold)
-    train, valid = (
-        (
-            torch.from_numpy(preparation(cohort.inputs.take(rows))),
-            *target.tensors(rows, cohort.task, settings.train, judged=judged),
-        )
-        for rows, judged in ((fold.train, False), (fold.valid, True))
-    )
+    prepared = torch.from_numpy(preparation(cohort.inputs.take(np.concatenate([fold.train, fold.valid]))))
+    known = len(fold.train)
+    train = (prepared[:known], *target.tensors(fold.train, cohort.task, settings.train))
+    valid = (prepared[known:], *target.tensors(fold.valid, cohort.task, settings.train, judged=True))
     shape = tuple(train[0].shape[1:])
     network = new_network(family, cohort.task, fold, settings, shape)
 
