@@ -1,7 +1,7 @@
 """A new run folder, or an old one that may be continued."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -10,13 +10,66 @@ from typing import Any
 import numpy as np
 
 from bedside.cohort import Cohort, Finding, Fold
+from bedside.data import read_cohort
 from bedside.data.description import describe
 from bedside.environment import describe_environment, versions
 from bedside.errors import RunError, SettingError, StorageError
 from bedside.folder import Run, explained, is_run, whole_folder, write_json, write_table, write_yaml
-from bedside.models.suited import acting
+from bedside.models import default_family, family_named
+from bedside.models.suited import acting, refuse_unsuited
 from bedside.settings import RunSettings, build
-from bedside.splits.folds import folds_table
+from bedside.splits.folds import chosen_scheme, folds_table
+
+
+def read_source(source: Any, settings: RunSettings, old: Run | None) -> tuple[Cohort, RunSettings]:
+    """The cohort, and the settings with the name of its source.
+
+    Raises:
+        SettingError: if no data are named, twice, or as a bare data frame.
+    """
+    if isinstance(source, Cohort):
+        if settings.source is not None:
+            raise SettingError(f"Setting source={settings.source} has no effect beside a cohort that is read already.")
+        return source, settings
+    if source is not None and not isinstance(source, str | Path):
+        kind = type(source).__name__
+        raise SettingError(f"A {kind} says nothing about roles; train on bedside.read_table(data, target=...).")
+    if source is not None and settings.source not in (None, str(source)):
+        raise SettingError(f"The data are named twice: {source} and source={settings.source}. Leave one out.")
+    name = str(source) if source is not None else settings.source
+    if name is None:
+        raise SettingError("Name the data: a built-in cohort (`bedside cohorts`) or the path of a table.")
+    place = found_again(old, name) if old is not None else name
+    return read_cohort(str(place), settings.data), settings.model_copy(update={"source": name})
+
+
+def settled(cohort: Cohort, settings: RunSettings) -> RunSettings:
+    """The settings with what follows from the data written out, once they are known to suit the data.
+
+    Raises:
+        SettingError: if the family does not suit the data, or a setting would have no effect.
+    """
+    family = settings.family or default_family(cohort.inputs)
+    folds = settings.folds.model_copy(update={"scheme": chosen_scheme(cohort, settings.folds)})
+    settings = settings.model_copy(update={"family": family, "folds": folds})
+    refuse_unsuited(settings, cohort)
+    return _written_out(cohort, settings)
+
+
+def _written_out(cohort: Cohort, settings: RunSettings) -> RunSettings:
+    """The settings with what a network for images takes from its weights and from what the images are."""
+    if not explainable(settings, cohort):
+        return settings
+    from bedside.training.image_members import augment_settings, image_size
+
+    size = image_size(str(settings.family), cohort, settings)
+    preparation = settings.preparation.model_copy(update={"image_size": size})
+    return settings.model_copy(update={"augment": augment_settings(settings, cohort), "preparation": preparation})
+
+
+def explainable(settings: RunSettings, cohort: Cohort) -> bool:
+    """Whether the model is a network that looks at images."""
+    return cohort.inputs.kind == "image" and family_named(str(settings.family)).network
 
 
 def begin(
@@ -27,20 +80,43 @@ def begin(
     Raises:
         RunError: if the folder is in use.
     """
-    path = _claim(Path(folder)) if folder is not None else _claim_new(cohort.name)
+    path = claim(cohort.name, folder)
+    with filled(path) as new:
+        write_yaml(new / "settings.yaml", {"bedside": versions()["bedside"], **acting(settings, cohort)})
+        describe_into(new, cohort, settings, folds, findings)
+    return Run(path)
+
+
+def describe_into(
+    folder: Path, cohort: Cohort, settings: RunSettings, folds: Sequence[Fold], findings: Sequence[Finding]
+) -> None:
+    """Everything that is known of data, splits and machine before training, as files."""
+    write_json(folder / "environment.json", describe_environment(cohort, settings))
+    write_table(folder / "cohort.csv", cohort.samples.reset_index(names="sample"))
+    write_json(folder / "description.json", describe(cohort))
+    write_table(folder / "folds.csv", folds_table(cohort, list(folds)))
+    write_json(folder / "findings.json", [asdict(finding) for finding in findings])
+
+
+@contextmanager
+def filled(path: Path) -> Iterator[Path]:
+    """A folder to fill, which appears whole in the place that was claimed; or the place is free again."""
     try:
         with whole_folder(path, replace=False) as new:
-            write_yaml(new / "settings.yaml", {"bedside": versions()["bedside"], **acting(settings, cohort)})
-            write_json(new / "environment.json", describe_environment(cohort, settings))
-            write_table(new / "cohort.csv", cohort.samples.reset_index(names="sample"))
-            write_json(new / "description.json", describe(cohort))
-            write_table(new / "folds.csv", folds_table(cohort, folds))
-            write_json(new / "findings.json", [asdict(finding) for finding in findings])
+            yield new
     except BaseException:
         with suppress(OSError):
             path.rmdir()  # empty, or somebody else's
         raise
-    return Run(path)
+
+
+def claim(name: str, folder: str | Path | None) -> Path:
+    """An empty folder that is ours: the one that was asked for, or a new one for this cohort below `runs/`.
+
+    Raises:
+        RunError: if it is in use.
+    """
+    return _claim(Path(folder)) if folder is not None else _claim_new(name)
 
 
 def _claim(path: Path) -> Path:

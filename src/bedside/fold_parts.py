@@ -1,10 +1,15 @@
 """Fit a family on every fold, and keep what each fold gives as soon as it is there.
 
 A fold's member, predictions and history lie in a folder of their own under `.parts` until the run is finished, so a
-run that is killed loses only the folds that were in training.
+run that is killed loses only the folds that were in training. Folds train in this process, or as tasks in others; the
+files are the same either way.
 """
 
+import shutil
+import tempfile
+import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,39 +22,139 @@ from bedside.folder import Run, whole_folder, write_json, write_table
 from bedside.models import model_settings
 from bedside.models.backbone import frozen_part
 from bedside.models.losses import Supervised
+from bedside.parallel import run_each
 from bedside.settings import RunSettings
 from bedside.splits.folds import linked_patients
-from bedside.training.events import Extracted, FoldFit, Plan, Progress
-from bedside.training.fits import train_folds
+from bedside.training.events import Extracted, FoldFit, FoldKept, Plan, Progress
+from bedside.training.fits import dealt, train_folds
 from bedside.training.fitted import scores
 
 PARTS = ".parts"
 
+Events = Iterator[Plan | Extracted | Progress | FoldFit | FoldKept]
 
-def fit_folds(
-    run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSettings, family: str, name: str
-) -> Iterator[Plan | Extracted | Progress | FoldFit]:
+
+@dataclass(frozen=True)
+class Way:
+    """Where folds are fitted: in this process, in `jobs` of them, or on a cluster; see `parallel.run_each`."""
+
+    jobs: int = 1
+    cluster: str | None = None
+
+    @property
+    def here(self) -> bool:
+        return self.jobs == 1 and self.cluster is None
+
+
+HERE = Way()
+
+
+@dataclass(frozen=True)
+class FitTask:
+    """Folds that are fitted together, wherever that is."""
+
+    family: str
+    cohort: Cohort
+    folds: tuple[Fold, ...]
+    settings: RunSettings
+    finished: tuple[str, ...] = ()
+    members: bool = True  # keep the trained models; without, only what they predict
+
+
+@dataclass(frozen=True)
+class FitResult:
+    """What a task gives: files by their path within the folder of parts, and facts for environment.json."""
+
+    files: dict[str, bytes]
+    facts: dict[str, Any]
+    seconds: float
+
+
+def fit_folds(run: Run, task: FitTask, name: str = "predictions.csv", way: Way = HERE) -> Events:
     """Fit a family on every fold that is not there yet, and gather the predictions in the table `name`.
 
     Raises:
         RunError: if a run that continues would train on another device or number of threads than it was begun on.
     """
     parts = run.path / PARTS / Path(name).stem
-    finished = {fold.name for fold in folds if (parts / fold.name).exists()}
-    epochs: dict[str, list[dict[str, Any]]] = {fold.name: [] for fold in folds}
-    for event in train_folds(family, cohort, folds, settings, finished=finished):
+    task = replace(task, finished=finished_in(parts, task.folds))
+    model = name == "predictions.csv"
+    if way.here:
+        for event in _fit(task, parts):
+            if isinstance(event, Plan) and model:
+                keep_facts(run, _facts(event, task))
+            yield event
+    else:
+        tasks = tasks_of(task)
+        for key, result in run_each(fit_elsewhere, tasks, jobs=way.jobs, cluster=way.cluster):
+            if model:
+                keep_facts(run, result.facts)
+            keep_files(parts, result.files)
+            yield from (FoldKept(fold) for fold in tasks[key].folds)
+    gather(run, task.folds, name)
+
+
+def tasks_of(task: FitTask) -> dict[str, FitTask]:
+    """The task in as many pieces as can be fitted apart, by the name of their first fold, without what is finished."""
+    pieces = (replace(task, folds=part) for part in dealt(task.family, task.cohort, task.folds, task.settings))
+    todo = (piece for piece in pieces if not all(fold.name in task.finished for fold in piece.folds))
+    return {piece.folds[0].name: piece for piece in todo}
+
+
+def fit_elsewhere(task: FitTask) -> FitResult:
+    """Fit in this process, whichever it is, and hand the files over instead of leaving them here."""
+    started = time.perf_counter()
+    facts: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as place:
+        parts = Path(place)
+        for event in _fit(task, parts):
+            if isinstance(event, Plan):
+                facts = _facts(event, task)
+        files = {str(path.relative_to(parts)): path.read_bytes() for path in sorted(parts.rglob("*")) if path.is_file()}
+    return FitResult(files, facts, time.perf_counter() - started)
+
+
+def _fit(task: FitTask, parts: Path) -> Events:
+    """Fit, and write a folder for each fold into `parts`."""
+    epochs: dict[str, list[dict[str, Any]]] = {fold.name: [] for fold in task.folds}
+    for event in train_folds(task.family, task.cohort, task.folds, task.settings, finished=task.finished):
         yield event
         if isinstance(event, Progress):
-            for fold, row in _history_rows(event, cohort.task):
+            for fold, row in _history_rows(event, task.cohort.task):
                 before = [known["epoch"] for known in epochs[fold.name] if known.get("phase", "") != event.phase]
                 epochs[fold.name].append({**row, "epoch": row["epoch"] + max(before, default=0)})
         elif isinstance(event, FoldFit):
             with whole_folder(parts / event.fold.name) as part:
-                _save_fold(part, event, cohort, epochs[event.fold.name])
-        elif isinstance(event, Plan) and name == "predictions.csv":
-            _same_machine(run, event)
-            freeze = frozen_part(model_settings(family, settings.model))
-            record(run, **_plan_facts(event), **({"freeze": freeze} if freeze else {}))
+                if task.members:
+                    event.fitted.save(part)
+                _save_fold(part, event, task.cohort, epochs[event.fold.name])
+
+
+def finished_in(parts: Path, folds: Sequence[Fold]) -> tuple[str, ...]:
+    """Names of the folds whose files are there."""
+    return tuple(fold.name for fold in folds if (parts / fold.name).exists())
+
+
+def keep_files(parts: Path, files: dict[str, bytes]) -> None:
+    """Files of several folds as they came from elsewhere, each folder whole; what folds share lies beside them."""
+    parts.mkdir(parents=True, exist_ok=True)
+    folders: dict[str, dict[str, bytes]] = {}
+    for name, content in files.items():
+        folder, _, file = name.partition("/")
+        if file:
+            folders.setdefault(folder, {})[file] = content
+        elif not (parts / folder).exists():
+            (parts / folder).write_bytes(content)
+    for folder, contents in folders.items():
+        with whole_folder(parts / folder) as part:
+            for file, content in contents.items():
+                (part / file).parent.mkdir(parents=True, exist_ok=True)
+                (part / file).write_bytes(content)
+
+
+def gather(run: Run, folds: Sequence[Fold], name: str) -> None:
+    """The tables of all folds in one each: predictions, and of the model also its history and learning rates."""
+    parts = run.path / PARTS / Path(name).stem
     for table in ("learning_rates.csv", "history.csv", name) if name == "predictions.csv" else (name,):
         stored = "predictions.csv" if table == name else table
         blocks = [
@@ -61,28 +166,38 @@ def fit_folds(
             write_table(run.path / table, pd.concat(blocks, ignore_index=True))
 
 
-def _plan_facts(plan: Plan) -> dict[str, Any]:
+def _facts(plan: Plan, task: FitTask) -> dict[str, Any]:
     """What environment.json keeps of a plan: what is the same whenever the run is repeated on this machine."""
     facts = {"device": plan.device, "threads": plan.threads, "parameters": plan.parameters}
-    more = {"parameters_trained": plan.trained, "batch_size": plan.batch_size, "weights": plan.weights}
-    more["levels"] = plan.levels
+    more = {
+        "parameters_trained": plan.trained,
+        "batch_size": plan.batch_size,
+        "weights": plan.weights,
+        "levels": plan.levels,
+        "freeze": frozen_part(model_settings(task.family, task.settings.model)),
+    }
     return facts | {name: value for name, value in more.items() if value is not None}
 
 
-def _same_machine(run: Run, plan: Plan) -> None:
-    now = _plan_facts(plan)
-    known = {name: run.environment.get(name) for name in now if name in ("device", "threads", "batch_size")}
-    if known["device"] is not None and known != {name: now[name] for name in known}:
-        words = (", ".join(f"{name} {facts[name]}" for name in known) for facts in (known, now))
+def keep_facts(run: Run, facts: dict[str, Any]) -> None:
+    """Facts of a training into environment.json.
+
+    Raises:
+        RunError: if a run that continues was begun on another device or number of threads.
+    """
+    same = {name: value for name, value in facts.items() if name in ("device", "threads", "batch_size")}
+    known = {name: run.environment.get(name) for name in same}
+    if known["device"] is not None and known != same:
+        words = (", ".join(f"{name} {found[name]}" for name in same) for found in (known, same))
         raise RunError(
             f"{run.path} was begun with {next(words)}, now it would go on with {next(words)}, and its last digits "
             "would differ; start a new run."
         )
+    record(run, **facts)
 
 
 def _save_fold(part: Path, fit: FoldFit, cohort: Cohort, epochs: list[dict[str, Any]]) -> None:
-    """Everything that a fold gives: member, predictions, history, learning-rate sweep."""
-    fit.fitted.save(part)
+    """What a fold gives beside its member: predictions, history, learning-rate sweep."""
     write_table(part / "predictions.csv", predict_fold(fit, cohort))
     if epochs:
         last_best = max(k for k, row in enumerate(epochs) if row["best"])
@@ -158,3 +273,9 @@ def record(run: Run, **facts: Any) -> None:
         run.path / "environment.json",
         {name: value for name, value in known.items() if name not in facts or value is not None},
     )
+
+
+def tidy(path: Path) -> None:
+    """Remove what only an unfinished run needs, and what a killed one left half-written."""
+    for left in [*path.rglob(PARTS), *path.rglob(".*.part"), path / ".lock"]:
+        shutil.rmtree(left, ignore_errors=True) if left.is_dir() else left.unlink(missing_ok=True)

@@ -77,6 +77,20 @@ def write_yaml(path: Path, record: dict[str, Any]) -> None:
     write_text(path, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
 
 
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file of plain values.
+
+    Raises:
+        RunError: if it is damaged.
+    """
+    import yaml
+
+    try:
+        return dict(yaml.safe_load(path.read_text(encoding="utf-8")) or {})
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise RunError(f"{path} is damaged ({error}).") from None
+
+
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """CSV with ten significant digits: more than any score carries, few enough to be the same bytes again."""
     write_text(path, table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
@@ -273,6 +287,18 @@ class Run:
             return pd.read_csv(StringIO(content), dtype=kinds, keep_default_na=False, na_values=[""])
         except ValueError as error:
             raise RunError(f"{self.path / name} is damaged ({error}); remake the run.") from None
+
+
+class Fit(Run):
+    """One of the many fits of an experiment, in `fits/<name>` of its folder; the data are described there."""
+
+    @cached_property
+    def description(self) -> dict[str, Any]:
+        return Run(self.path.parent.parent).description
+
+    @cached_property
+    def cohort(self) -> pd.DataFrame:
+        return Run(self.path.parent.parent).cohort
 
 
 def is_run(path: Path) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bedside.begin import begin, found_again, go_on, settings_of
+from bedside.begin import begin, explainable, found_again, go_on, read_source, settings_of, settled
 from bedside.cohort import Cohort, Finding, Fold
 from bedside.data import read_cohort
 from bedside.data.checks import refuse_leaks
@@ -22,15 +22,15 @@ from bedside.data.samples import COHORTS
 from bedside.errors import BedsideError, RunError, SettingError
 from bedside.evaluation import evaluate
 from bedside.explain import FOLDER, explain_run
-from bedside.fold_parts import PARTS, fit_folds, kept_epochs, record
+from bedside.fold_parts import HERE, PARTS, FitTask, Way, fit_folds, kept_epochs, record, tidy
 from bedside.folder import Run, checksum, locked, open_run, write_json
-from bedside.models import baseline_for, default_family, family_named, model_settings
-from bedside.models.suited import refuse_unsuited, setting_findings
+from bedside.models import baseline_for, model_settings
+from bedside.models.suited import setting_findings
 from bedside.report.card import write_card
 from bedside.report.html import write_report
 from bedside.settings import ExplainSettings, RunSettings, build, merge
-from bedside.splits.folds import chosen_scheme, everything, fold_findings, make_folds
-from bedside.training.events import Extracted, FoldFit, Plan, Progress
+from bedside.splits.folds import everything, fold_findings, make_folds
+from bedside.training.events import Extracted, FoldFit, FoldKept, Plan, Progress
 from bedside.training.fits import train_everything
 from bedside.training.model import Model, load_model, save_model
 from bedside.training.saved import load_members
@@ -69,7 +69,7 @@ class Explained:
     problem: str = ""
 
 
-Event = Begun | Stage | Plan | Extracted | Progress | FoldFit | Explained | Finished
+Event = Begun | Stage | Plan | Extracted | Progress | FoldFit | FoldKept | Explained | Finished
 
 
 def train(
@@ -78,6 +78,7 @@ def train(
     *,
     folder: str | Path | None = None,
     resume: str | Path | None = None,
+    way: Way = HERE,
     **options: Any,
 ) -> Run:
     """Train, evaluate and report; the same as `bedside train`.
@@ -87,6 +88,7 @@ def train(
         settings: a `RunSettings`, or nested values such as {"train": {"epochs": 80}}.
         folder: where the run goes; by default a new folder under `runs/`.
         resume: an unfinished run folder to continue instead.
+        way: where folds that can be fitted apart are fitted, such as `Way(jobs=4)`; the results are the same.
         options: settings by section, laid over `settings`: `family="forest"`, `data={"target": "disease"}`.
 
     Returns:
@@ -96,7 +98,8 @@ def train(
         BedsideError: one of its children, with a message that says what to do.
     """
     given = settings.model_dump(exclude_unset=True) if isinstance(settings, RunSettings) else dict(settings or {})
-    *_, last = train_steps(source, build(RunSettings, merge(given, options)), folder=folder, resume=resume)
+    asked = build(RunSettings, merge(given, options))
+    *_, last = train_steps(source, asked, folder=folder, resume=resume, way=way)
     assert isinstance(last, Finished)
     return last.run
 
@@ -107,6 +110,7 @@ def train_steps(
     *,
     folder: str | Path | None = None,
     resume: str | Path | None = None,
+    way: Way = HERE,
 ) -> Iterator[Event]:
     """As `train`, but hands out what happens as it happens; the command line and the app draw it."""
     started = time.monotonic()
@@ -116,14 +120,12 @@ def train_steps(
             raise SettingError(f"--resume continues {old.path} where it is; leave out the folder {folder}.")
         settings = settings_of(old, settings, source)
         if old.finished:
-            _tidy(old.path)
+            tidy(old.path)
             yield Finished(old)
             return
-    cohort, settings = _cohort(source, settings, old)
+    cohort, settings = read_source(source, settings, old)
     findings = refuse_leaks(cohort, settings.data.allow_leak)
-    settings = _resolved(cohort, settings)
-    refuse_unsuited(settings, cohort)
-    settings = _written_out(cohort, settings)
+    settings = settled(cohort, settings)
     folds = make_folds(cohort, settings.folds, seed=settings.seed)
     added = [*fold_findings(cohort, folds, settings.folds), *setting_findings(settings, cohort)]
     findings = worst_first([*findings, *added])
@@ -132,7 +134,7 @@ def train_steps(
     with locked(run.path):
         yield Begun(run, cohort, folds, findings)
         try:
-            yield from _train(run, cohort, folds, settings)
+            yield from _train(run, cohort, folds, settings, way)
         except BedsideError:
             if old is None and not any(run.path.rglob("member.json")):
                 shutil.rmtree(run.path)  # nothing was learned, as when weights are missing; the name is free again
@@ -145,11 +147,11 @@ def train_steps(
         yield Stage("report")
         record(run, wall_seconds=round(time.monotonic() - started, 1), resumed=old is not None)
         report(run.path)
-        _tidy(run.path)
+        tidy(run.path)
     yield Finished(Run(run.path))
 
 
-def _train(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSettings) -> Iterator[Event]:
+def _train(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSettings, way: Way) -> Iterator[Event]:
     """predictions.csv of the family and baseline.csv of the simple one, from the same folds."""
     simple = baseline_for(cohort.task, str(settings.family))
     plain = settings.model_copy(update={"family": simple, "model": {}})
@@ -157,47 +159,8 @@ def _train(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSetting
         wanted = name != "baseline.csv" or settings.evaluation.baseline
         if wanted and not (run.path / name).exists():
             yield Stage("training", str(asked.family), len(folds))
-            yield from fit_folds(run, cohort, folds, asked, str(asked.family), name)
-
-
-def _cohort(source: Any, settings: RunSettings, old: Run | None) -> tuple[Cohort, RunSettings]:
-    """The cohort, and the settings with the name of its source.
-
-    Raises:
-        SettingError: if no data are named, twice, or as a bare data frame.
-    """
-    if isinstance(source, Cohort):
-        if settings.source is not None:
-            raise SettingError(f"Setting source={settings.source} has no effect beside a cohort that is read already.")
-        return source, settings
-    if source is not None and not isinstance(source, str | Path):
-        kind = type(source).__name__
-        raise SettingError(f"A {kind} says nothing about roles; train on bedside.read_table(data, target=...).")
-    if source is not None and settings.source not in (None, str(source)):
-        raise SettingError(f"The data are named twice: {source} and source={settings.source}. Leave one out.")
-    name = str(source) if source is not None else settings.source
-    if name is None:
-        raise SettingError("Name the data: a built-in cohort (`bedside cohorts`) or the path of a table.")
-    place = found_again(old, name) if old is not None else name
-    return read_cohort(str(place), settings.data), settings.model_copy(update={"source": name})
-
-
-def _resolved(cohort: Cohort, settings: RunSettings) -> RunSettings:
-    """The settings with what follows from the data written out: the family and the scheme of the folds."""
-    family = settings.family or default_family(cohort.inputs)
-    folds = settings.folds.model_copy(update={"scheme": chosen_scheme(cohort, settings.folds)})
-    return settings.model_copy(update={"family": family, "folds": folds})
-
-
-def _written_out(cohort: Cohort, settings: RunSettings) -> RunSettings:
-    """The settings with what a network for images takes from its weights and from what the images are."""
-    if not explainable(settings, cohort):
-        return settings
-    from bedside.training.image_members import augment_settings, image_size
-
-    size = image_size(str(settings.family), cohort, settings)
-    preparation = settings.preparation.model_copy(update={"image_size": size})
-    return settings.model_copy(update={"augment": augment_settings(settings, cohort), "preparation": preparation})
+            task = FitTask(str(asked.family), cohort, tuple(folds), asked)
+            yield from fit_folds(run, task, name, way)
 
 
 def report(path: str | Path) -> Path:
@@ -251,13 +214,8 @@ def explain_steps(
         yield from _explain(run, cohort, settings.model_copy(update={"explain": explain}))
         yield Stage("report")
         report(run.path)
-        _tidy(run.path)
+        tidy(run.path)
     yield Finished(Run(run.path))
-
-
-def explainable(settings: RunSettings, cohort: Cohort) -> bool:
-    """Whether the model is a network that looks at images."""
-    return cohort.inputs.kind == "image" and family_named(str(settings.family)).network
 
 
 def _explain_if_possible(run: Run, cohort: Cohort, settings: RunSettings) -> Iterator[Event]:
@@ -336,10 +294,3 @@ def _save(run: Run, model: Model) -> None:
     """The model folder, and the checksum of its list of checksums."""
     save_model(run.path / "model", model)
     record(run, model_sha256=checksum(run.path / "model" / "model.json"))
-
-
-def _tidy(path: Path) -> None:
-    """Remove what only an unfinished run needs, and what a killed one left half-written."""
-    shutil.rmtree(path / PARTS, ignore_errors=True)
-    for left in [*path.rglob(".*.part"), path / ".lock"]:
-        shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)

@@ -36,6 +36,13 @@ class Extracted:
 
 
 @dataclass(frozen=True)
+class FoldKept:
+    """A fold that was fitted, here or elsewhere, and whose files are in the run folder now."""
+
+    fold: Fold
+
+
+@dataclass(frozen=True)
 class Progress:
     """One epoch of the folds that train together; `phase` names the part of a training that has several."""
 

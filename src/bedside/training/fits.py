@@ -8,11 +8,12 @@ import numpy as np
 from bedside.cohort import Cohort, Fold
 from bedside.errors import TrainingError
 from bedside.models import build_model, family_named, model_settings
+from bedside.models.backbone import frozen_part
 from bedside.seeds import derive
 from bedside.settings import RunSettings
 from bedside.training.events import Extracted, FoldFit, Plan, Progress
 from bedside.training.fitted import PREPARATIONS, FittedEstimator
-from bedside.training.groups import Job, train_members
+from bedside.training.groups import Job, groups_of, train_members
 from bedside.training.hardware import limited_threads, make_fabric, threads_for
 from bedside.training.members import ESTIMATOR, table_member
 
@@ -36,6 +37,22 @@ def train_folds(
         epoch of a network, and one `FoldFit` per fold.
     """
     return _fit(Job(family, cohort, folds, settings, finished))
+
+
+def dealt(family: str, cohort: Cohort, folds: Sequence[Fold], settings: RunSettings) -> list[tuple[Fold, ...]]:
+    """Folds that must train in one process, because they are a stack or share the features of a backbone.
+
+    It depends on nothing but the arguments, so that results are the same bytes however many processes there are.
+    """
+    together = [tuple(folds)]
+    if not family_named(family).network:
+        together = [(fold,) for fold in folds]
+    elif cohort.inputs.kind == "image":
+        if frozen_part(model_settings(family, settings.model)) in (None, "none"):
+            together = [(fold,) for fold in folds]
+    elif groups_of([table_member(family, cohort, fold, settings) for fold in folds[:2]], settings)[1]:
+        together = [(fold,) for fold in folds]
+    return together
 
 
 def train_everything(

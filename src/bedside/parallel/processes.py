@@ -1,0 +1,73 @@
+"""Tasks in processes of this machine, by joblib's loky.
+
+If one process is killed, loky stops all of them and cannot say which task was to blame: the tasks that had begun are
+all suspect. They run again, first with the others, then alone, which shows who it is, and leaves all the memory to
+the one task if it was memory that ran out.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import TerminatedWorkerError
+from joblib.parallel import LokyBackend
+
+from bedside.parallel.tasks import AGAIN, Outcome, Task, attempt, closed_quietly, lost
+
+_TOGETHER = 2  # losses after which a task runs alone
+
+
+class _Processes(LokyBackend):
+    """A lost task has no outcome; as an error it would take the outcomes along that nobody has read yet."""
+
+    def retrieve_result_callback(self, future: "Future[list[Outcome]]") -> list[Outcome | None]:
+        try:
+            return list(super().retrieve_result_callback(future))
+        except TerminatedWorkerError:
+            return [None]
+
+
+def in_processes(tasks: list[Task], jobs: int) -> Iterator[Outcome]:
+    """Outcomes as they come.
+
+    Raises:
+        RunError: naming the task, if its process was lost each time.
+    """
+    workers = max(2, min(jobs, len(tasks)))  # with one, joblib would run the tasks in this process
+    waiting, losses = {task.name: task for task in tasks}, Counter[str]()
+    with TemporaryDirectory(prefix="bedside-tasks-") as folder:
+        begun = {task.name: Path(folder, str(number)) for number, task in enumerate(tasks)}
+        while waiting:
+            suspects = [name for name in waiting if losses[name] >= _TOGETHER]
+            names = suspects[:1] or list(waiting)
+            for outcome in _once([(waiting[name], begun[name]) for name in names], workers):
+                del waiting[outcome.name]
+                begun[outcome.name].unlink(missing_ok=True)
+                yield outcome
+            missing = [name for name in names if name in waiting]
+            for name in [name for name in missing if begun[name].exists()] or missing:
+                begun[name].unlink(missing_ok=True)
+                losses[name] += 1
+                if losses[name] > AGAIN:
+                    raise lost([name])
+
+
+def _once(tasks: list[tuple[Task, Path]], workers: int) -> Iterator[Outcome]:
+    """The outcomes of those tasks whose process lived."""
+    # Without memory maps a task gets arrays that it may write into, as it does in this process.
+    parallel = Parallel(
+        workers, _Processes(), return_as="generator_unordered", pre_dispatch="all", batch_size=1, max_nbytes=None
+    )
+    try:
+        with closed_quietly(parallel(delayed(_marked)(task, place) for task, place in tasks)) as outcomes:
+            yield from filter(None, outcomes)
+    except TerminatedWorkerError:  # while the tasks were still being handed over
+        return
+
+
+def _marked(task: Task, begun: Path) -> Outcome:
+    begun.touch()
+    return attempt(task)

@@ -1,0 +1,83 @@
+"""What travels to a worker and back, and what happens there."""
+
+import platform
+import threading
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from joblib import parallel_config
+
+from bedside.errors import BedsideError, RunError, SettingError
+
+AGAIN = 3  # times that a task runs again after its worker was lost; also the default of Dask's and Ray's schedulers
+_ONE_AT_A_TIME = threading.Lock()  # torch has one source of random numbers for all threads of a process
+
+
+@dataclass(frozen=True)
+class Task:
+    """One call of `work`; `versions` are those that a worker elsewhere must have."""
+
+    name: str
+    work: Callable[[Any], Any]
+    argument: Any
+    versions: dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of a task, or the error that it ended with."""
+
+    name: str
+    result: Any = None
+    error: Exception | None = None
+
+
+def attempt(task: Task) -> Outcome:
+    """Run a task where we are; what is parallel within it runs in this process too, as no cluster's own business."""
+    with _ONE_AT_A_TIME, parallel_config(backend="sequential"):
+        try:
+            if task.versions is not None:
+                _require_same(task.versions)
+            return Outcome(task.name, task.work(task.argument))
+        except BedsideError as error:
+            return Outcome(task.name, error=error)
+        except Exception as error:
+            error.add_note(f"In task {task.name!r} on {platform.node()}:\n{traceback.format_exc()}")
+            return Outcome(task.name, error=error)
+
+
+def _require_same(expected: dict[str, str]) -> None:
+    from bedside.environment import versions
+
+    found = versions()
+    other = [f"{name} {found.get(name, 'not installed')} instead of {expected[name]}" for name in expected]
+    other = [words for words, name in zip(other, expected, strict=True) if found.get(name) != expected[name]]
+    if other:
+        raise SettingError(
+            f"The worker on {platform.node()} has {', '.join(other)}, and may give other results. "
+            "Install the same versions on every machine, and start the workers again."
+        )
+
+
+def lost(names: Iterable[str]) -> RunError:
+    """The error for tasks that lost their worker every time."""
+    tasks = " or ".join(map(repr, sorted(names)))
+    return RunError(
+        f"The worker that ran {tasks} was lost {AGAIN + 1} times. Mostly memory runs out: run fewer tasks at a time, "
+        "give each worker more memory, or let the task need less."
+    )
+
+
+@contextmanager
+def closed_quietly(outcomes: Any) -> Iterator[Iterator[Outcome]]:
+    """joblib's iterator, which would warn when it is closed before its end."""
+    try:
+        yield outcomes
+    finally:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            outcomes.close()
