@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from bedside import cli_options as options
+from bedside.cli_options import data_settings, folds_settings, given, reads_data, runs_fits
 from bedside.errors import BedsideError
 
 app = typer.Typer(
@@ -18,50 +20,6 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
-
-COLUMNS = "Columns"
-FILE = "Reading the file"
-IMAGES = "Images"
-
-SOURCE = "A built-in cohort, a table (CSV, TSV, Parquet, Excel), a folder of images, or a MedMNIST .npz file."
-Source = Annotated[str | None, typer.Argument(help=SOURCE)]
-Target = Annotated[str | None, typer.Option(help="Column to predict.", rich_help_panel=COLUMNS)]
-Patient = Annotated[str | None, typer.Option(help="Column that identifies the patient.", rich_help_panel=COLUMNS)]
-Site = Annotated[str | None, typer.Option(help="Column that names the site.", rich_help_panel=COLUMNS)]
-Time = Annotated[str | None, typer.Option(help="Column with the date.", rich_help_panel=COLUMNS)]
-Subgroup = Annotated[
-    list[str] | None,
-    typer.Option(help="Column of a group, kept beside every prediction; repeat for more.", rich_help_panel=COLUMNS),
-]
-TaskOption = Annotated[
-    str | None, typer.Option("--task", help="binary, multiclass or regression.", rich_help_panel=COLUMNS)
-]
-Positive = Annotated[str | None, typer.Option(help="Class to detect, such as malignant.", rich_help_panel=COLUMNS)]
-Feature = Annotated[
-    list[str] | None, typer.Option(help="Column to learn from; by default all others.", rich_help_panel=COLUMNS)
-]
-Exclude = Annotated[
-    list[str] | None, typer.Option(help="Column to leave out; repeat for more.", rich_help_panel=COLUMNS)
-]
-Category = Annotated[list[str] | None, typer.Option(help="Column whose numbers are codes.", rich_help_panel=COLUMNS)]
-AllowLeak = Annotated[
-    list[str] | None, typer.Option(help="Use this column although it gives the target away.", rich_help_panel=COLUMNS)
-]
-Separator = Annotated[str | None, typer.Option(help="Character between columns, such as ';'.", rich_help_panel=FILE)]
-Decimal = Annotated[str | None, typer.Option(help="Decimal mark, '.' or ','.", rich_help_panel=FILE)]
-Encoding = Annotated[str | None, typer.Option(help="Character encoding, such as latin-1.", rich_help_panel=FILE)]
-Sheet = Annotated[str | None, typer.Option(help="Sheet of an Excel file.", rich_help_panel=FILE)]
-Split = Annotated[str | None, typer.Option(help="Column that says train, valid or test.", rich_help_panel=COLUMNS)]
-Image = Annotated[str | None, typer.Option(help="Column with the path of each image.", rich_help_panel=IMAGES)]
-LabelPattern = Annotated[
-    str | None,
-    typer.Option(help="Regular expression that finds (?P<target>...) in the file name.", rich_help_panel=IMAGES),
-]
-Modality = Annotated[str | None, typer.Option(help="dermoscopy, histology, xray or photo.", rich_help_panel=IMAGES)]
-SkipUnreadable = Annotated[
-    bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.", rich_help_panel=IMAGES)
-]
-RunFolder = Annotated[Path, typer.Argument(help="A run folder, such as runs/heart-2026-11-22-101500.")]
 
 
 def main() -> None:
@@ -79,104 +37,169 @@ def main() -> None:
 
 
 @app.command()
+@runs_fits
+@reads_data
 def train(
-    source: Source = None,
-    target: Target = None,
-    patient: Patient = None,
-    site: Site = None,
-    time: Time = None,
-    subgroup: Subgroup = None,
-    task: TaskOption = None,
-    positive: Positive = None,
-    feature: Feature = None,
-    exclude: Exclude = None,
-    category: Category = None,
-    allow_leak: AllowLeak = None,
-    split: Split = None,
-    image: Image = None,
-    label_pattern: LabelPattern = None,
-    modality: Modality = None,
-    skip_unreadable: SkipUnreadable = False,
+    source: options.Source = None,
     weights: Annotated[
         str | None,
-        typer.Option(help="pretrained, a file, download, or none to start from scratch.", rich_help_panel=IMAGES),
+        typer.Option(
+            help="pretrained, a file, download, or none to start from scratch.", rich_help_panel=options.IMAGES
+        ),
     ] = None,
     freeze: Annotated[
         str | None,
-        typer.Option(help="backbone (train the last layer), none, or gradual.", rich_help_panel=IMAGES),
+        typer.Option(help="backbone (train the last layer), none, or gradual.", rich_help_panel=options.IMAGES),
     ] = None,
     views: Annotated[
         int | None,
-        typer.Option(help="Stored versions of each training image, with a frozen backbone.", rich_help_panel=IMAGES),
+        typer.Option(
+            help="Stored versions of each training image, with a frozen backbone.", rich_help_panel=options.IMAGES
+        ),
     ] = None,
     family: Annotated[str | None, typer.Option(help="Kind of model; see `bedside families`.")] = None,
-    folds: Annotated[str | None, typer.Option(help="holdout, crossval, site, time or given.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Another seed deals and starts everything anew.")] = None,
+    folds: options.Folds = None,
+    repeats: options.Repeats = None,
+    seed: options.Seed = None,
     final: Annotated[str | None, typer.Option(help="ensemble of the fold members, or refit on everything.")] = None,
     find_lr: Annotated[bool, typer.Option("--find-lr", help="Let a sweep choose the learning rate.")] = False,
-    assign: Annotated[
-        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Any setting; see `bedside settings`.")
-    ] = None,
-    settings: Annotated[Path | None, typer.Option(help="YAML file of settings; options win over it.")] = None,
+    assign: options.Assign = None,
+    settings: options.SettingsFile = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the run.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Continue this unfinished run.")] = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    encoding: Encoding = None,
-    sheet: Sheet = None,
+    *,
+    data: dict[str, Any],
+    way: dict[str, Any],
 ) -> None:
     """Train a model on a table or on images, judge it honestly and write a report."""
+    from bedside.fold_parts import Way
     from bedside.run import train_steps
-    from bedside.settings import RunSettings, build, merge, parse_assignment
+    from bedside.settings import RunSettings, build
     from bedside.terminal.progress import show_run
 
-    data = _data_options(
-        target=target, patient=patient, site=site, time=time, subgroups=subgroup, task=task, positive=positive,
-        features=feature, exclude=exclude, categories=category, allow_leak=allow_leak, split=split,
-        image=image, label_pattern=label_pattern, modality=modality, skip_unreadable=skip_unreadable or None,
-        separator=separator, decimal=decimal, encoding=encoding, sheet=sheet,
-    )  # fmt: skip
-    options: dict[str, Any] = {"data": data} if data else {}
-    options |= _given(family=family, seed=seed, final=final)
-    if model := _given(weights=weights, freeze=freeze):
-        options["model"] = model
+    more = given(family=family, seed=seed, final=final) | folds_settings(folds, repeats)
+    if model := given(weights=weights, freeze=freeze):
+        more["model"] = model
     if views is not None:
-        options["augment"] = {"views": views}
-    if folds is not None:
-        options["folds"] = {"scheme": folds}
+        more["augment"] = {"views": views}
     if find_lr:
-        options["train"] = {"find_learning_rate": True}
-    layers = [_settings_file(settings), options, *(parse_assignment(text) for text in assign or [])]
-    asked = build(RunSettings, merge(*layers))
-    show_run(train_steps(source, asked, folder=output, resume=resume), _console())
+        more["train"] = {"find_learning_rate": True}
+    asked = build(RunSettings, _asked(settings, data, more, assign))
+    show_run(train_steps(source, asked, folder=output, resume=resume, way=Way(**way)), _console())
 
 
 @app.command()
+@runs_fits
+@reads_data
+def compare(
+    source: options.Source = None,
+    family: Annotated[list[str] | None, typer.Option(help="Kind of model; repeat for more.")] = None,
+    grid: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=A,B,...", help="Values of a setting, such as train.learning_rate=1e-4,1e-3; repeat for more."
+        ),
+    ] = None,
+    folds: options.Folds = None,
+    repeats: options.Repeats = None,
+    seed: options.Seed = None,
+    assign: options.Assign = None,
+    settings: options.SettingsFile = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the comparison.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue this unfinished comparison.")] = None,
+    *,
+    data: dict[str, Any],
+    way: dict[str, Any],
+) -> None:
+    """Compare families and settings on the same folds, and say what the data can tell apart."""
+    from bedside.fold_parts import Way
+    from bedside.many.candidates import parse_grid
+    from bedside.many.compare import Asked, compare_steps
+    from bedside.terminal.progress import show_experiment
+
+    shared = _asked(settings, data, given(seed=seed) | folds_settings(folds, repeats), assign)
+    asked = Asked(shared, tuple(family or ()), parse_grid(grid or []))
+    show_experiment(compare_steps(source, asked, folder=output, resume=resume, way=Way(**way)), "compare", _console())
+
+
+@app.command()
+@runs_fits
+@reads_data
+def tune(
+    source: options.Source = None,
+    family: Annotated[str | None, typer.Option(help="Kind of model; see `bedside families`.")] = None,
+    trials: Annotated[int | None, typer.Option(min=2, help="Trials of each search; by default 60.")] = None,
+    search: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUES", help="Where to look, such as train.learning_rate='1e-4..1e-2 log'; repeat for more."
+        ),
+    ] = None,
+    folds: options.Folds = None,
+    seed: options.Seed = None,
+    assign: options.Assign = None,
+    settings: options.SettingsFile = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the search.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue this unfinished search.")] = None,
+    *,
+    data: dict[str, Any],
+    way: dict[str, Any],
+) -> None:
+    """Search for better settings, and judge the choice on patients that the search never saw."""
+    from bedside.fold_parts import Way
+    from bedside.many.tune import tune_steps
+    from bedside.terminal.progress import show_experiment
+
+    shared = _asked(settings, data, given(family=family, seed=seed) | folds_settings(folds, None), assign)
+    events = tune_steps(
+        source, shared, trials=trials, search=search or (), folder=output, resume=resume, way=Way(**way)
+    )
+    show_experiment(events, "tune", _console())
+
+
+@app.command()
+@runs_fits
+@reads_data
+def curve(
+    source: options.Source = None,
+    family: Annotated[str | None, typer.Option(help="Kind of model; see `bedside families`.")] = None,
+    folds: options.Folds = None,
+    repeats: options.Repeats = None,
+    seed: options.Seed = None,
+    assign: options.Assign = None,
+    settings: options.SettingsFile = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the learning curve.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Continue this unfinished learning curve.")] = None,
+    *,
+    data: dict[str, Any],
+    way: dict[str, Any],
+) -> None:
+    """Train with more and more patients: does it pay to collect more?"""
+    from bedside.fold_parts import Way
+    from bedside.many.curve import curve_steps
+    from bedside.terminal.progress import show_experiment
+
+    shared = _asked(settings, data, given(family=family, seed=seed) | folds_settings(folds, repeats), assign)
+    show_experiment(curve_steps(source, shared, folder=output, resume=resume, way=Way(**way)), "curve", _console())
+
+
+def _asked(file: Path | None, data: dict[str, Any], more: dict[str, Any], assign: list[str] | None) -> dict[str, Any]:
+    """Settings of a file, under those of options, under those of `--set`."""
+    from bedside.settings import merge, parse_assignment
+
+    layers = [_settings_file(file), {"data": data} if data else {}, more]
+    return merge(*layers, *(parse_assignment(text) for text in assign or []))
+
+
+@app.command()
+@reads_data
 def check(
-    source: Annotated[str, typer.Argument(help=SOURCE)],
-    target: Target = None,
-    patient: Patient = None,
-    site: Site = None,
-    time: Time = None,
-    subgroup: Subgroup = None,
-    task: TaskOption = None,
-    positive: Positive = None,
-    feature: Feature = None,
-    exclude: Exclude = None,
-    category: Category = None,
-    allow_leak: AllowLeak = None,
-    split: Split = None,
-    image: Image = None,
-    label_pattern: LabelPattern = None,
-    modality: Modality = None,
-    skip_unreadable: SkipUnreadable = False,
+    source: Annotated[str, typer.Argument(help=options.SOURCE)],
     assign: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="A setting of the data, such as data.task.")
     ] = None,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    encoding: Encoding = None,
-    sheet: Sheet = None,
+    *,
+    data: dict[str, Any],
 ) -> None:
     """Look at the data for leaks, duplicates and gaps; train nothing."""
     from bedside.data import read_cohort
@@ -186,12 +209,6 @@ def check(
     from bedside.settings import DataSettings, build, merge, parse_assignment
     from bedside.terminal.tables import print_cohort, print_findings
 
-    data = _data_options(
-        target=target, patient=patient, site=site, time=time, subgroups=subgroup, task=task, positive=positive,
-        features=feature, exclude=exclude, categories=category, allow_leak=allow_leak, split=split,
-        image=image, label_pattern=label_pattern, modality=modality, skip_unreadable=skip_unreadable or None,
-        separator=separator, decimal=decimal, encoding=encoding, sheet=sheet,
-    )  # fmt: skip
     asked = merge({"data": data}, *(parse_assignment(text) for text in assign or []))
     if others := sorted(asked.keys() - {"data"}):
         raise SettingError(f"--set {others[0]} has no effect: `bedside check` only reads; it takes settings of data.")
@@ -205,7 +222,7 @@ def check(
 
 @app.command()
 def predict(
-    run: RunFolder,
+    run: options.RunFolder,
     source: Annotated[
         Path,
         typer.Argument(help="Table with the columns that the model learned from, or images like those of training."),
@@ -214,23 +231,23 @@ def predict(
     patient: Annotated[
         str | None, typer.Option(help="Column that identifies the patient, to keep beside the scores.")
     ] = None,
-    image: Image = None,
-    skip_unreadable: SkipUnreadable = False,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    encoding: Encoding = None,
-    sheet: Sheet = None,
+    image: options.Image = None,
+    skip_unreadable: options.SkipUnreadable = False,
+    separator: options.Separator = None,
+    decimal: options.Decimal = None,
+    encoding: options.Encoding = None,
+    sheet: options.Sheet = None,
 ) -> None:
     """Score new samples with a run's model."""
     from bedside.scoring import predict as predict_samples
     from bedside.settings import DataSettings, build
     from bedside.terminal.tables import print_findings
 
-    options = _data_options(
-        patient=patient, image=image, skip_unreadable=skip_unreadable or None,
+    reading = data_settings(
+        patient=patient, image=image, skip_unreadable=skip_unreadable,
         separator=separator, decimal=decimal, encoding=encoding, sheet=sheet,
     )  # fmt: skip
-    prediction = predict_samples(run, source, output=output, settings=build(DataSettings, options, prefix="data."))
+    prediction = predict_samples(run, source, output=output, settings=build(DataSettings, reading, prefix="data."))
     print_findings(prediction.findings, _console())
     _console().print(
         f"{len(prediction.table):,} {'sample' if len(prediction.table) == 1 else 'samples'} scored: [bold]{_escaped(str(output))}[/]",
@@ -253,10 +270,10 @@ def evaluate(
     threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Decision threshold; by default 0.5.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for every estimate.")] = None,
     seed: Annotated[int, typer.Option(help="Drives the resampling of patients.")] = 0,
-    separator: Separator = None,
-    decimal: Decimal = None,
-    encoding: Encoding = None,
-    sheet: Sheet = None,
+    separator: options.Separator = None,
+    decimal: options.Decimal = None,
+    encoding: options.Encoding = None,
+    sheet: options.Sheet = None,
 ) -> None:
     """Judge anybody's predictions: a vendor's, a colleague's, or a run's predictions.csv."""
     from bedside.evaluation.table import evaluate_table
@@ -264,7 +281,7 @@ def evaluate(
     from bedside.settings import DataSettings, build
     from bedside.terminal.tables import print_estimates, print_sentences
 
-    reading = _data_options(separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
+    reading = data_settings(separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
     record = evaluate_table(
         predictions, target=target, score=score, predicted=predicted, positive=positive, patient=patient, threshold=threshold,
         reading=build(DataSettings, reading, prefix="data."), seed=seed,
@@ -278,7 +295,7 @@ def evaluate(
 
 @app.command()
 def explain(
-    run: RunFolder,
+    run: options.RunFolder,
     samples: Annotated[int | None, typer.Option(min=1, help="Test samples to show; as in the run by default.")] = None,
     method: Annotated[str | None, typer.Option(help="auto, grad-cam, attention or occlusion.")] = None,
     source: Annotated[str | None, typer.Option(help="Where the images lie now, if they were moved.")] = None,
@@ -287,12 +304,11 @@ def explain(
     from bedside.run import explain_steps
     from bedside.terminal.progress import show_explanations
 
-    options = _given(samples=samples, method=method)
-    show_explanations(explain_steps(run, source=source, **options), _console())
+    show_explanations(explain_steps(run, source=source, samples=samples, method=method), _console())
 
 
 @app.command()
-def report(run: RunFolder) -> None:
+def report(run: options.RunFolder) -> None:
     """Make report.html and card.md anew from a run's files."""
     from bedside.run import report as make_report
 
@@ -337,15 +353,6 @@ def settings(
     for name in [family] if family else known() if cohort is None else ():
         if records := list(describe(settings_class(name), "model.")):
             print_settings(f"With --family {name}", records, _console())
-
-
-def _data_options(**options: Any) -> dict[str, Any]:
-    """Options that were given, as values of `DataSettings`."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in _given(**options).items()}
-
-
-def _given(**options: Any) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value not in (None, [])}
 
 
 def _settings_file(path: Path | None) -> dict[str, Any]:

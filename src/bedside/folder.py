@@ -77,6 +77,18 @@ def write_yaml(path: Path, record: dict[str, Any]) -> None:
     write_text(path, yaml.safe_dump(record, sort_keys=False, allow_unicode=True))
 
 
+def read_json(path: Path) -> Any:
+    """A JSON file.
+
+    Raises:
+        RunError: if it is damaged.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(f"{path} is damaged ({error}).") from None
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML file of plain values.
 

@@ -44,11 +44,16 @@ def parse_grid(texts: Sequence[str]) -> dict[str, list[Any]]:
             raise SettingError(f"--grid {text!r} is not a setting with values; write it as train.epochs=10,30,100.")
         if name in grid:
             raise SettingError(f"--grid {name} is there twice; give all its values in one.")
-        found = [_value(name, piece) for piece in _pieces(values)]
+        found = parse_values(name, values)
         if len({repr(value) for value in found}) < len(found):
             raise SettingError(f"--grid {text!r} has a value twice.")
         grid[name] = found
     return grid
+
+
+def parse_values(name: str, text: str) -> list[Any]:
+    """`[32],[64,64]` -> [[32], [64, 64]]; each value is read as `--set` reads it."""
+    return [_value(name, piece) for piece in _pieces(text)]
 
 
 def _pieces(text: str) -> Iterator[str]:

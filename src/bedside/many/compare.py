@@ -6,20 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bedside.begin import read_source
 from bedside.cohort import Cohort, Fold
-from bedside.data.checks import refuse_leaks
-from bedside.data.codes import worst_first
-from bedside.errors import RunError, SettingError
+from bedside.errors import SettingError
 from bedside.evaluation.comparison import compare_candidates
 from bedside.fold_parts import HERE, FitTask, Way, record, tidy
 from bedside.folder import Fit, Run, locked, write_json
 from bedside.many.candidates import Candidate, Grid, make_candidates
-from bedside.many.experiment import FITS, begin_experiment, fit_all, open_experiment
+from bedside.many.experiment import FITS, begin_experiment, fit_all, prepared
 from bedside.report.comparison import write_comparison
 from bedside.run import Begun, Event, Finished, Stage
-from bedside.settings import RunSettings, build, merge
-from bedside.splits.folds import fold_findings, make_folds
+from bedside.settings import RunSettings
 
 COMPARISON = "comparison.json"
 
@@ -64,28 +60,22 @@ def compare_steps(
         resume: an unfinished comparison to continue instead.
         way: where the fits run; the results are the same.
     """
-    started, old = time.monotonic(), None
-    if resume is not None:
-        if folder is not None or asked != Asked():
-            raise SettingError(f"--resume continues {resume} as it was begun; leave every other option out.")
-        old, known = open_experiment(resume, "compare")
-        asked = Asked(known["shared"], known["families"], known["grid"])
-    base = build(RunSettings, {name: asked.shared[name] for name in ("source", "data") if name in asked.shared})
-    cohort, base = read_source(source, base, old)
-    if old is not None and old.environment["data_fingerprint"] != cohort.fingerprint():
-        raise RunError(f"The data of {old.path} have changed since it was begun; start a new comparison.")
-    findings = refuse_leaks(cohort, base.data.allow_leak)
-    candidates = make_candidates(cohort, _with_folds(asked.shared, cohort), asked.families, asked.grid)
+    started = time.monotonic()
+    wanted = {
+        "shared": dict(asked.shared),
+        "families": list(asked.families),
+        "grid": {name: list(values) for name, values in asked.grid.items()},
+    }
+    ready = prepared("compare", source, wanted, folder, resume)
+    cohort, folds = ready.cohort, ready.folds
+    shared = {name: value for name, value in ready.shared.items() if name != "source"}
+    candidates = make_candidates(cohort, shared, ready.asked["families"], ready.asked["grid"])
     if len(candidates) < 2:
         raise SettingError("A comparison needs two candidates: name --family twice, or a --grid of settings.")
-    common = candidates[0].settings.model_copy(update={"source": base.source})
-    folds = make_folds(cohort, common.folds, seed=common.seed)
-    findings = worst_first([*findings, *fold_findings(cohort, folds, common.folds)])
-    stored = {"shared": {**asked.shared, "source": base.source}, "families": list(asked.families)}
-    stored["grid"] = {name: list(values) for name, values in asked.grid.items()}
-    run = old or begin_experiment("compare", stored, cohort, common, folds, findings, folder)
+    common = candidates[0].settings.model_copy(update={"source": ready.source})
+    run = ready.old or begin_experiment("compare", ready.asked, cohort, common, folds, ready.findings, folder)
     with locked(run.path):
-        yield Begun(run, cohort, folds, findings)
+        yield Begun(run, cohort, folds, ready.findings)
         tasks = {_key(k): _task(cohort, folds, candidate) for k, candidate in enumerate(candidates)}
         yield from fit_all(run, tasks, way)
         yield Stage("evaluation")
@@ -95,14 +85,6 @@ def compare_steps(
         write_comparison(run)
         tidy(run.path)
     yield Finished(Run(run.path))
-
-
-def _with_folds(shared: Mapping[str, Any], cohort: Cohort) -> dict[str, Any]:
-    """Shared settings with cross-validation, unless another scheme was asked for or came with the data."""
-    asked = shared.get("folds", {})
-    if "scheme" in asked or (cohort.split is not None and not asked.keys() & {"number", "repeats"}):
-        return dict(shared)
-    return merge({"folds": {"scheme": "crossval"}}, dict(shared))
 
 
 def _key(number: int) -> str:

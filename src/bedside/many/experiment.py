@@ -4,15 +4,18 @@ Each of these has settings.yaml, predictions.csv and history.csv as a run has th
 trained by `bedside train --settings`. A killed experiment continues with what is not there yet.
 """
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bedside.begin import claim, describe_into, filled
+from bedside.begin import claim, describe_into, filled, read_source
 from bedside.cohort import Cohort, Finding, Fold
+from bedside.data.checks import refuse_leaks
+from bedside.data.codes import worst_first
 from bedside.environment import versions
-from bedside.errors import RunError
+from bedside.errors import RunError, SettingError
 from bedside.fold_parts import (
     PARTS,
     FitTask,
@@ -30,11 +33,77 @@ from bedside.folder import Fit, Run, read_yaml, whole_folder, write_json, write_
 from bedside.models.suited import acting
 from bedside.parallel import run_each
 from bedside.run import Stage
-from bedside.settings import RunSettings
+from bedside.settings import RunSettings, build
+from bedside.splits.folds import fold_findings, make_folds
 from bedside.training.events import Extracted, FoldFit, FoldKept, Plan, Progress
 
 ASKED, FITS = "asked.yaml", "fits"
+REPEATS = 5  # times that a table is dealt anew: the folds of one deal alone tell little about differences
 Events = Iterator[Stage | Plan | Extracted | Progress | FoldFit | FoldKept]
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What every experiment needs before its first fit; `old` is the folder that it continues, if it does."""
+
+    asked: dict[str, Any]
+    cohort: Cohort
+    source: str | None
+    folds: list[Fold]
+    findings: list[Finding]
+    old: Run | None
+
+    @property
+    def shared(self) -> dict[str, Any]:
+        """Settings of all fits, as for `RunSettings`."""
+        return dict(self.asked["shared"])
+
+
+def prepared(
+    kind: str,
+    source: str | Path | Cohort | None,
+    asked: Mapping[str, Any],
+    folder: str | Path | None,
+    resume: str | Path | None,
+    *,
+    repeats: bool = True,
+) -> Ready:
+    """Read the data and deal the folds of a new experiment, or of one that continues.
+
+    Without a scheme of folds, or a split that came with the data, patients are cross-validated.
+
+    Args:
+        kind: "compare", "tune" or "curve".
+        asked: plain values; `shared` has the settings of all fits.
+        folder: where a new experiment shall go.
+        resume: the folder of an unfinished one, in which everything is known already.
+        repeats: deal anew several times where fits cost little.
+
+    Raises:
+        SettingError: if something is asked beside `resume`.
+        RunError: if the data have changed since the experiment was begun.
+    """
+    old = None
+    if resume is not None:
+        if folder is not None or any(asked.values()):
+            raise SettingError(f"--resume continues {resume} as it was begun; leave every other option out.")
+        old, asked = open_experiment(resume, kind)
+    shared = dict(asked["shared"])
+    base = build(RunSettings, {name: shared[name] for name in ("source", "data") if name in shared})
+    cohort, base = read_source(source, base, old)
+    if old is not None and old.environment["data_fingerprint"] != cohort.fingerprint():
+        raise RunError(f"The data of {old.path} have changed since it was begun; start a new one.")
+    findings = refuse_leaks(cohort, base.data.allow_leak)
+    dealt = shared.get("folds", {})
+    if "scheme" not in dealt and (cohort.split is None or dealt.keys() & {"number", "repeats"}):
+        times = REPEATS if repeats and cohort.inputs.kind == "table" else 1
+        dealt = {"scheme": "crossval", "repeats": times, **dealt}
+    shared = {**shared, "folds": dealt} if dealt else shared
+    settings = build(RunSettings, {name: shared[name] for name in ("folds", "seed") if name in shared})
+    folds = make_folds(cohort, settings.folds, seed=settings.seed)
+    findings = worst_first([*findings, *fold_findings(cohort, folds, settings.folds)])
+    stored = {**asked, "shared": {**shared, "source": base.source} if base.source else shared}
+    return Ready(stored, cohort, base.source, folds, findings, old)
 
 
 def begin_experiment(
@@ -118,8 +187,6 @@ def fit_all(run: Run, tasks: Mapping[str, FitTask], way: Way) -> Events:
 
 def _timed(home: Run, task: FitTask) -> Events:
     """Fit here, and keep how long it took beside what took it."""
-    import time
-
     started = time.perf_counter()
     yield from fit_folds(home, task)
     seconds = Run(home.path).environment.get("seconds", 0) + time.perf_counter() - started

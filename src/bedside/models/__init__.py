@@ -5,7 +5,7 @@ family's name and it points to a `Family`. It passes the same contract tests as 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -39,10 +39,13 @@ class Family:
     summary: str
     trusted: tuple[str, ...] = ()  # types its saved estimator may hold beside skops' own list
     architecture: str | None = None  # timm's name; the builder gets it as well
+    search: Mapping[str, str] = field(default_factory=dict)  # where `bedside tune` looks; see `many.space`
 
     def suits(self, task: TaskKind, data: str) -> bool:
         return task in self.tasks and self.data in (data, "any")
 
+
+_LEARNING = {"train.learning_rate": "1e-4..1e-2 log", "train.weight_decay": "1e-5..1e-1 log"}
 
 FAMILIES: dict[str, Family] = {
     "mlp": Family(
@@ -52,6 +55,11 @@ FAMILIES: dict[str, Family] = {
         tasks=ALL,
         network=True,
         summary="Multilayer perceptron: the neural network for tables",
+        search={
+            **_LEARNING,
+            "model.hidden": "[16],[64],[64,64],[128,128]",
+            "model.dropout": "0.0..0.5",
+        },
     ),
     "logistic": Family(
         builder="bedside.models.classic:logistic",
@@ -60,6 +68,7 @@ FAMILIES: dict[str, Family] = {
         tasks=CLASSES,
         network=False,
         summary="Logistic regression: the baseline for classes",
+        search={"model.C": "1e-3..1e2 log"},
     ),
     "ridge": Family(
         builder="bedside.models.classic:ridge",
@@ -68,6 +77,7 @@ FAMILIES: dict[str, Family] = {
         tasks=("regression",),
         network=False,
         summary="Ridge regression: the baseline for numbers",
+        search={"model.alpha": "1e-3..1e3 log"},
     ),
     "forest": Family(
         builder="bedside.models.classic:forest",
@@ -76,6 +86,7 @@ FAMILIES: dict[str, Family] = {
         tasks=ALL,
         network=False,
         summary="Random forest: many decision trees on resampled patients",
+        search={"model.leaf_samples": "1..50 log"},
         trusted=("sklearn.tree._tree.Tree",),
     ),
     "boosting": Family(
@@ -85,6 +96,12 @@ FAMILIES: dict[str, Family] = {
         tasks=ALL,
         network=False,
         summary="Gradient boosting: trees that correct each other, often the best on tables",
+        search={
+            "model.learning_rate": "0.01..0.3 log",
+            "model.trees": "50..300",
+            "model.leaves": "4..31 log",
+            "model.leaf_samples": "5..50 log",
+        },
         trusted=("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",),
     ),
     "prevalence": Family(
@@ -102,6 +119,7 @@ FAMILIES: dict[str, Family] = {
         tasks=ALL,
         network=True,
         summary="Convolutional network, small and from scratch: for small images, and to be read",
+        search={"train.learning_rate": "3e-4..1e-2 log", "model.width": "8,16,32"},
     ),
     "image-statistics": Family(
         builder="bedside.models.classic:simplest",
@@ -123,6 +141,7 @@ def _backbone(architecture: str, summary: str) -> Family:
         network=True,
         summary=summary,
         architecture=architecture,
+        search={**_LEARNING, "model.dropout": "0.0..0.5"},
     )
 
 

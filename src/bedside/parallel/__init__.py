@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TypeVar
 
 from bedside.errors import SettingError
+from bedside.parallel.clusters import on_cluster
 from bedside.parallel.processes import in_processes
 from bedside.parallel.tasks import Outcome, Task
 

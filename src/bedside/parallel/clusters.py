@@ -1,29 +1,102 @@
-"""Which cluster is meant, and whether somebody answers there."""
+"""Which cluster is meant, whether it can be used from here, and what its failures mean."""
 
 import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
+from urllib.parse import urlsplit
 
+from bedside.errors import BedsideError, RunError, SettingError, nearest
 from bedside.parallel.tasks import Outcome, Task
 
-PATIENCE = 5  # seconds until nobody is taken to answer
-_FORMS = {"dask://HOST:PORT": ["distributed"], "ray": ["ray"], "ray://HOST:PORT": ["ray", "grpc"]}  # and their packages
+PATIENCE = 5  # seconds until we take it that nobody answers
+AHEAD = 64  # tasks that are there at once: work for workers that come later, and not the data of all tasks in memory
+FORMS = ("dask://HOST:PORT", "ray", "ray://HOST:PORT")
+_PACKAGES = {"dask": ("distributed",), "ray": ("ray", "grpc")}
+# Nothing goes to the makers of Ray, and no line of its workers to this terminal. It reads this when it is imported.
+_QUIET_RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}
 
 
 def on_cluster(work: Callable[[Any], Any], tasks: Mapping[str, Any], cluster: str) -> Iterator[Outcome]:
-    """Outcomes as they come. The cluster is tried at once, so that a wrong address is noticed before anything else.
+    """Outcomes as they come. The address is tried at once, so that a wrong one is noticed before any other work.
 
     Raises:
         SettingError: if the words name no cluster, its package is missing, or nobody answers.
     """
+    kind, host, port = _place(cluster)
+    os.environ.update(_QUIET_RAY)
+    _require_packages(cluster, _PACKAGES[kind])
+    if host is not None:
+        require_answer(cluster, host, port)
+    return _outcomes(import_module(f"bedside.parallel.on_{kind}").run, work, tasks, cluster)
+
+
+def _outcomes(run: Any, work: Callable[[Any], Any], tasks: Mapping[str, Any], cluster: str) -> Iterator[Outcome]:
     from bedside.environment import versions
 
-    form, host, port = _place(cluster)
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # nothing goes to the makers of Ray; it asks when it is imported
-    _require_packages(cluster, _FORMS[form])
-    if form != "ray":
-        _require_answer(cluster, host, port)
+    if not tasks:
+        return
     here = versions()
-    run = import_module(f"bedside.parallel.on_{form[:4].rstrip(':')}").run
-    return run([Task(name, work, argument, here) for name, argument in tasks.items()], cluster)
+    with _failures_in_words(cluster):
+        yield from run([Task(name, work, argument, here) for name, argument in tasks.items()], cluster)
+
+
+def _place(cluster: str) -> tuple[str, str | None, int | None]:
+    """Kind, host and port; "ray" alone has neither."""
+    parts = urlsplit(cluster)
+    try:
+        kind, host, port = parts.scheme, parts.hostname, parts.port
+    except ValueError:  # the port is no number
+        kind, host, port = "", None, None
+    if cluster == "ray":
+        return "ray", None, None
+    if kind in _PACKAGES and host and port and cluster == f"{kind}://{parts.netloc}":
+        return kind, host, port
+    near = nearest(cluster, FORMS)
+    raise SettingError(f"Unknown cluster {cluster!r}.{near} Known: {', '.join(FORMS)}, such as dask://node1:8786.")
+
+
+def _require_packages(cluster: str, packages: tuple[str, ...]) -> None:
+    for package in packages:
+        try:
+            import_module(package)
+        except ImportError as error:
+            raise SettingError(
+                f"cluster={cluster} needs the package {package}, which cannot be imported ({error}): "
+                "pip install 'bedside[cluster]'."
+            ) from None
+
+
+def require_answer(cluster: str, host: str, port: int | None) -> None:
+    """Raise a `SettingError` soon if nobody listens there; the clients of Dask and Ray try for half a minute."""
+    try:
+        socket.create_connection((host, port or 0), timeout=PATIENCE).close()
+    except OSError as error:
+        raise SettingError(
+            f"Nobody answers at {cluster} ({error.strerror or error}). Is it started, and can this machine reach it? "
+            "docs/clusters.md says how to start one."
+        ) from None
+
+
+@contextmanager
+def _failures_in_words(cluster: str) -> Iterator[None]:
+    """What goes wrong within a task comes back as its outcome; all else is the cluster's own failure."""
+    try:
+        yield
+    except BedsideError:
+        raise
+    except Exception as error:
+        raise RunError(
+            f"The cluster {cluster} failed: {reason(error)}. Every machine of it needs bedside and its packages in "
+            "the same versions as this one. Then repeat the command."
+        ) from error
+
+
+def reason(error: BaseException) -> str:
+    """The last line of the innermost message, which says most."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1].rstrip(".") if lines else type(error).__name__

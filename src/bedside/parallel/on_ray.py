@@ -1,45 +1,110 @@
-"""Tasks on Ray, which runs a task again by itself if its worker was lost.
+"""Tasks on Ray, which itself runs a task again if its worker was lost.
 
-Ray brings a back end for joblib, but it gives all results at the end or none, keeps sending tasks to workers that
-are lost or busy, and changes a class of joblib for the rest of the process. This one hands each task to Ray.
+Ray brings a back end for joblib (`ray.util.joblib`), which is not used: it gives all results at the end or none,
+sends tasks to workers that are busy while others wait, and changes a class of joblib for the rest of the process.
+This one hands joblib's tasks to Ray one by one.
 """
 
 import copy
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any
 
 import ray
+from joblib import Parallel, cpu_count, delayed
 from joblib.parallel import ParallelBackendBase
+from ray.exceptions import LocalRayletDiedError, NodeDiedError, OutOfMemoryError, WorkerCrashedError
 
-from bedside.parallel.tasks import AGAIN
+from bedside.errors import SettingError
+from bedside.parallel.clusters import AHEAD, reason
+from bedside.parallel.tasks import AGAIN, Outcome, Task, attempt, closed_quietly, lost
+
+_LOST = (LocalRayletDiedError, NodeDiedError, OutOfMemoryError, WorkerCrashedError)
+_SILENT: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
 
 
 class _Ray(ParallelBackendBase):
+    """joblib's tasks as tasks of Ray, one core each."""
+
     supports_retrieve_callback = True
 
     def __init__(self) -> None:
         super().__init__()
-        self._work = ray.remote(num_cpus=1, max_retries=AGAIN)(_call)
-        self._running: dict[Any, str] = {}
+        self._call = ray.remote(num_cpus=1, max_retries=AGAIN)(_call)
+        self._waiting: dict[Any, tuple[str, Any]] = {}  # future -> name of the task, Ray's reference
 
     def effective_n_jobs(self, n_jobs: int) -> int:
         return n_jobs
 
-    def submit(self, func, callback=None):
-        (name,) = (task.name for _, (task,), _ in func.items)
-        reference = self._work.remote(func)
-        self._running[reference] = name
+    def submit(self, func: Any, callback: Callable[[Any], None]) -> "Future[Any]":
+        (((_, (task,), _),)) = func.items
+        reference = self._call.remote(func)
         future = reference.future()
+        self._waiting[future] = task.name, reference
         future.add_done_callback(callback)
         return future
 
-    def retrieve_result_callback(self, future):
-        return copy.deepcopy(future.result())
+    def retrieve_result_callback(self, future: "Future[Any]") -> Any:
+        name, _ = self._waiting.pop(future)
+        try:
+            return copy.deepcopy(future.result())
+        except _LOST:
+            raise lost([name], AGAIN + 1) from None
 
-    def abort_everything(self, ensure_ready=True):
-        for reference in self._running:
+    def abort_everything(self, ensure_ready: bool = True) -> None:
+        for _, reference in list(self._waiting.values()):
             ray.cancel(reference, force=True)
 
 
-def _call(batch):
-    """Ray gives arrays that cannot be written into; a task gets its own copy, as everywhere."""
+def _call(batch: Any) -> Any:
+    """Arrays that come through Ray cannot be written into; a copy can, like everywhere else."""
     return copy.deepcopy(batch)()
+
+
+def run(tasks: list[Task], cluster: str) -> Iterator[Outcome]:
+    """Outcomes as they come.
+
+    Raises:
+        SettingError: if Ray cannot be reached or started.
+        RunError: naming the task, if its worker was lost each time.
+    """
+    with _connected(cluster):
+        ahead = max(AHEAD, 2 * int(ray.cluster_resources().get("CPU", 0)))
+        parallel = Parallel(2, _Ray(), return_as="generator_unordered", pre_dispatch=ahead, batch_size=1)
+        with closed_quietly(parallel(delayed(attempt)(task) for task in tasks)) as outcomes:
+            for outcome in outcomes:
+                yield outcome
+
+
+@contextmanager
+def _connected(cluster: str) -> Iterator[None]:
+    """Ray as it is open in this process, or opened and closed again."""
+    if cluster == "ray" and ray.is_initialized():
+        yield
+        return
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            _open(os.environ.get("RAY_ADDRESS", "local") if cluster == "ray" else cluster)
+    except Exception as error:
+        raise SettingError(
+            f"Ray cannot be used as cluster={cluster}: {reason(error)}. If it asks for a token, "
+            "set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN as on the cluster."
+        ) from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _open(address: str) -> None:
+    if address == "local":
+        # Ray would run a task again without end if memory is short.
+        endless = {"task_oom_retries": AGAIN}
+        ray.init("local", num_cpus=cpu_count(), include_dashboard=False, _system_config=endless, **_SILENT)
+    else:
+        ray.init(address, **_SILENT)

@@ -52,7 +52,7 @@ def in_processes(tasks: list[Task], jobs: int) -> Iterator[Outcome]:
                 begun[name].unlink(missing_ok=True)
                 losses[name] += 1
                 if losses[name] > AGAIN:
-                    raise lost([name])
+                    raise lost([name], losses[name])
 
 
 def _once(tasks: list[tuple[Task, Path]], workers: int) -> Iterator[Outcome]:

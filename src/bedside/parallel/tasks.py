@@ -63,18 +63,18 @@ def _require_same(expected: dict[str, str]) -> None:
         )
 
 
-def lost(names: Iterable[str]) -> RunError:
-    """The error for tasks that lost their worker every time."""
+def lost(names: Iterable[str], times: int) -> RunError:
+    """The error for tasks, one of which loses its worker every time."""
     tasks = " or ".join(map(repr, sorted(names)))
     return RunError(
-        f"The worker that ran {tasks} was lost {AGAIN + 1} times. Mostly memory runs out: run fewer tasks at a time, "
-        "give each worker more memory, or let the task need less."
+        f"The worker that ran {tasks} was lost {times} times. Mostly memory runs out: run fewer tasks at a time, "
+        "give each worker more memory, or make the task smaller."
     )
 
 
 @contextmanager
 def closed_quietly(outcomes: Any) -> Iterator[Iterator[Outcome]]:
-    """joblib's iterator, which would warn when it is closed before its end."""
+    """joblib's iterator, which warns when it is closed before its end; `yield from` would close it before we can."""
     try:
         yield outcomes
     finally:

@@ -3,24 +3,13 @@
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
-from bedside import folder
 from bedside.folder import Run
-from bedside.report import image_words, tables
+from bedside.report import image_words, page, tables
 from bedside.report import methods as words_of
 from bedside.report.figures import draw
 from bedside.report.gallery import gallery
 from bedside.report.images import image_facts, short_facts
 from bedside.report.panel import panel, static_rows
-from bedside.report.style import short
-from bedside.report.words import number, percent
-
-_HEADLINES = {
-    "binary": ("auroc", "sensitivity", "specificity", "calibration_slope"),
-    "multiclass": ("auroc", "accuracy", "balanced_accuracy"),
-    "regression": ("r2", "mae", "calibration_slope"),
-}
 
 
 def write_report(run: Run) -> Path:
@@ -33,24 +22,8 @@ def write_report(run: Run) -> Path:
         StorageError: if the disk is full.
     """
     drawings = draw(run)
-    page = environment().get_template("report.html").render(page_context(run, drawings))
-    for drawing in (drawing for section in drawings.values() for drawing in section):
-        folder.write_text(run.path / "figures" / f"{drawing.name}.svg", drawing.svg)
-    folder.write_text(run.path / "report.html", page)
-    return run.path / "report.html"
-
-
-def environment() -> Environment:
-    """Templates that escape whatever comes from the data, and refuse a name that is not there."""
-    templates = Environment(
-        loader=PackageLoader("bedside.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters.update(number=number, percent=percent, signed=tables.signed)
-    return templates
+    every = (drawing for section in drawings.values() for drawing in section)
+    return page.write_page(run.path / "report.html", "report.html", page_context(run, drawings), every)
 
 
 def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
@@ -62,6 +35,7 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
     per_class = tables.class_table(estimates)
     paragraphs = words_of.methods(run)
     return {
+        "kind": "report",
         "cohort": description,
         "estimates": estimates,
         "findings": run.findings,
@@ -97,43 +71,29 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "methods": paragraphs,
         "settings": tables.setting_rows(run.settings),
         "command": words_of.repeat_command(run),
-        "record": _record(run),
+        "record": page.record(run, *(image_words.record(run) if "images" in description else [])),
         "folder": run.path.name,
     }
 
 
 def _facts(run: Run) -> list[tuple[str, str]]:
     """The two lines of facts under the title."""
-    n, task, cohort = run.estimates["n"], run.estimates["task"], run.description
-    scheme = run.settings.get("folds", {}).get("scheme", "")
-    folds = "as given with the data" if scheme == "given" else scheme
-    repeats = f", {n['repeats']} repeats" if n["repeats"] > 1 else ""
-    baseline = run.estimates["baseline"]
+    cohort, baseline = run.description, run.estimates["baseline"]
     return [
-        ("Patients", f"{cohort['patients']:,}" + ("" if n["patient_column"] else " (no patient column)")),
+        page.patients_fact(run),
         ("Samples", f"{cohort['samples']:,}"),
-        _outcome(task, n, cohort),
+        page.outcome_fact(run),
         ("Images", short_facts(cohort)) if "images" in cohort else ("Features", f"{len(cohort['features']):,}"),
-        ("Splits", f"{folds}, {n['folds']} {'fold' if n['folds'] == 1 else 'folds'}{repeats}"),
+        page.splits_fact(run),
         ("Model", str(run.settings.get("family", ""))),
         ("Baseline", baseline["family"] if baseline else "switched off"),
         ("Date", str(run.environment["started"])[:10]),
     ]
 
 
-def _outcome(task: dict[str, Any], n: dict[str, Any], cohort: dict[str, Any]) -> tuple[str, str]:
-    if task["kind"] == "regression":
-        return "Target", cohort["roles"]["target"]
-    if task["kind"] == "multiclass":
-        return "Classes", str(len(task["classes"]))
-    events = n["events"][task["positive"]]
-    name = f"{short(cohort['roles']['target'])}: {short(task['positive'])}"
-    return name, f"{events:,} of {n['samples']:,} tested ({percent(events, n['samples'])})"
-
-
 def _headlines(groups: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     rows = {row["estimate"].metric: row for group in groups for row in group["rows"]}
-    return [rows[metric] for metric in _HEADLINES[kind] if metric in rows]
+    return [rows[metric] for metric in page.HEADLINES[kind] if metric in rows]
 
 
 def _contents(
@@ -162,25 +122,3 @@ def _contents(
         ("reproducibility", "Reproducibility", True),
     ]
     return [(name, heading) for name, heading, there in sections if there]
-
-
-def _record(run: Run) -> list[tuple[str, str]]:
-    """What somebody needs who wants the same numbers again."""
-    environment = run.environment
-    versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
-    seconds = float(environment["wall_seconds"])
-    time = f"{seconds:.1f} s" if seconds < 120 else f"{seconds / 60:.1f} min"
-    return [
-        ("Started", str(environment["started"])),
-        ("Wall time", time),
-        ("Seed", str(environment["seed"])),
-        (
-            "Device",
-            f"{environment['device']}, {environment['threads']} {'thread' if environment['threads'] == 1 else 'threads'}",
-        ),
-        ("Platform", str(environment.get("platform", "–"))),
-        ("Versions", versions),
-        *(image_words.record(run) if "images" in run.description else []),
-        ("Data fingerprint", f"sha256 {environment['data_fingerprint']}"),
-        ("Git revision", str(environment.get("git") or "not in a repository")),
-    ]

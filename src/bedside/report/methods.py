@@ -19,14 +19,14 @@ def methods(run: Run) -> list[dict[str, str]]:
     """Paragraphs with a title each, in the order in which the work was done."""
     images = "images" in run.description
     paragraphs = {
-        "Patients and splits": _splits(run),
-        "Preparation": image_words.preparation(run) if images else _preparation(run.settings.get("preparation", {})),
+        "Patients and splits": splits(run),
+        "Preparation": image_words.preparation(run) if images else preparation(run.settings.get("preparation", {})),
         "Augmentation": image_words.augmentation(run) if images else "",
         "Model": _model(run),
         "Weights": image_words.weights(run) if images else "",
         "Training": _training(run) if run.history is not None else "",
-        "Decisions": _decisions(run),
-        "Intervals": _intervals(run.estimates),
+        "Decisions": decisions(run),
+        "Intervals": intervals(run.estimates),
         "Baseline": _baseline(run.estimates),
     }
     return [{"title": title, "text": text} for title, text in paragraphs.items() if text]
@@ -47,7 +47,7 @@ def keeps_copies_together(run: Run) -> bool:
     return bool(folds.get("link_duplicates")) and folds.get("scheme") != "given"
 
 
-def _splits(run: Run) -> str:
+def splits(run: Run) -> str:
     n = run.estimates["n"]
     unit = (
         _separation(run)
@@ -73,10 +73,10 @@ def _separation(run: Run) -> str:
     return f"{who} on two sides of a split, so the test was easier for them than for new patients."
 
 
-def _preparation(preparation: dict[str, Any]) -> str:
-    scale = ", numbers were scaled to mean 0 and standard deviation 1" if preparation.get("scale") == "standard" else ""
-    rare = f", levels with fewer than {preparation['rare_level']} samples joined" if "rare_level" in preparation else ""
-    flags = ", with an indicator column for each feature that had gaps" if preparation.get("missing_indicators") else ""
+def preparation(settings: dict[str, Any]) -> str:
+    scale = ", numbers were scaled to mean 0 and standard deviation 1" if settings.get("scale") == "standard" else ""
+    rare = f", levels with fewer than {settings['rare_level']} samples joined" if "rare_level" in settings else ""
+    flags = ", with an indicator column for each feature that had gaps" if settings.get("missing_indicators") else ""
     return (
         f"Everything was fitted on the training samples of each fold only. Gaps were filled with the median or the most frequent level{flags}"
         f"{scale}; categories became one column per level{rare}."
@@ -124,7 +124,7 @@ def _training(run: Run) -> str:
     )
 
 
-def _decisions(run: Run) -> str:
+def decisions(run: Run) -> str:
     kind, thresholds = run.estimates["task"]["kind"], run.estimates["thresholds"]
     if kind == "multiclass":
         return "The class with the highest score is the decision."
@@ -143,7 +143,7 @@ def _decisions(run: Run) -> str:
     return f"The threshold was chosen {where} by {rules.get(first['rule'], first['rule'])}, then frozen and applied to the test patients."
 
 
-def _intervals(estimates: dict[str, Any]) -> str:
+def intervals(estimates: dict[str, Any]) -> str:
     return (
         f"Intervals cover {estimates['level']:.0%} and come from {estimates['resamples']:,} resamples of whole patients unless a footnote says otherwise "
         "(Efron and Tibshirani 1993). They speak of the sampling of these patients, not of another hospital. "

@@ -83,3 +83,12 @@ def find(estimates: dict[str, Any], metric: str, of: tuple[str, ...] = ("", "mac
 def estimate_text(estimate: Estimate | None) -> str:
     """` 0.91 [0.88, 0.94]` with a space before it, or nothing."""
     return "" if estimate is None else f" {estimate.text()}"
+
+
+def p_text(p: float | None) -> str:
+    """A p-value with as many digits as anybody needs."""
+    if p is None:
+        return "–"
+    if p < 0.001:
+        return "< 0.001"
+    return f"{p:.2f}" if p >= 0.1 else f"{p:.3f}"

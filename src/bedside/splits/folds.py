@@ -136,6 +136,38 @@ def validation_rows(target: np.ndarray, groups: np.ndarray | None, *, task: Task
     return _deal(joined, strata, 5, seed=seed, repeat=0)[0]
 
 
+def thinned(fold: Fold, cohort: Cohort, share: float, *, seed: int) -> Fold:
+    """The fold with a share of its training and validation patients, stratified; its test patients are all kept.
+
+    A smaller share holds patients of every larger one only, so that results differ by what was added.
+
+    Args:
+        fold: from `make_folds`.
+        cohort: what it divides.
+        share: of the groups that stay together, above 0 to 1.
+        seed: decides who is left out first.
+    """
+    if share == 1:
+        return fold
+    groups = join_groups(cohort)
+    strata = group_strata(cohort, groups)
+    rng = np.random.default_rng(np.random.SeedSequence([seed, fold.repeat, fold.number]))
+    places = (
+        pd.Series(rng.permutation(len(strata))).groupby(strata).rank(pct=True).to_numpy()
+    )  # within the stratum, 0 to 1
+    train, valid = (_thin(rows, groups, strata, places, share) for rows in (fold.train, fold.valid))
+    return Fold(fold.repeat, fold.number, train, valid, fold.test)
+
+
+def _thin(rows: np.ndarray, groups: np.ndarray, strata: np.ndarray, places: np.ndarray, share: float) -> np.ndarray:
+    """Rows of the first groups of each stratum, at least one of each."""
+    used = np.unique(groups[rows])
+    order = pd.Series(places[used]).groupby(strata[used]).rank(method="first").to_numpy()
+    sizes = pd.Series(used).groupby(strata[used]).transform("size").to_numpy()
+    kept = used[order <= np.maximum(1, np.round(share * sizes))]
+    return rows[np.isin(groups[rows], kept)]
+
+
 def everything(cohort: Cohort, *, repeat: int) -> Fold:
     """All samples train and nobody is tested: for the final refit only, whose result is then not a tested one."""
     rows = np.arange(len(cohort))

@@ -1,60 +1,89 @@
 """A run as it happens: one bar per stage, and a way back in if it is interrupted."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
-from bedside.folder import Run
+from bedside.folder import Run, read_json
+from bedside.many.search import Tried
 from bedside.run import Begun, Event, Explained, Finished, Stage
 from bedside.terminal.tables import print_findings, print_summary
-from bedside.training.events import Extracted, FoldFit, Plan
+from bedside.training.events import Extracted, FoldFit, FoldKept, Plan
 from bedside.training.events import Progress as Epoch
 
 if TYPE_CHECKING:
     from bedside.cohort import Cohort
 
+_COLUMNS = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
+
 
 def show_run(events: Iterator[Event], console: Console) -> Run | None:
-    """Draw the events of `run.train_steps` until the run is finished.
+    """Draw the events of `run.train_steps`, then print the estimates.
+
+    Returns:
+        The finished run, or None if the events ended before.
 
     Raises:
         KeyboardInterrupt: as it came, after saying how to continue the run.
     """
-    run: Run | None = None
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
-    try:
-        with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
-            board = _Board(bars)
-            for event in events:
-                if isinstance(event, Begun | Finished):
-                    run = event.run
-                if isinstance(event, Begun):
-                    board.batch_size = event.run.settings.get("train", {}).get("batch_size")
-                    _print_start(event.cohort, console)
-                    print_findings(event.findings, console)
-                else:
-                    board.show(event)
-    except KeyboardInterrupt:
-        if run is not None:
-            console.print(
-                f"\nStopped. Continue with: [bold]bedside train --resume {escape(str(run.path))}[/]", soft_wrap=True
-            )
-        else:
-            console.print("\nStopped before the run was begun; nothing was written.")
-        raise
+    run = _draw(events, "train", console)
     if run is not None:
         print_summary(run, console)
     return run
 
 
+def show_experiment(events: Iterator[Any], verb: str, console: Console) -> Run | None:
+    """Draw the events of `compare`, `tune` or `curve`, then say what was found and where the page is; see `show_run`."""
+    run = _draw(events, verb, console)
+    if run is not None:
+        page, sentences = found_by(run, verb)
+        for sentence in sentences:
+            console.print(escape(sentence), highlight=False)
+        console.print(f"\nPage: [bold]{escape(str(page))}[/]", soft_wrap=True, highlight=False)
+    return run
+
+
+def found_by(run: Run, verb: str) -> tuple[Path, list[str]]:
+    """The page of an experiment, and its sentences."""
+    name = {"compare": "comparison", "tune": "tuning", "curve": "curve"}[verb]
+    record = read_json(run.path / f"{name}.json")
+    parts = {"compare": "ranking", "curve": "growth"}
+    sentences = [record[parts[verb]]["sentence"]] if verb in parts else record["sentences"]
+    return run.path / f"{name}.html", sentences
+
+
+def _draw(events: Iterator[Any], verb: str, console: Console) -> Run | None:
+    run: Run | None = None
+    try:
+        with Progress(*_COLUMNS, TimeElapsedColumn(), console=console) as bars:
+            board = _Board(bars)
+            for event in events:
+                if isinstance(event, Begun | Finished):
+                    run = event.run
+                if isinstance(event, Begun):
+                    if verb == "train":
+                        board.batch_size = event.run.settings.get("train", {}).get("batch_size")
+                    _print_start(event.cohort, console)
+                    print_findings(event.findings, console)
+                else:
+                    board.show(event)
+    except KeyboardInterrupt:
+        words = "Stopped before the run was begun; nothing was written."
+        if run is not None:
+            words = f"Stopped. Continue with: [bold]bedside {verb} --resume {escape(str(run.path))}[/]"
+        console.print(f"\n{words}", soft_wrap=True)
+        raise
+    return run
+
+
 def show_explanations(events: Iterator[Event], console: Console) -> None:
     """Draw the events of `run.explain_steps`, then say what the sanity checks found."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[state]}"))
     run: Run | None = None
-    with Progress(*columns, TimeElapsedColumn(), console=console) as bars:
+    with Progress(*_COLUMNS, TimeElapsedColumn(), console=console) as bars:
         board = _Board(bars)
         for event in events:
             board.show(event)
@@ -87,12 +116,16 @@ class _Board:
         self.bar: TaskID | None = None
         self.folds = self.fitted = 0
 
-    def show(self, event: Event) -> None:
+    def show(self, event: Event | Tried) -> None:
         match event:
             case Stage():
                 self._finish()
                 self.folds, self.fitted = event.folds, 0
-                words = {"training": f"Training {event.family}", "refit": f"Refit of {event.family}"}
+                words = {
+                    "training": f"Training {event.family}",
+                    "refit": f"Refit of {event.family}",
+                    "search": f"Search {event.family}",
+                }
                 label = words.get(event.name, event.name.capitalize())
                 self.bar = self.bars.add_task(escape(label), total=event.folds or None, state="")
             case Plan() if self.bar is not None:
@@ -109,13 +142,17 @@ class _Board:
                 losses = event.record.valid_loss[event.record.active]
                 state = f"epoch {event.record.epoch}/{event.epochs}, fold {_numbers(event)}, validation loss {losses.mean():.3f}"
                 self.bars.update(self.bar, completed=min(done, self.folds), state=state)
+            case Tried() if self.bar is not None:
+                self.fitted += 1
+                value = "failed" if event.trial.value is None else f"{event.trial.value:.3f}"
+                self.bars.update(self.bar, completed=self.fitted, state=f"trial {event.trial.number + 1}: {value}")
             case Explained() if event.problem:
                 self.bars.console.print(
                     escape(f"There are no explanations. {event.problem}"), style="yellow", highlight=False
                 )
             case Explained() if self.bar is not None:
                 self.bars.update(self.bar, total=event.total, completed=event.done)
-            case FoldFit() if self.bar is not None:
+            case FoldFit() | FoldKept() if self.bar is not None:
                 self.fitted += 1
                 state = "" if self.fitted == self.folds else f"fold {self.fitted} of {self.folds}"
                 self.bars.update(self.bar, completed=self.fitted, state=state)

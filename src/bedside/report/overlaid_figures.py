@@ -1,0 +1,139 @@
+"""Learning curves of several candidates in one figure, told apart by colour, dash and a label at the line's end."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+from bedside.report.style import HALF, MUTED, PAPER, Drawing, canvas, grid, short, to_svg
+from bedside.report.words import metric_name
+
+MOST_LABELLED = 8  # colours that can be told apart; the lines of further candidates are faint
+FAINT = "#c3c8cc"
+# Okabe & Ito 2008 in tones dark enough for text on white; neighbours also differ in dash.
+COLOURS = ("#1b5583", "#c4581a", "#00735c", "#8c2f39", "#7a4d93", "#8a6a00", "#2f8fbf", "#3d434a")
+DASHES: tuple[Any, ...] = ("-", (0, (5, 1.5)), (0, (1.5, 1.2)), (0, (6, 1.5, 1.5, 1.5)))
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Mean over the folds per epoch, with the middle 80 % of them; all of shape (epochs,)."""
+
+    epochs: np.ndarray
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    kept: float  # median epoch whose weights were kept
+
+
+def overlaid_figures(histories: Mapping[str, pd.DataFrame]) -> list[Drawing]:
+    """Validation loss and the metric that was followed, per epoch; `histories` by name, the best candidate first."""
+    if not histories:
+        return []
+    drawings = [_figure(histories, "loss")]
+    columns = [str(column) for history in histories.values() for column in history]
+    metrics = dict.fromkeys(
+        column.removeprefix("valid_") for column in columns if column.startswith("valid_") and column != "valid_loss"
+    )
+    return drawings + [_figure(histories, metric) for metric in list(metrics)[:1]]
+
+
+def mean_curve(history: pd.DataFrame, name: str) -> Curve | None:
+    """The validation values of all folds in one curve, as long as half of the folds train; None if there are none."""
+    column = f"valid_{name}"
+    if column not in history or history[column].isna().all():
+        return None
+    lines = history.pivot_table(index="epoch", columns=["repeat", "fold"], values=column)
+    lines = lines[lines.notna().sum(axis=1) * 2 >= lines.shape[1]]
+    low, high = (lines.quantile(q, axis=1).to_numpy() for q in (0.1, 0.9))
+    kept = float(history.loc[history["best"] == 1, "epoch"].median())
+    return Curve(lines.index.to_numpy(dtype=np.float64), lines.mean(axis=1).to_numpy(), low, high, kept)
+
+
+def _figure(histories: Mapping[str, pd.DataFrame], name: str) -> Drawing:
+    figure, axes = canvas((HALF[0], HALF[1] + 0.2))
+    found = {key: curve for key, history in histories.items() if (curve := mean_curve(history, name)) is not None}
+    labelled = list(found)[:MOST_LABELLED]
+    for key in [*list(found)[MOST_LABELLED:][::-1], *labelled[::-1]]:
+        _draw(axes, found[key], labelled.index(key) if key in labelled else None)
+    axes.set_ylim(*_limits(list(found.values())))
+    axes.margins(x=0.02)
+    _label_ends(axes, [(key, found[key]) for key in labelled])
+    label = "validation loss" if name == "loss" else f"{metric_name(name)}, validation"
+    axes.set(xlabel="epoch", ylabel=label)
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    grid(axes)
+    file = f"candidates-{'loss' if name == 'loss' else 'metric'}"
+    faint = f" The {len(labelled)} with the highest estimates are named, the others are grey." if len(found) > len(labelled) else ""
+    shown = (
+        "Mean over the folds, as long as half of them train, with the middle 80 % of the folds as a band; the dot marks the "
+        "median epoch whose weights were kept."
+        if name == "loss"
+        else "The same epochs, in the metric that was followed."
+    )
+    last = "; ".join(f"{short(key, 40)} ends at {curve.mean[-1]:.3g}" for key, curve in list(found.items())[:MOST_LABELLED])
+    return Drawing(
+        file, f"Learning curves: {label}", f"{shown}{faint}", f"{last}.", to_svg(figure, file)
+    )
+
+
+def _draw(axes: Axes, curve: Curve, place: int | None) -> None:
+    if place is None:
+        axes.plot(curve.epochs, curve.mean, color=FAINT, linewidth=0.8, zorder=1)
+        return
+    colour = COLOURS[place]
+    axes.fill_between(curve.epochs, curve.low, curve.high, color=colour, alpha=0.10, linewidth=0, zorder=1)
+    axes.plot(curve.epochs, curve.mean, color=colour, linestyle=DASHES[place % len(DASHES)], linewidth=1.5, zorder=3)
+    if np.isfinite(curve.kept):
+        at = float(np.interp(curve.kept, curve.epochs, curve.mean))
+        axes.plot(min(curve.kept, curve.epochs[-1]), at, "o", color=colour, markeredgecolor=PAPER, markersize=5, zorder=4)
+
+
+def _limits(curves: Sequence[Curve]) -> tuple[float, float]:
+    """Everything but the wildest band: one candidate that diverges must not flatten the others."""
+    low = min(float(np.nanmin(curve.low)) for curve in curves)
+    tops = sorted(float(np.nanmax(curve.high)) for curve in curves)
+    usual = float(np.median(tops))
+    high = min(tops[-1], low + 2.5 * (usual - low)) if usual > low else tops[-1]
+    bottoms = sorted(float(np.nanmin(curve.low)) for curve in curves)
+    low = max(bottoms[0], high - 3 * (high - float(np.median(bottoms))))
+    margin = 0.04 * (high - low or 0.1)
+    return low - margin, high + margin
+
+
+def _label_ends(axes: Axes, curves: Sequence[tuple[str, Curve]]) -> None:
+    """Names right of the axes at the height of the lines' ends, moved apart where they would overlap."""
+    low, high = axes.get_ylim()
+    ends = [float(np.clip((curve.mean[-1] - low) / (high - low), 0, 1)) for _, curve in curves]
+    for place, (height, (key, curve)) in enumerate(zip(apart(ends, 0.055), curves, strict=True)):
+        axes.annotate(
+            short(key, 24),
+            (curve.epochs[-1], np.clip(curve.mean[-1], low, high)),
+            xytext=(1.03, height),
+            textcoords="axes fraction",
+            fontsize=7,
+            color=COLOURS[place],
+            va="center",
+            annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": MUTED, "linewidth": 0.4, "shrinkA": 1, "shrinkB": 2},
+        )
+
+
+def apart(heights: Sequence[float], gap: float) -> list[float]:
+    """The heights in the same order, moved as little as possible until none is closer to its neighbour than `gap`."""
+    order = np.argsort(heights, kind="stable")
+    moved = np.array(heights, dtype=np.float64)[order]
+    for _ in range(200):
+        close = np.flatnonzero(np.diff(moved) < gap - 1e-9)
+        if not len(close):
+            break
+        for k in close:
+            middle = (moved[k] + moved[k + 1]) / 2
+            moved[k], moved[k + 1] = middle - gap / 2, middle + gap / 2
+    placed = np.empty(len(moved))
+    placed[order] = moved
+    return placed.tolist()
