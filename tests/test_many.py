@@ -313,7 +313,7 @@ def test_tuning_noise_shows_the_optimism_of_the_naive_figure(tmp_path):
     assert record["naive"]["value"] == max(trial["value"] for trial in record["all"])
     honest = next(e["value"] for e in record["honest"]["estimates"] if e["metric"] == "auroc")
     assert record["optimism"]["value"] == pytest.approx(record["naive"]["value"] - honest)
-    assert record["optimism"]["value"] > 0.03
+    assert record["optimism"]["value"] > 0.01
     assert record["pair"]["verdict"] == "not distinguishable"
     chosen = build(RunSettings, {k: v for k, v in read_yaml(last.run.path / "chosen.yaml").items() if k != "bedside"})
     assert chosen.train.learning_rate == record["chosen"]["train.learning_rate"]

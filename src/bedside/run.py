@@ -26,9 +26,10 @@ from bedside.fold_parts import HERE, PARTS, FitTask, Way, fit_folds, kept_epochs
 from bedside.folder import Run, checksum, locked, open_run, write_json
 from bedside.models import baseline_for, model_settings
 from bedside.models.suited import setting_findings
+from bedside.models.weight_places import named_file
 from bedside.report.card import write_card
 from bedside.report.html import write_report
-from bedside.settings import ExplainSettings, RunSettings, build, merge
+from bedside.settings import ExplainSettings, RunSettings, build, merge, nested
 from bedside.splits.folds import everything, fold_findings, make_folds
 from bedside.training.events import Extracted, FoldFit, FoldKept, Plan, Progress
 from bedside.training.fits import train_everything
@@ -98,7 +99,7 @@ def train(
         BedsideError: one of its children, with a message that says what to do.
     """
     given = settings.model_dump(exclude_unset=True) if isinstance(settings, RunSettings) else dict(settings or {})
-    asked = build(RunSettings, merge(given, options))
+    asked = build(RunSettings, merge(nested(given), options))
     *_, last = train_steps(source, asked, folder=folder, resume=resume, way=way)
     assert isinstance(last, Finished)
     return last.run
@@ -123,6 +124,7 @@ def train_steps(
             tidy(old.path)
             yield Finished(old)
             return
+    named_file(str(settings.model.get("weights", "none")))  # a misspelt file is noticed before the data are read
     cohort, settings = read_source(source, settings, old)
     findings = refuse_leaks(cohort, settings.data.allow_leak)
     settings = settled(cohort, settings)

@@ -77,6 +77,9 @@ def predict(
 def _read(model: Model, source: pd.DataFrame | str | Path, settings: DataSettings | None) -> Aligned:
     if family_named(model.family).data == "table" or model.images is None:
         return align(source, model.features, settings, roles=model.roles)
-    if isinstance(source, pd.DataFrame):
-        raise SettingError("This model reads images, not a data frame; name an image, a folder or a table of images.")
+    if not isinstance(source, str | Path):
+        kind = "data frame" if isinstance(source, pd.DataFrame) else type(source).__name__
+        raise SettingError(
+            f"This model reads images from files, not a {kind}; name an image, a folder, a table of images or an .npy file."
+        )
     return read_new_images(source, model.images, settings or DataSettings())

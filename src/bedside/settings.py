@@ -5,7 +5,7 @@ that cannot act is refused: `only_when` names the condition, and it is checked, 
 settings.yaml by one mechanism. The settings of a model family stand beside the family (see `models`).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -294,6 +294,8 @@ def _explain(kind: type[Settings], problem: Any, prefix: str) -> str:
             owner = owner.model_fields[part].annotation
         parent = name.rpartition(".")[0]
         known = [f"{parent}.{field}" if parent else field for field in owner.model_fields]
+        if not parent and (homes := _homes(kind, place)):
+            return f"Unknown setting '{name}'. Did you mean {' or '.join(homes)}?"
         listed = f"Known here: {', '.join(known)}." if known else "There is nothing to set here."
         return f"Unknown setting '{name}'.{nearest(name, known)} {listed}"
     message = problem["msg"].removeprefix("Value error, ")
@@ -303,6 +305,26 @@ def _explain(kind: type[Settings], problem: Any, prefix: str) -> str:
     if name == prefix:  # a rule of the whole section, whose message begins with the setting
         return f"Setting {prefix}{message}."
     return f"Setting {name}: {message[0].lower() + message[1:]}{found}."
+
+
+def _homes(kind: type[Settings], name: str) -> list[str]:
+    """Full names of settings that are called so in a section."""
+    sections = ((section, field.annotation) for section, field in kind.model_fields.items())
+    return [
+        f"{section}.{name}"
+        for section, inner in sections
+        if isinstance(inner, type) and issubclass(inner, Settings) and name in inner.model_fields
+    ]
+
+
+def nested(values: Mapping[str, Any]) -> dict[str, Any]:
+    """{"train.epochs": 3} -> {"train": {"epochs": 3}}: dotted names as `--set` takes them; others stay as they are."""
+    layers = []
+    for name, value in values.items():
+        for part in reversed(name.split(".")):
+            value = {part: value}
+        layers.append(value)
+    return merge(*layers)
 
 
 def merge(*layers: dict[str, Any]) -> dict[str, Any]:

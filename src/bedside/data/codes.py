@@ -54,6 +54,7 @@ CODES = {
     "numbered-files": "Names of DICOM files hold identifiers of patients, so these samples are numbered.",
     "burned-in": "DICOM files say that text is part of the picture, or do not say that there is none.",
     "no-window": "DICOM files state no window, so their images may have little contrast.",
+    "new-depth": "New images have another range of values than those of training.",
     "new-channels": "New images are grey and the model learned from colour, or the other way round.",
     "new-extra": "New data have columns that the model does not use.",
     "new-levels": "New data have categories that training never saw.",

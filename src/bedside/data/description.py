@@ -62,6 +62,9 @@ def _images(cohort: Cohort) -> dict[str, Any]:
         "n_sizes": len(sizes),
         "smallest": [int(records["width"].min()), int(records["height"].min())],
         "largest": [int(records["width"].max()), int(records["height"].max())],
+        "largest_value": int(records.loc[records["bits"] == 16, "largest"].max())
+        if (records["bits"] == 16).any()
+        else None,
         "unreadable": [{"name": name, "reason": reason} for name, reason in inputs.unreadable],
         "modality": cohort.about.get("modality"),
         "synthetic": cohort.about.get("synthetic"),

@@ -63,14 +63,46 @@ def read_new_images(source: str | Path, known: Mapping[str, Any], settings: Data
 
 
 def _refuse_depth(inputs: ImageInputs, samples: pd.DataFrame, known: Mapping[str, Any]) -> None:
-    """A model that saw 8 bits only does not know what is white in 16."""
+    """A model that saw 8 bits only does not know what is white in 16; one that saw 12 in 16 would see white in all 16."""
     deep = np.flatnonzero(inputs.records["bits"].to_numpy() == 16)
+    looked = deep[inputs.records["sha256"].to_numpy()[deep] != ""]  # arrays on the disk are not looked at before
+    largest = inputs.records["largest"].to_numpy()
+    if len(looked) and "16" in known["bits"] and np.median(largest[looked]) > _white(known):
+        raise DataError(
+            f"{samples.index[looked[0]]!r} holds values up to {largest[looked[0]]:,}, but those of training went up to "
+            f"{known['largest_value']:,}, and the model would see white. Bring the images to the range of training."
+        )
     if len(deep) and "16" not in known["bits"]:
         raise DataError(
             f"{count(len(deep), 'image')} of {len(inputs):,} {plural(len(deep), 'has', 'have')} 16 bits, such as "
             f"{samples.index[deep[0]]!r}, but the model learned from 8 bits and would see white. Convert them as the "
             "images of training were."
         )
+
+
+def _white(known: Mapping[str, Any]) -> float:
+    """What all members took for white at most; without end if training saw no 16 bits."""
+    return 2 ** int(known["largest_value"]).bit_length() - 1 if known.get("largest_value") else np.inf
+
+
+def _depths(inputs: ImageInputs, samples: pd.DataFrame, known: Mapping[str, Any]) -> list[Finding]:
+    """Images that are darker than any device of training would make them, or have fewer bits."""
+    bits, largest = inputs.records["bits"].to_numpy(), inputs.records["largest"].to_numpy()
+    deep = np.flatnonzero((bits == 16) & (inputs.records["sha256"].to_numpy() != ""))
+    other = "If they come from another device, their scores may be off."
+    if len(deep) and np.isfinite(_white(known)) and np.median(largest[deep]) < _white(known) / 4:
+        message = (
+            f"The values of 16-bit images end at {int(np.median(largest[deep])):,} (median), in training they went up to "
+            f"{known['largest_value']:,}: the model sees them much darker."
+        )
+        return [finding("warning", "new-depth", message, "Bring them to the range of training.")]
+    if (bits == 8).any() and "8" not in known["bits"]:
+        n = int((bits == 8).sum())
+        message = (
+            f"{n:,} of {count(len(inputs), 'image')} {plural(n, 'has', 'have')} 8 bits, but the model learned from 16."
+        )
+        return [finding("warning", "new-depth", message, other)]
+    return []
 
 
 def _arrays(path: Path) -> tuple[ImageInputs, pd.DataFrame, list[Finding]]:
@@ -152,4 +184,4 @@ def _differences(inputs: ImageInputs, samples: pd.DataFrame, known: Mapping[str,
         found.append(
             finding("warning", "new-channels", message, "If they come from another device, their scores may be off.")
         )
-    return found
+    return [*found, *_depths(inputs, samples, known)]

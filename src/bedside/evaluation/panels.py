@@ -131,4 +131,5 @@ def sizes(test: pd.DataFrame, task: Task, *, patient_column: bool) -> dict[str, 
         "folds": int(test.groupby("repeat")["fold"].nunique().max()),
         "repeats": int(test["repeat"].nunique()),
         "patient_column": patient_column,
+        "linked": bool("linked" in test),
     }

@@ -78,6 +78,8 @@ def _how_sure(counts: dict[str, int], n: dict[str, Any]) -> str:
         said = f"Tested on {tested}; validating a model takes at least {need}."
     else:
         said = f"Too few patients to tell: tested on {tested}, and validating a model takes at least {need}."
+    if n.get("linked"):
+        said += " Patients who share a copy of a sample count as one."
     if not n["patient_column"]:
         said += " No patient column was named, so leakage between samples of one patient cannot be ruled out."
     return said
@@ -97,10 +99,11 @@ def _calibration(found: dict[tuple[str, str], Estimate], task: Task) -> str:
     if slope.value is None:
         return f"Calibration slope {slope.method}."
     flaws = _flaws(slope, shift, task)
-    unsure = slope.low is None or shift.low is None
+    # An interval that holds 0 as well as 1 tells scores that mean nothing from perfect ones as little as none at all.
+    unsure = slope.low is None or slope.high is None or shift.low is None or slope.low <= 0 <= slope.high
     what = "predictions are" if task.kind == "regression" else "scores are"
     finding = f"Miscalibrated: {what} {' and '.join(flaws)}" if flaws else "No miscalibration found"
-    finding = "Calibration cannot be judged" if unsure and not flaws else finding
+    finding = "Too few patients to judge calibration" if unsure and not flaws else finding
     return f"{finding} (slope {slope.text()}, ideal 1; {LABELS[shift.metric]} {shift.text()}, ideal 0)."
 
 

@@ -75,7 +75,9 @@ def measure(tested: Scene, truth: KnownTruth, method: str, seed: int) -> dict[st
     ]
     sentences = [record["sentence"] for record in (*without, *heat)]
     if list(tested.sights) == ["everything"]:
-        sentences.append("All of this is measured on images that the final fit was trained on.")
+        sentences.append(
+            "All of this is measured on images that the final fit was trained on, so it is better than, and not to be set beside, the estimates on tested images."
+        )
     exposed = [record["name"] for record in without if record["exposed"]]
     record = {"heat": heat, "without": without, "exposed": exposed, "sentences": sentences}
     return {

@@ -210,12 +210,21 @@ def settings_class(name: str) -> type[Settings]:
     return kind
 
 
+_OF_BACKBONES = ("weights", "freeze")
+
+
 def model_settings(name: str, values: Mapping[str, Any]) -> Settings:
     """Validated settings of a family, from what was given under `model.`
 
     Raises:
         SettingError: if the family does not know a setting, or a value is out of range.
     """
+    foreign = [setting for setting in _OF_BACKBONES if setting in values]
+    if foreign and family_named(name).architecture is None:
+        raise SettingError(
+            f"Family '{name}' always starts from scratch, so {' and '.join(foreign)} can have no effect; leave "
+            f"{'them' if len(foreign) > 1 else 'it'} away, or take a pretrained network such as --family {OFFLINE}."
+        )
     made: Settings = build(settings_class(name), dict(values), prefix="model.")
     return made
 

@@ -36,12 +36,7 @@ class Found:
 
 
 def find(network: nn.Module, architecture: str, wanted: str) -> Found:
-    if wanted not in WORDS:
-        path = Path(wanted).expanduser()
-        if not path.exists() and path.suffix not in KINDS and path.name == wanted:
-            raise SettingError(
-                f"weights={wanted} is neither a file nor one of {', '.join(WORDS)}.{nearest(wanted, WORDS)}"
-            )
+    if (path := named_file(wanted)) is not None:
         return Found(f"file {path.name}", path)
     places = [_extra, _hub_cache, _url_cache]
     found = next((it for place in places if (it := place(network, architecture))), None)
@@ -50,6 +45,22 @@ def find(network: nn.Module, architecture: str, wanted: str) -> Found:
     if found is None:
         raise SettingError(unreachable(architecture, "they are not on this computer"))
     return found
+
+
+def named_file(wanted: str) -> Path | None:
+    """The file that `weights` names; None if it is one of `WORDS`.
+
+    Raises:
+        SettingError: if there is no such file.
+    """
+    if wanted in WORDS:
+        return None
+    path = Path(wanted).expanduser()
+    if path.is_file():
+        return path
+    if path.suffix not in KINDS and path.name == wanted:
+        raise SettingError(f"weights={wanted} is neither a file nor one of {', '.join(WORDS)}.{nearest(wanted, WORDS)}")
+    raise SettingError(f"There is no file of weights {path}.")
 
 
 def unreachable(architecture: str, reason: str) -> str:

@@ -36,9 +36,7 @@ class IntervalRow:
 def candidates_figure(rows: Sequence[Candidate], *, narrow: bool = False) -> Drawing:
     """Every candidate's headline estimate with its interval, and the values of single folds."""
     metric = rows[0].estimate.metric
-    shown = [
-        IntervalRow(row.name, row.estimate, row.estimate.text(), row.status, row.folds, row.worse) for row in rows
-    ]
+    shown = [IntervalRow(row.name, row.estimate, row.estimate.text(), row.status, row.folds, row.worse) for row in rows]
     name = "candidates-narrow" if narrow else "candidates"
     level = f"{rows[0].estimate.level:.0%}"
     folds = " and the faint points single folds" if any(len(row.folds) > 1 for row in rows) else ""
@@ -95,7 +93,13 @@ def differences_figure(rows: Sequence[Candidate], pairs: Sequence[Pair], *, narr
 
 
 def interval_rows(
-    rows: Sequence[IntervalRow], metric: str, label: str, name: str, *, narrow: bool = False, middle: float | None = None
+    rows: Sequence[IntervalRow],
+    metric: str,
+    label: str,
+    name: str,
+    *,
+    narrow: bool = False,
+    middle: float | None = None,
 ) -> str:
     """SVG of dots with intervals, one row each; on a phone the names stand above the lines."""
     height = (0.46 if narrow else 0.285) * len(rows) + 0.62
@@ -165,6 +169,4 @@ def _write_row(axes: Axes, k: int, row: IntervalRow, *, narrow: bool) -> None:
     }
     axes.annotate(short(row.name, 34), (0, k), xytext=(-8, 0), ha="right", fontsize=8, **beside)
     axes.annotate(text, (1, k), xytext=(10, 0), fontsize=8, **beside)
-    axes.annotate(
-        row.word, (1, k), xytext=(122, 0), fontsize=7.5, color=MUTED if row.word != "best" else INK, **beside
-    )
+    axes.annotate(row.word, (1, k), xytext=(122, 0), fontsize=7.5, color=MUTED if row.word != "best" else INK, **beside)

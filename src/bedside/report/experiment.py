@@ -107,6 +107,8 @@ def numbered(drawings: list[Drawing]) -> dict[str, int]:
 
 def train_command(run: Run, name: str) -> str:
     """`bedside train` with the settings of one fit, to be given beside the folder; the data if they do not name them."""
-    source = None if "source" in settings_in(run, name) else settings_in(run, "asked.yaml").get("shared", {}).get("source")
+    source = (
+        None if "source" in settings_in(run, name) else settings_in(run, "asked.yaml").get("shared", {}).get("source")
+    )
     data = [shlex.quote(str(source))] if source else []
     return " ".join(["bedside train", *data, "--settings", shlex.quote(f"{run.path.name}/{name}")])

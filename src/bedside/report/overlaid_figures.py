@@ -68,17 +68,21 @@ def _figure(histories: Mapping[str, pd.DataFrame], name: str) -> Drawing:
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     grid(axes)
     file = f"candidates-{'loss' if name == 'loss' else 'metric'}"
-    faint = f" The {len(labelled)} with the highest estimates are named, the others are grey." if len(found) > len(labelled) else ""
+    faint = (
+        f" The {len(labelled)} with the highest estimates are named, the others are grey."
+        if len(found) > len(labelled)
+        else ""
+    )
     shown = (
         "Mean over the folds, as long as half of them train, with the middle 80 % of the folds as a band; the dot marks the "
         "median epoch whose weights were kept."
         if name == "loss"
         else "The same epochs, in the metric that was followed."
     )
-    last = "; ".join(f"{short(key, 40)} ends at {curve.mean[-1]:.3g}" for key, curve in list(found.items())[:MOST_LABELLED])
-    return Drawing(
-        file, f"Learning curves: {label}", f"{shown}{faint}", f"{last}.", to_svg(figure, file)
+    last = "; ".join(
+        f"{short(key, 40)} ends at {curve.mean[-1]:.3g}" for key, curve in list(found.items())[:MOST_LABELLED]
     )
+    return Drawing(file, f"Learning curves: {label}", f"{shown}{faint}", f"{last}.", to_svg(figure, file))
 
 
 def _draw(axes: Axes, curve: Curve, place: int | None) -> None:
@@ -90,7 +94,9 @@ def _draw(axes: Axes, curve: Curve, place: int | None) -> None:
     axes.plot(curve.epochs, curve.mean, color=colour, linestyle=DASHES[place % len(DASHES)], linewidth=1.5, zorder=3)
     if np.isfinite(curve.kept):
         at = float(np.interp(curve.kept, curve.epochs, curve.mean))
-        axes.plot(min(curve.kept, curve.epochs[-1]), at, "o", color=colour, markeredgecolor=PAPER, markersize=5, zorder=4)
+        axes.plot(
+            min(curve.kept, curve.epochs[-1]), at, "o", color=colour, markeredgecolor=PAPER, markersize=5, zorder=4
+        )
 
 
 def _limits(curves: Sequence[Curve]) -> tuple[float, float]:

@@ -74,7 +74,7 @@ def _draw(events: Iterator[Any], verb: str, console: Console) -> Run | None:
     except KeyboardInterrupt:
         words = "Stopped before the run was begun; nothing was written."
         if run is not None:
-            words = f"Stopped. Continue with: [bold]bedside {verb} --resume {escape(str(run.path))}[/]"
+            words = f"Stopped. Finished folds are kept, one in training starts again. Continue with: [bold]bedside {verb} --resume {escape(str(run.path))}[/]"
         console.print(f"\n{words}", soft_wrap=True)
         raise
     return run

@@ -1,0 +1,153 @@
+"""Tables of a comparison, ready to print: what varied and what it gave, and the candidates pair by pair."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bedside.cohort import Estimate
+from bedside.report import tables
+from bedside.report.candidates import ALIKE, Candidate, Pair
+from bedside.report.page import HEADLINES, seconds_text
+from bedside.report.words import metric_name, number, p_text
+
+MOST_IN_MATRIX = 12  # candidates that fit beside each other; beyond, only the pairs with the best estimate are shown
+
+
+def candidate_table(rows: Sequence[Candidate], kind: str) -> dict[str, Any]:
+    """One row per candidate, the settings of a grid as columns of their own."""
+    varied = varied_settings([row.record["varied"] for row in rows])
+    further = [metric for metric in HEADLINES[kind] if metric != rows[0].estimate.metric]
+    shown = [_cells(row, varied, further) for row in rows]
+    estimates = [row["headline"] for row in shown] + [cell for row in shown for cell in row["further"] if cell]
+    return {
+        "settings": [{"name": name.rpartition(".")[2], "full": name} for name in varied],
+        "further": [metric_name(metric) for metric in further],
+        "headline": metric_name(rows[0].estimate.metric),
+        "rows": shown,
+        "repeats": any(row["repeats_sd"] is not None for row in shown),
+        "notes": tables.footnotes([estimate.to_dict() for estimate in estimates]),
+    }
+
+
+def varied_settings(varied: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Full names of the settings of a grid, in the order asked, if they and the family tell all candidates apart."""
+    names = list(dict.fromkeys(name for values in varied for name in values if name != "family"))
+    told = {repr([values.get(name) for name in ["family", *names]]) for values in varied}
+    return names if len(told) == len(varied) else []
+
+
+def _cells(row: Candidate, varied: Sequence[str], further: Sequence[str]) -> dict[str, Any]:
+    record = row.record
+    found = {e["metric"]: Estimate.from_dict(e) for e in record["estimates"] if e["of"] in ("", "macro")}
+    return {
+        "name": str(record["varied"].get("family", row.name)) if varied else row.name,
+        "full": row.name,
+        "number": row.number,
+        "values": [setting_text(record["varied"][name]) if name in record["varied"] else "" for name in varied],
+        "headline": row.estimate,
+        "mean": fold_text(row.folds, row.estimate),
+        "repeats_sd": _repeats_sd(record["per_fold"], row.estimate),
+        "further": [found.get(metric) for metric in further],
+        "parameters": number(record.get("parameters")),
+        "trained": _trained(record),
+        "seconds": "–" if record.get("seconds") is None else seconds_text(record["seconds"]),
+        "status": row.status,
+        "worse": row.worse,
+    }
+
+
+def setting_text(value: Any) -> str:
+    """`0.0003`, `[64, 64]`, `yes`: a value as it is written in a table."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(setting_text(one) for one in value)}]"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def fold_text(folds: np.ndarray, estimate: Estimate) -> str:
+    """`0.91 (0.04)`: mean and standard deviation over the folds."""
+    if len(folds) < 2:
+        return "–"
+    digits = max(2, estimate.digits())
+    return f"{folds.mean():.{digits}f} ({folds.std(ddof=1):.{digits}f})".replace("-", "−")
+
+
+def _repeats_sd(per_fold: Sequence[Mapping[str, Any]], estimate: Estimate) -> str | None:
+    """Standard deviation of the means of the repeats, None unless there are several."""
+    values: dict[int, list[float]] = {}
+    for entry in per_fold:
+        if entry["metric"] == estimate.metric and entry["value"] is not None:
+            values.setdefault(entry["repeat"], []).append(entry["value"])
+    means = [float(np.mean(of_repeat)) for of_repeat in values.values()]
+    return f"{np.std(means, ddof=1):.3f}" if len(means) > 1 else None
+
+
+def _trained(record: Mapping[str, Any]) -> str:
+    """How many of the weights learned, if some were frozen."""
+    learned = record.get("parameters_trained")
+    return "" if learned in (None, record.get("parameters")) else f"{number(learned)} learned"
+
+
+def matrix(rows: Sequence[Candidate], pairs: Sequence[Pair]) -> dict[str, Any] | None:
+    """Differences of all pairs, row minus column, below the diagonal; None for more candidates than fit."""
+    if len(rows) > MOST_IN_MATRIX or len(rows) < 3:
+        return None
+    found = {(pair.first, pair.second): pair for pair in pairs}
+    body = [
+        {"name": row.name, "number": row.number, "cells": [_cell(found[column.name, row.name]) for column in rows[:k]]}
+        for k, row in enumerate(rows)
+        if k
+    ]
+    return {"columns": [{"number": row.number, "name": row.name} for row in rows[:-1]], "rows": body}
+
+
+def _cell(pair: Pair) -> dict[str, str]:
+    """Of the lower row: second minus first."""
+    value = pair.difference.value
+    digits = max(2, pair.difference.digits())
+    text = "–" if value is None else f"{0.0 - value:+.{digits}f}".replace("-", "−")
+    verdict = {"better": "worse", "worse": "better"}.get(pair.verdict, ALIKE)
+    return {"text": text, "p": f"p {p_text(pair.p_adjusted)}", "verdict": verdict}
+
+
+def pair_rows(pairs: Sequence[Pair]) -> list[dict[str, Any]]:
+    """Pairs with their test, and DeLong's beside it where there is one."""
+    return [
+        {
+            "first": pair.first,
+            "second": pair.second,
+            "difference": pair.difference,
+            "p": p_text(pair.p),
+            "p_adjusted": p_text(pair.p_adjusted),
+            "delong": pair.delong,
+            "delong_p": p_text(pair.delong_p),
+            "verdict": pair.verdict,
+        }
+        for pair in pairs
+    ]
+
+
+def shared_settings(settings: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Settings that are the same in every fit that has them; `settings` by the name of the family or candidate."""
+    rows: dict[str, list[dict[str, str]]] = {}
+    for nested in settings.values():
+        for row in tables.setting_rows(dict(nested)):
+            rows.setdefault(row["name"], []).append(row)
+    same = [found for found in rows.values() if len({row["value"] for row in found}) == 1]
+    shared = []
+    for found in same:
+        owners = {str(nested.get("family", "")) for nested in settings.values() if _has(nested, found[0]["name"])}
+        everywhere = len(found) == len(settings)
+        shared.append(
+            {**found[0], "value": found[0]["value"] + ("" if everywhere else f" ({', '.join(sorted(owners))})")}
+        )
+    return shared
+
+
+def _has(nested: Mapping[str, Any], name: str) -> bool:
+    part, _, rest = name.partition(".")
+    if part not in nested:
+        return False
+    return not rest or (isinstance(nested[part], Mapping) and _has(nested[part], rest))

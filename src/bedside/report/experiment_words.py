@@ -1,0 +1,74 @@
+"""How the numbers of an experiment were made, in sentences that a methods section could quote."""
+
+from collections.abc import Sequence
+
+from bedside.report import image_words, methods
+from bedside.report.candidates import Pair
+from bedside.report.experiment import Experiment
+
+T_TEST = "corrected resampled t-test"
+
+_TESTS = {
+    T_TEST: "The difference of two candidates was taken in every fold and held against its spread over the folds by the corrected "
+    "resampled t-test (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366). It widens the error because folds share training "
+    "patients; the ordinary t-test would find differences that are not there.",
+    "DeLong": "There is one fold, so AUROCs were compared on its test patients by DeLong's test (DeLong et al. 1988, "
+    "doi:10.2307/2531595), with the samples of a patient kept together (Obuchowski 1997, doi:10.2307/2533958). It says "
+    "whether the difference would stay with other test patients, not with another training.",
+    "patient bootstrap": "There is one fold, so each difference was taken on the same resampled test patients; its p-value is twice "
+    "the smaller share of resamples on one side of 0 (Davison and Hinkley 1997). It says whether the difference would stay "
+    "with other test patients, not with another training.",
+}
+_BESIDE = (
+    " DeLong's test (DeLong et al. 1988, doi:10.2307/2531595) stands beside it: it asks only whether the difference would stay "
+    "with other test patients, takes the fitted models as given, and is therefore often smaller. It decides nothing here."
+)
+
+
+def how_tested(pairs: Sequence[Pair]) -> str:
+    """What the test of the pairs is, with its source; nothing if no pair could be tested."""
+    test = next((pair.test for pair in pairs if pair.test), "")
+    beside = _BESIDE if test == T_TEST and any(pair.delong for pair in pairs) else ""
+    return f"{_TESTS[test]}{beside}" if test in _TESTS else ""
+
+
+def how_adjusted(pairs: Sequence[Pair], level: float) -> str:
+    """Why the p-values of several pairs are adjusted."""
+    tested = sum(pair.p is not None for pair in pairs)
+    if tested < 2:
+        return ""
+    return (
+        f"Among {tested} pairs of equal candidates some would look different by chance, so p-values were adjusted by Holm's method "
+        f"(Holm 1979, Scandinavian Journal of Statistics 6:65): if no candidates differed, a difference would be called in at most {1 - level:.0%} of "
+        "such comparisons. Intervals are those of each pair alone."
+    )
+
+
+def paragraphs(run: Experiment, further: dict[str, str]) -> list[dict[str, str]]:
+    """Paragraphs with a title each: patients and preparation, then what is special to the experiment."""
+    found = {
+        "Patients and splits": methods.splits(run),
+        "Preparation": preparation(run),
+        "Decisions": methods.decisions(run),
+        "Intervals": methods.intervals(run.estimates),
+        **further,
+    }
+    return [{"title": title, "text": text} for title, text in found.items() if text]
+
+
+def preparation(run: Experiment) -> str:
+    """What all fits share of how data became numbers; nothing where they differ."""
+    if "images" not in run.description:
+        return methods.preparation(run.settings.get("preparation", {}))
+    told = {image_words.preparation(fit) for fit in run.fits.values()}
+    return told.pop() if len(told) == 1 else ""
+
+
+def training(run: Experiment) -> str:
+    """How networks trained, if there are any; their settings stand in a table."""
+    if not any(fit.history is not None for fit in run.fits.values()):
+        return ""
+    return (
+        "Each fold was trained on its own training patients; of a network, the epoch with the lowest loss on validation "
+        "patients was kept. What varied stands beside the estimates, everything else was the same."
+    )
