@@ -150,14 +150,16 @@ def make_tuning(folder, task=BINARY, *, trials=30, space=SPACE, naive=None, n=15
     found = compare_candidates(predictions, task, QUICK, folds=dealt, seed=0)
     honest, untuned = found.pop("candidates")
     headline = found["headline"]
-    value = next(e["value"] for e in honest["estimates"] if (e["metric"], e["of"]) == (headline["metric"], headline["of"]))
+    value = next(
+        e["value"] for e in honest["estimates"] if (e["metric"], e["of"]) == (headline["metric"], headline["of"])
+    )
     tried = [{name: _drawn(rng, dimension) for name, dimension in space.items()} for _ in range(trials)]
     worth = [None if k == 4 else float(value - 0.15 + 0.15 * rng.beta(4, 1)) for k in range(trials)]
     worth[trials // 2] = value + 0.02 if naive is None else naive
     outer = [{"repeat": 0, "fold": k, "chosen": tried[k], "inner": value + 0.03, "test": e["value"]}
              for k, e in enumerate(e for e in honest["per_fold"] if e["metric"] == headline["metric"])]  # fmt: skip
     _fit(folder, "untuned", predictions["as they are"], {"family": "mlp"}, _history(9, 0.3, repeats=1))
-    best = max((v for v in worth if v is not None))
+    best = max(v for v in worth if v is not None)
     chosen = tried[worth.index(best)]
     write_yaml(folder / "chosen.yaml", {"family": "mlp", "folds": {"scheme": "crossval", "number": 5, "repeats": 1}})
     write_json(folder / "tuning.json", {

@@ -196,6 +196,7 @@ def test_repeats_are_averaged_and_add_no_patients():
         "folds": 4,
         "repeats": 3,
         "patient_column": True,
+        "linked": False,
     }
 
 

@@ -206,7 +206,7 @@ def test_files_without_named_finite_tensors_are_refused(state, tmp_path):
 
 def test_a_name_that_is_neither_file_nor_word_gets_the_nearest_word(tmp_path):
     assert "Did you mean 'download'?" in refusal("donwload")
-    assert "does not exist" in refusal(tmp_path / "lost.pth")
+    assert "no file of weights" in refusal(tmp_path / "lost.pth")
     assert "is a folder" in refusal(tmp_path)
 
 

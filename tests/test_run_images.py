@@ -10,7 +10,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import bedside
-from bedside.errors import RunError, SettingError
+from bedside.errors import DataError, RunError, SettingError
 from bedside.run import explain_steps, train_steps
 from bedside.settings import RunSettings, build
 from bedside.training.events import Extracted, FoldFit, Plan, Progress
@@ -119,7 +119,7 @@ def test_a_broken_new_image_is_named_and_can_be_skipped(scratch, folder, tmp_pat
 
 
 def test_a_model_of_images_reads_no_table(scratch):
-    with pytest.raises(SettingError, match="reads images, not a data frame"):
+    with pytest.raises(SettingError, match="reads images from files, not a data frame"):
         bedside.predict(scratch, pd.DataFrame({"age": [50]}))
 
 
@@ -249,7 +249,7 @@ def test_what_cannot_be_reached_is_never_random(tmp_path):
         ({"family": "cnn", "augment": {"views": 3}}, "augment.views has no effect"),
         ({"family": "tf_efficientnet_lite0", "augment": {"rotation": 9}}, "augment.rotation has no effect.*frozen"),
         ({"family": "image-statistics", "explain": {"samples": 3}}, "explain.* no effect"),
-        ({"family": "cnn", "model": {"freeze": "none"}}, "model.freeze"),
+        ({"family": "cnn", "model": {"freeze": "none"}}, "always starts from scratch, so freeze"),
     ],
 )
 def test_settings_that_cannot_act_on_images_are_refused(options, message, tmp_path):
@@ -402,3 +402,34 @@ def test_attention_of_a_network_without_it_is_said_in_the_report_and_can_be_put_
     *_, last = explain_steps(run.path, method="occlusion")
     assert "There are no explanations." not in (last.run.path / "report.html").read_text()
     assert last.run.sanity["method"] == "occlusion"
+
+
+def test_depths_that_a_model_would_see_as_white_are_refused(tmp_path):
+    """12 bits in 16-bit files are common; the same pictures over all 16 bits would be one white square each."""
+    images, target, _ = spots(60)
+    grey = images.mean(axis=3)
+    for name, largest in (("d12", 4095), ("d16", 65535), ("d8", 255)):
+        for k, (image, label) in enumerate(zip(grey, target, strict=True)):
+            (tmp_path / name / label).mkdir(parents=True, exist_ok=True)
+            pixels = (image / 255 * largest).astype(np.uint8 if largest == 255 else np.uint16)
+            Image.fromarray(pixels).save(tmp_path / name / label / f"{k}.png")
+    run = bedside.train(tmp_path / "d12", {**TINY, **FAST}, explain={"samples": 0}, folder=tmp_path / "run")
+    with pytest.raises(DataError, match=r"went up to 3,.*would see white"):
+        bedside.predict(run, tmp_path / "d16")
+    (found,) = (f for f in bedside.predict(run, tmp_path / "d8").findings if f.code == "new-depth")
+    assert "the model learned from 16" in found.message
+    assert not bedside.predict(run, tmp_path / "d12").findings
+
+
+def test_a_misspelt_file_of_weights_is_noticed_before_the_data_are_read(tmp_path):
+    with pytest.raises(SettingError, match="no file of weights"):
+        bedside.train("no-such-folder", family="resnet18", model={"weights": str(tmp_path / "lost.pth")})
+
+
+def test_names_with_dots_and_names_in_sections_are_understood(folder, tmp_path):
+    run = bedside.train(folder, {**TINY, **FAST, "train.epochs": 1}, folder=tmp_path / "run", explain={"samples": 0})
+    assert run.settings["train"]["epochs"] == 1
+    with pytest.raises(SettingError, match=r"Did you mean train\.epochs"):
+        bedside.train(folder, {**TINY, **FAST}, epochs=1)
+    with pytest.raises(SettingError, match="from files, not a list"):
+        bedside.predict(run, ["a.png"])

@@ -103,7 +103,7 @@ def _calibration(found: dict[tuple[str, str], Estimate], task: Task) -> str:
     unsure = slope.low is None or slope.high is None or shift.low is None or slope.low <= 0 <= slope.high
     what = "predictions are" if task.kind == "regression" else "scores are"
     finding = f"Miscalibrated: {what} {' and '.join(flaws)}" if flaws else "No miscalibration found"
-    finding = "Too few patients to judge calibration" if unsure and not flaws else finding
+    finding = "Calibration cannot be judged" if unsure and not flaws else finding
     return f"{finding} (slope {slope.text()}, ideal 1; {LABELS[shift.metric]} {shift.text()}, ideal 0)."
 
 

@@ -27,6 +27,7 @@ from bedside.settings import RunSettings
 FOLDER = "explanations"
 CHECKED = 24  # test samples that the method is checked on
 CHECKED_SLOWLY = 12  # if each map costs as much as occlusion
+AGREE = 0.3  # mean rank correlation of map and occlusion below which a reader is warned
 DRAWS = 2  # networks with random weights
 _PLACE = 0xE0  # of the seeds of this stage
 
@@ -163,7 +164,8 @@ def _verdict(
     task: Task, method: str, checked: pd.DataFrame, parts: list[_Found], members: Mapping[str, Member], seed: int
 ) -> dict[str, Any]:
     """sanity.json: both checks, what the maps show, and what a reader must know."""
-    numbers = pd.concat([part.table for part in parts]).loc[checked.index] if parts else None
+    looked = pd.concat([part.table for part in parts]) if parts else None
+    numbers = None if looked is None else looked.loc[checked.index]
     none = np.array([])
     randomised, areas = (none if numbers is None else numbers[n].to_numpy() for n in ("randomised", "deletion"))
     unit = "standard deviations of the target" if task.kind == "regression" else "in probability"
@@ -171,6 +173,12 @@ def _verdict(
     sentences = [check["sentence"] for check in verdicts]
     if not all(check["passed"] for check in verdicts) and "Too few" not in "".join(sentences):
         sentences.append("At least one check failed: do not read these maps as reasons for the decisions.")
+    agreed = pd.Series(dtype=float) if looked is None else looked["agreement"].dropna()
+    if len(agreed) and agreed.mean() < AGREE:
+        sentences.append(
+            f"The two kinds of map agree little (mean rank correlation {agreed.mean():.2f} over {len(agreed)} samples): "
+            "what one of them highlights alone is not to be relied on."
+        )
     if list(members) == ["everything"]:
         sentences.append(
             "The maps are those of the final fit, which was trained on these images too; scores and decisions are those of the network of each fold, which was not."

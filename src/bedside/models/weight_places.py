@@ -56,7 +56,7 @@ def named_file(wanted: str) -> Path | None:
     if wanted in WORDS:
         return None
     path = Path(wanted).expanduser()
-    if path.is_file():
+    if path.exists():
         return path
     if path.suffix not in KINDS and path.name == wanted:
         raise SettingError(f"weights={wanted} is neither a file nor one of {', '.join(WORDS)}.{nearest(wanted, WORDS)}")

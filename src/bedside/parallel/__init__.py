@@ -10,7 +10,7 @@ from typing import TypeVar
 from bedside.errors import SettingError
 from bedside.parallel.clusters import on_cluster
 from bedside.parallel.processes import in_processes
-from bedside.parallel.tasks import Outcome, Task
+from bedside.parallel.tasks import Outcomes, Task
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -52,7 +52,7 @@ def run_each(
     return _results(on_cluster(work, tasks, cluster))
 
 
-def _results(outcomes: Iterator[Outcome]) -> Iterator[tuple[str, Result]]:
+def _results(outcomes: Outcomes) -> Iterator[tuple[str, Result]]:
     try:
         for outcome in outcomes:
             if outcome.error is not None:

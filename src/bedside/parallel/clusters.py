@@ -9,31 +9,34 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bedside.errors import BedsideError, RunError, SettingError, nearest
-from bedside.parallel.tasks import Outcome, Task
+from bedside.parallel.tasks import Outcomes, Task
 
 PATIENCE = 5  # seconds until we take it that nobody answers
 AHEAD = 64  # tasks that are there at once: work for workers that come later, and not the data of all tasks in memory
 FORMS = ("dask://HOST:PORT", "ray", "ray://HOST:PORT")
 _PACKAGES = {"dask": ("distributed",), "ray": ("ray", "grpc")}
-# Nothing goes to the makers of Ray, and no line of its workers to this terminal. It reads this when it is imported.
-_QUIET_RAY = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_DEDUP_LOGS_SKIP_REGEX": "."}
+_RAY = {  # which reads this when it is imported
+    "RAY_USAGE_STATS_ENABLED": "0",  # nothing goes to its makers
+    "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # no line of its workers comes to this terminal
+    "RAY_CLIENT_MAX_CONNECTION_TIMEOUT_S": str(PATIENCE),
+}
 
 
-def on_cluster(work: Callable[[Any], Any], tasks: Mapping[str, Any], cluster: str) -> Iterator[Outcome]:
+def on_cluster(work: Callable[[Any], Any], tasks: Mapping[str, Any], cluster: str) -> Outcomes:
     """Outcomes as they come. The address is tried at once, so that a wrong one is noticed before any other work.
 
     Raises:
         SettingError: if the words name no cluster, its package is missing, or nobody answers.
     """
     kind, host, port = _place(cluster)
-    os.environ.update(_QUIET_RAY)
+    os.environ.update(_RAY)
     _require_packages(cluster, _PACKAGES[kind])
     if host is not None:
         require_answer(cluster, host, port)
     return _outcomes(import_module(f"bedside.parallel.on_{kind}").run, work, tasks, cluster)
 
 
-def _outcomes(run: Any, work: Callable[[Any], Any], tasks: Mapping[str, Any], cluster: str) -> Iterator[Outcome]:
+def _outcomes(run: Any, work: Callable[[Any], Any], tasks: Mapping[str, Any], cluster: str) -> Outcomes:
     from bedside.environment import versions
 
     if not tasks:

@@ -6,7 +6,7 @@ may give up several together and does not know which of them was to blame.
 
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
@@ -17,7 +17,7 @@ from joblib._dask import DaskDistributedBackend
 
 from bedside.errors import SettingError
 from bedside.parallel.clusters import AHEAD, PATIENCE, reason
-from bedside.parallel.tasks import Outcome, Task, attempt, closed_quietly, lost
+from bedside.parallel.tasks import Outcomes, Task, attempt, lost, received
 
 _FIRST_WORKER = 60  # seconds that it may take to come
 
@@ -34,7 +34,7 @@ class _Dask(DaskDistributedBackend):
 
     def submit(self, func: Any, callback: Callable[[Any], None]) -> Any:
         future = super().submit(func, callback)
-        (((_, (task,), _),)) = func.items
+        ((_, (task,), _),) = func.items
         future.add_done_callback(lambda done: self._report_failure(task.name, done, callback))
         return future
 
@@ -46,7 +46,7 @@ class _Dask(DaskDistributedBackend):
             callback(error)
 
 
-def run(tasks: list[Task], cluster: str) -> Iterator[Outcome]:
+def run(tasks: list[Task], cluster: str) -> Outcomes:
     """Outcomes as they come.
 
     Raises:
@@ -58,9 +58,7 @@ def run(tasks: list[Task], cluster: str) -> Iterator[Outcome]:
         backend, ahead = _Dask(client), max(AHEAD, 2 * len(client.nthreads()))
         parallel = Parallel(2, backend, return_as="generator_unordered", pre_dispatch=ahead, batch_size=1)
         try:
-            with closed_quietly(parallel(delayed(attempt)(task) for task in tasks)) as outcomes:
-                for outcome in outcomes:
-                    yield outcome
+            yield from received(parallel(delayed(attempt)(task) for task in tasks))
         except KilledWorker as error:
             raise lost(backend.given_up, error.allowed_failures + 1) from None
 

@@ -12,7 +12,10 @@ import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 import ray
 from joblib import Parallel, cpu_count, delayed
@@ -20,8 +23,8 @@ from joblib.parallel import ParallelBackendBase
 from ray.exceptions import LocalRayletDiedError, NodeDiedError, OutOfMemoryError, WorkerCrashedError
 
 from bedside.errors import SettingError
-from bedside.parallel.clusters import AHEAD, reason
-from bedside.parallel.tasks import AGAIN, Outcome, Task, attempt, closed_quietly, lost
+from bedside.parallel.clusters import AHEAD, reason, require_answer
+from bedside.parallel.tasks import AGAIN, Outcomes, Task, attempt, lost, received
 
 _LOST = (LocalRayletDiedError, NodeDiedError, OutOfMemoryError, WorkerCrashedError)
 _SILENT: dict[str, Any] = {"logging_level": logging.CRITICAL, "log_to_driver": False}
@@ -36,16 +39,28 @@ class _Ray(ParallelBackendBase):
         super().__init__()
         self._call = ray.remote(num_cpus=1, max_retries=AGAIN)(_call)
         self._waiting: dict[Any, tuple[str, Any]] = {}  # future -> name of the task, Ray's reference
+        self._done: SimpleQueue[Any] = SimpleQueue()
+
+    def start_call(self) -> None:
+        """What is done is reported by a thread of its own: joblib hands over the next task then, and Ray's may not."""
+        Thread(target=self._report, daemon=True).start()
+
+    def stop_call(self) -> None:
+        self._done.put(None)
+
+    def _report(self) -> None:
+        for callback, done in iter(self._done.get, None):
+            callback(done)
 
     def effective_n_jobs(self, n_jobs: int) -> int:
         return n_jobs
 
     def submit(self, func: Any, callback: Callable[[Any], None]) -> "Future[Any]":
-        (((_, (task,), _),)) = func.items
+        ((_, (task,), _),) = func.items
         reference = self._call.remote(func)
         future = reference.future()
         self._waiting[future] = task.name, reference
-        future.add_done_callback(callback)
+        future.add_done_callback(lambda done: self._done.put((callback, done)))
         return future
 
     def retrieve_result_callback(self, future: "Future[Any]") -> Any:
@@ -65,7 +80,7 @@ def _call(batch: Any) -> Any:
     return copy.deepcopy(batch)()
 
 
-def run(tasks: list[Task], cluster: str) -> Iterator[Outcome]:
+def run(tasks: list[Task], cluster: str) -> Outcomes:
     """Outcomes as they come.
 
     Raises:
@@ -75,9 +90,7 @@ def run(tasks: list[Task], cluster: str) -> Iterator[Outcome]:
     with _connected(cluster):
         ahead = max(AHEAD, 2 * int(ray.cluster_resources().get("CPU", 0)))
         parallel = Parallel(2, _Ray(), return_as="generator_unordered", pre_dispatch=ahead, batch_size=1)
-        with closed_quietly(parallel(delayed(attempt)(task) for task in tasks)) as outcomes:
-            for outcome in outcomes:
-                yield outcome
+        yield from received(parallel(delayed(attempt)(task) for task in tasks))
 
 
 @contextmanager
@@ -90,6 +103,8 @@ def _connected(cluster: str) -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             _open(os.environ.get("RAY_ADDRESS", "local") if cluster == "ray" else cluster)
+    except SettingError:
+        raise
     except Exception as error:
         raise SettingError(
             f"Ray cannot be used as cluster={cluster}: {reason(error)}. If it asks for a token, "
@@ -103,8 +118,10 @@ def _connected(cluster: str) -> Iterator[None]:
 
 def _open(address: str) -> None:
     if address == "local":
-        # Ray would run a task again without end if memory is short.
-        endless = {"task_oom_retries": AGAIN}
-        ray.init("local", num_cpus=cpu_count(), include_dashboard=False, _system_config=endless, **_SILENT)
-    else:
-        ray.init(address, **_SILENT)
+        memory = {"task_oom_retries": AGAIN}  # without end by default
+        ray.init("local", num_cpus=cpu_count(), include_dashboard=False, _system_config=memory, **_SILENT)
+        return
+    parts = urlsplit(address if "//" in address else f"//{address}")
+    if parts.hostname and parts.port:
+        require_answer(address, parts.hostname, parts.port)
+    ray.init(address, **_SILENT)

@@ -5,17 +5,22 @@ all suspect. They run again, first with the others, then alone, which shows who 
 the one task if it was memory that ran out.
 """
 
+import os
+import time
+import warnings
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import Future
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import Thread
 
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from joblib.parallel import LokyBackend
 
-from bedside.parallel.tasks import AGAIN, Outcome, Task, attempt, closed_quietly, lost
+from bedside.parallel.tasks import AGAIN, Outcome, Outcomes, Task, attempt, lost, received
 
 _TOGETHER = 2  # losses after which a task runs alone
 
@@ -30,7 +35,7 @@ class _Processes(LokyBackend):
             return [None]
 
 
-def in_processes(tasks: list[Task], jobs: int) -> Iterator[Outcome]:
+def in_processes(tasks: list[Task], jobs: int) -> Outcomes:
     """Outcomes as they come.
 
     Raises:
@@ -57,17 +62,31 @@ def in_processes(tasks: list[Task], jobs: int) -> Iterator[Outcome]:
 
 def _once(tasks: list[tuple[Task, Path]], workers: int) -> Iterator[Outcome]:
     """The outcomes of those tasks whose process lived."""
+    warnings.filterwarnings("ignore", "A worker stopped while some jobs")  # and was replaced: it had grown large
     # Without memory maps a task gets arrays that it may write into, as it does in this process.
     parallel = Parallel(
         workers, _Processes(), return_as="generator_unordered", pre_dispatch="all", batch_size=1, max_nbytes=None
     )
     try:
-        with closed_quietly(parallel(delayed(_marked)(task, place) for task, place in tasks)) as outcomes:
-            yield from filter(None, outcomes)
+        yield from received(parallel(delayed(_begin)(task, place, os.getpid()) for task, place in tasks))
     except TerminatedWorkerError:  # while the tasks were still being handed over
         return
 
 
-def _marked(task: Task, begun: Path) -> Outcome:
+def _begin(task: Task, begun: Path, driver: int) -> Outcome:
+    """In the worker."""
+    _end_with(driver)
     begun.touch()
     return attempt(task)
+
+
+@cache
+def _end_with(driver: int) -> None:
+    """End this process soon after the one that gives it work, however that ended: loky would wait for minutes."""
+
+    def watch() -> None:
+        while os.getppid() == driver:
+            time.sleep(1)
+        os._exit(1)
+
+    Thread(target=watch, daemon=True).start()

@@ -4,8 +4,7 @@ import platform
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +35,9 @@ class Outcome:
     error: Exception | None = None
 
 
+Outcomes = Generator[Outcome, None, None]  # closed early, it stops what is running
+
+
 def attempt(task: Task) -> Outcome:
     """Run a task where we are; what is parallel within it runs in this process too, as no cluster's own business."""
     with _ONE_AT_A_TIME, parallel_config(backend="sequential"):
@@ -54,11 +56,11 @@ def _require_same(expected: dict[str, str]) -> None:
     from bedside.environment import versions
 
     found = versions()
-    other = [f"{name} {found.get(name, 'not installed')} instead of {expected[name]}" for name in expected]
-    other = [words for words, name in zip(other, expected, strict=True) if found.get(name) != expected[name]]
+    other = [name for name in expected if found.get(name) != expected[name]]
     if other:
         raise SettingError(
-            f"The worker on {platform.node()} has {', '.join(other)}, and may give other results. "
+            f"The worker on {platform.node()} has {', '.join(f'{name} {found.get(name)}' for name in other)} instead of "
+            f"{', '.join(expected[name] for name in other)}, and may give other results. "
             "Install the same versions on every machine, and start the workers again."
         )
 
@@ -72,12 +74,11 @@ def lost(names: Iterable[str], times: int) -> RunError:
     )
 
 
-@contextmanager
-def closed_quietly(outcomes: Any) -> Iterator[Iterator[Outcome]]:
-    """joblib's iterator, which warns when it is closed before its end; `yield from` would close it before we can."""
+def received(running: Any) -> Outcomes:
+    """What joblib's iterator gives, as it comes; None stands for a lost task and is left out."""
     try:
-        yield outcomes
+        yield from filter(None, running)  # by itself it would be closed before we come to our `finally`
     finally:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            outcomes.close()
+            warnings.simplefilter("ignore")  # that it is closed before its end
+            running.close()

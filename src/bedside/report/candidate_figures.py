@@ -6,25 +6,32 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.patches import PathPatch
+from matplotlib.path import Path
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import ScaledTranslation
 
 from bedside.cohort import Estimate
+from bedside.report.candidate_tables import setting_text, varied_settings
 from bedside.report.candidates import ALIKE, Candidate, Pair, negated
 from bedside.report.style import DOTTED, INK, MODEL, MUTED, PAPER, RULE, Drawing, canvas, grid, short, to_svg
 from bedside.report.tables import signed
 from bedside.report.words import metric_name, p_text
 
+MOST_ROWS, MOST_DIFFERENCES = 40, 20  # of a figure that can be taken in; the tables have the rest
+TEXT = 7.7  # points
 WIDE, NARROW = 8.6, 4.3  # inches: the width of the page, and of a phone
 FAINT = "#8d959c"  # what is worse
-GUESSING = {"auroc": (0.5, "coin toss"), "r2": (0.0, "guessing the mean")}
+GUESSING = {"auroc": (0.5, "a coin toss"), "r2": (0.0, "guessing the mean")}
 _GOLDEN = 0.618034  # spreads folds over the height of a row without a pattern
 
 
 @dataclass(frozen=True)
 class IntervalRow:
-    """One row of a figure: a name, an estimate with its interval, single folds, and a word on the right."""
+    """One row of a figure: a name in one or more columns, an estimate with its interval, single folds, a word on the right."""
 
-    name: str
+    name: tuple[str, ...]
     estimate: Estimate
     text: str
     word: str = ""
@@ -36,7 +43,11 @@ class IntervalRow:
 def candidates_figure(rows: Sequence[Candidate], *, narrow: bool = False) -> Drawing:
     """Every candidate's headline estimate with its interval, and the values of single folds."""
     metric = rows[0].estimate.metric
-    shown = [IntervalRow(row.name, row.estimate, row.estimate.text(), row.status, row.folds, row.worse) for row in rows]
+    heads, names = columns(rows)
+    shown = [
+        IntervalRow(names[row.name], row.estimate, row.estimate.text(), row.status, row.folds, row.worse)
+        for row in rows[:MOST_ROWS]
+    ]
     name = "candidates-narrow" if narrow else "candidates"
     level = f"{rows[0].estimate.level:.0%}"
     folds = " and the faint points single folds" if any(len(row.folds) > 1 for row in rows) else ""
@@ -47,13 +58,15 @@ def candidates_figure(rows: Sequence[Candidate], *, narrow: bool = False) -> Dra
         "not decide that, the pairs do."
     )
     luck = " The highest of several estimates is partly luck: expect a little less of it." if len(rows) > 2 else ""
+    rest = f" The {MOST_ROWS} highest of {len(rows)} are drawn." if len(rows) > MOST_ROWS else ""
+    guessing = _guessing(shown, metric)
     label = ("Macro " if rows[0].estimate.of == "macro" else "") + metric_name(metric)
     return Drawing(
         name,
         f"{label} of each candidate",
-        f"The dot is the estimate, the line its {level} interval{folds}. {order}{luck}",
+        f"The dot is the estimate, the line its {level} interval{folds}.{guessing} {order}{luck}{rest}",
         _in_words(rows),
-        interval_rows(shown, metric, label, name, narrow=narrow),
+        interval_rows(shown, metric, label, name, heads=heads, narrow=narrow),
         wide=not narrow,
     )
 
@@ -67,29 +80,52 @@ def _in_words(rows: Sequence[Candidate]) -> str:
 
 def differences_figure(rows: Sequence[Candidate], pairs: Sequence[Pair], *, narrow: bool = False) -> Drawing | None:
     """How far each candidate is from the best estimate, paired on the same folds; None if no pair can be tested."""
-    leader = rows[0]
+    leader, (heads, names) = rows[0], columns(rows)
     against = [pair for pair in pairs if pair.first == leader.name]
+    drawn = against[:MOST_DIFFERENCES]
     if not any(pair.difference.value is not None for pair in against):
         return None
     worse = {row.name: row.worse for row in rows}
     shown = []
-    for pair in against:
+    for pair in drawn:
         turned = negated(pair.difference)
         shown.append(
-            IntervalRow(pair.second, turned, signed(turned), f"p = {p_text(pair.p_adjusted)}".replace("= <", "<"), (), worse[pair.second])
-        )  # fmt: skip
+            IntervalRow(names[pair.second], turned, signed(turned), _p_word(pair.p_adjusted), (), worse[pair.second])
+        )
     name = "differences-narrow" if narrow else "differences"
     metric = leader.estimate.metric
     found = sum(worse.values())
+    rest = f" The first {len(drawn)} of {len(against)} are drawn." if len(drawn) < len(against) else ""
     return Drawing(
         name,
         f"Difference from the highest estimate, {short(leader.name, 40)}",
         f"Each candidate minus {short(leader.name, 40)}, paired on the same folds, with the {leader.estimate.level:.0%} interval of this pair "
-        "alone; left of the line it is worse. The p-values are adjusted for all pairs of this comparison, and they decide.",
+        f"alone; left of the line it is worse. The p-values are adjusted for all pairs of this comparison, and they decide.{rest}",
         f"{found} of {len(against)} are worse; the others are not distinguishable.",
-        interval_rows(shown, metric, f"difference of {metric_name(metric)}", name, narrow=narrow, middle=0.0),
+        interval_rows(
+            shown, metric, f"difference of {metric_name(metric)}", name, heads=heads, narrow=narrow, middle=0.0
+        ),
         wide=not narrow,
     )
+
+
+def _p_word(p: float | None) -> str:
+    return f"p = {p_text(p)}".replace("= <", "<") if p is not None else "not tested"
+
+
+def columns(rows: Sequence[Candidate]) -> tuple[list[str], dict[str, tuple[str, ...]]]:
+    """Heads of the columns that name the candidates of a grid, none otherwise; and by candidate what stands in them."""
+    varied = varied_settings([row.record["varied"] for row in rows])
+    families = {str(row.record["varied"].get("family", "")) for row in rows}
+    if not varied:
+        return [], {row.name: (row.name,) for row in rows}
+    keys = ["family"] * (len(families) > 1) + varied
+    found = {row.name: row.record["varied"] for row in rows}
+    cells = {
+        name: tuple(setting_text(values[key]) if key in values else "–" for key in keys)
+        for name, values in found.items()
+    }
+    return [key.rpartition(".")[2] for key in keys], cells
 
 
 def interval_rows(
@@ -98,26 +134,37 @@ def interval_rows(
     label: str,
     name: str,
     *,
+    heads: Sequence[str] = (),
     narrow: bool = False,
     middle: float | None = None,
 ) -> str:
     """SVG of dots with intervals, one row each; on a phone the names stand above the lines."""
-    height = (0.46 if narrow else 0.285) * len(rows) + 0.62
+    each = 0.46 if narrow else 0.31 if len(rows) <= 20 else 0.24
+    height = each * len(rows) + 0.62
     figure, axes = canvas((NARROW if narrow else WIDE, height))
     left, right = limits([row.estimate for row in rows], [row.folds for row in rows], middle)
     for k, row in enumerate(rows):
         _draw_row(axes, k, row, (left, right))
-        _write_row(axes, k, row, narrow=narrow)
+    if narrow:
+        _write_above(axes, rows, heads)
+    else:
+        _write_beside(axes, rows, heads)
     if middle is not None:
         axes.axvline(middle, color=INK, linewidth=0.8, zorder=1)
-    elif metric in GUESSING and left < GUESSING[metric][0] < right:
+    elif _guessing(rows, metric):
         axes.axvline(GUESSING[metric][0], **DOTTED)
-        axes.text(GUESSING[metric][0], -0.62, f" {GUESSING[metric][1]}", fontsize=6.5, color=MUTED, va="center")
     grid(axes, axis="x")
-    axes.set(xlim=(left, right), ylim=(len(rows) - 0.45, -0.85 if narrow else -0.62), xlabel=label, yticks=[])
+    axes.set(xlim=(left, right), ylim=(len(rows) - 0.45, -0.85), xlabel=label, yticks=[])
     axes.xaxis.set_major_locator(MaxNLocator(5 if narrow else 7))
     axes.spines["left"].set_visible(False)
     return to_svg(figure, name)
+
+
+def _guessing(rows: Sequence[IntervalRow], metric: str) -> str:
+    """What a dotted line means, if what guessing would give lies on the axis."""
+    left, right = limits([row.estimate for row in rows], [row.folds for row in rows])
+    value, words = GUESSING.get(metric, (right, ""))
+    return f" The dotted line is {words}." if left < value < right else ""
 
 
 def limits(
@@ -138,13 +185,12 @@ def _draw_row(axes: Axes, k: int, row: IntervalRow, ends: tuple[float, float]) -
     colour = FAINT if row.faint else MODEL
     values = np.asarray(row.folds, dtype=np.float64)
     if len(values) > 1:
-        height = k + 0.34 * ((np.arange(len(values)) * _GOLDEN) % 1 - 0.5)
-        shown = np.clip(values, *ends)
-        beyond = shown != values
-        points: Any = {"color": colour, "alpha": 0.28, "markeredgewidth": 0, "zorder": 2}
-        axes.plot(shown[~beyond], height[~beyond], "o", markersize=3.2, **points)
-        axes.plot(shown[values < ends[0]], height[values < ends[0]], "<", markersize=4, clip_on=False, **points)
-        axes.plot(shown[values > ends[1]], height[values > ends[1]], ">", markersize=4, clip_on=False, **points)
+        height = k + 0.5 * ((np.arange(len(values)) * _GOLDEN) % 1 - 0.5)
+        inside = (values >= ends[0]) & (values <= ends[1])
+        dots(axes, values[inside], height[inside], colour)
+        for beyond, end, marker in ((values < ends[0], ends[0], "<"), (values > ends[1], ends[1], ">")):
+            if beyond.any():
+                axes.plot(end, k, marker, color=colour, alpha=0.5, markersize=4, markeredgewidth=0, clip_on=False)
     estimate = row.estimate
     if estimate.low is not None and estimate.high is not None:
         axes.plot([estimate.low, estimate.high], [k, k], color=colour, linewidth=2.0, zorder=3)
@@ -153,20 +199,74 @@ def _draw_row(axes: Axes, k: int, row: IntervalRow, ends: tuple[float, float]) -
         axes.plot(estimate.value, k, "o", markersize=7, markerfacecolor=face, markeredgecolor=edge, zorder=4)
 
 
-def _write_row(axes: Axes, k: int, row: IntervalRow, *, narrow: bool) -> None:
-    """Name, estimate and word: beside the line, or above it on a phone."""
-    text = row.text.replace("-", "−") if row.estimate.value is not None else "not defined"
-    if narrow:
-        axes.text(0, k - 0.42, short(row.name, 27), transform=axes.get_yaxis_transform(), va="center", fontsize=7.5)
-        axes.text(1, k - 0.42, text, transform=axes.get_yaxis_transform(), va="center", ha="right", fontsize=7.5)
+def dots(axes: Axes, x: np.ndarray, y: np.ndarray, colour: str, *, size: float = 3.4, alpha: float = 0.4) -> None:
+    """Faint points as one path of lines without length, which takes a tenth of the SVG that as many markers would."""
+    if not len(x):
         return
-    axes.axhline(k + 0.5, color=RULE, linewidth=0.4, zorder=0)
+    alpha = alpha * min(1.0, (10 / len(x)) ** 0.5)
+    corners = np.repeat(np.column_stack([x, y]), 2, axis=0)
+    path = Path(corners, [Path.MOVETO, Path.LINETO] * len(x))
+    axes.add_patch(
+        PathPatch(path, facecolor="none", edgecolor=colour, linewidth=size, capstyle="round", alpha=alpha, zorder=2)
+    )
+
+
+def _write_beside(axes: Axes, rows: Sequence[IntervalRow], heads: Sequence[str]) -> None:
+    """Names on the left, estimates and words on the right; a word that is the same everywhere stands once, behind a bracket."""
+    names = [[short(cell, 34) for cell in row.name] for row in rows]
+    texts = [_text(row) for row in rows]
+    widths = [max(map(_width, column)) + 12 for column in zip(*names, *[heads] * bool(heads), strict=True)]
+    starts = np.cumsum([0, *widths]) - sum(widths)
+    right = max(map(_width, texts)) + 26
+    same = len(rows) > 1 and len({row.word for row in rows}) == 1
     beside: dict[str, Any] = {
-        "xycoords": axes.get_yaxis_transform(),
-        "textcoords": "offset points",
-        "va": "center",
-        "annotation_clip": False,
-    }
-    axes.annotate(short(row.name, 34), (0, k), xytext=(-8, 0), ha="right", fontsize=8, **beside)
-    axes.annotate(text, (1, k), xytext=(10, 0), fontsize=8, **beside)
-    axes.annotate(row.word, (1, k), xytext=(122, 0), fontsize=7.5, color=MUTED if row.word != "best" else INK, **beside)
+        "xycoords": axes.get_yaxis_transform(), "textcoords": "offset points", "va": "center", "annotation_clip": False,
+    }  # fmt: skip
+    for head, start in zip(heads, starts, strict=False):
+        axes.annotate(head, (0, -0.85), xytext=(start, 0), fontsize=6.5, color=MUTED, **beside)
+    for k, (row, cells, text) in enumerate(zip(rows, names, texts, strict=True)):
+        axes.axhline(k + 0.5, color=RULE, linewidth=0.4, zorder=0)
+        for cell, start in zip(cells, starts, strict=False):
+            axes.annotate(cell, (0, k), xytext=(start, 0), fontsize=TEXT, **beside)
+        axes.annotate(text, (1, k), xytext=(12, 0), fontsize=TEXT, **beside)
+        if not same:
+            colour = INK if row.word.startswith("best") else MUTED
+            axes.annotate(row.word, (1, k), xytext=(right, 0), fontsize=TEXT, color=colour, **beside)
+    if same and rows[0].word:
+        middle = (len(rows) - 1) / 2
+        axes.annotate(rows[0].word, (1, middle), xytext=(right + 8, 0), fontsize=TEXT, **beside)
+        shifted = axes.get_yaxis_transform() + ScaledTranslation(right / 72, 0, axes.figure.dpi_scale_trans)
+        axes.plot([1, 1], [-0.3, len(rows) - 0.7], color=MUTED, linewidth=0.9, transform=shifted, clip_on=False)
+
+
+def _write_above(axes: Axes, rows: Sequence[IntervalRow], heads: Sequence[str]) -> None:
+    """Names and estimates over the lines, with the word only where it differs from row to row."""
+    differ = len({row.word for row in rows}) > 1
+    for k, row in enumerate(rows):
+        place: dict[str, Any] = {
+            "transform": axes.get_yaxis_transform(),
+            "va": "center",
+            "fontsize": TEXT,
+            "zorder": 2.5,
+        }
+        place["bbox"] = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}
+        text = _text(row) + (f"   {row.word}" if differ and row.word else "")
+        name = "  ".join(row.name)
+        axes.text(0, k - 0.42, _fitting(name, NARROW * 72 - 36 - _width(text)), **place)
+        axes.text(1, k - 0.42, text, ha="right", **place)
+    if heads:
+        axes.text(0, -1.0, "  ".join(heads), transform=axes.get_yaxis_transform(), fontsize=6.5, color=MUTED)
+
+
+def _fitting(name: str, width: float) -> str:
+    """The name, cut in the middle to so many points."""
+    return next((cut for n in range(34, 8, -1) if _width(cut := short(name, n)) <= width), short(name, 8))
+
+
+def _text(row: IntervalRow) -> str:
+    return row.text.replace("-", "−") if row.estimate.value is not None else "not defined"
+
+
+def _width(text: str) -> float:
+    """Points that a text takes in the figure."""
+    return float(TextPath((0, 0), text, size=TEXT).get_extents().width) if text.strip() else 0.0

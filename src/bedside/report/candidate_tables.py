@@ -21,7 +21,8 @@ def candidate_table(rows: Sequence[Candidate], kind: str) -> dict[str, Any]:
     shown = [_cells(row, varied, further) for row in rows]
     estimates = [row["headline"] for row in shown] + [cell for row in shown for cell in row["further"] if cell]
     return {
-        "settings": [{"name": name.rpartition(".")[2], "full": name} for name in varied],
+        "settings": [{"words": name.rpartition(".")[2].split("_"), "full": name} for name in varied],
+        "statuses": len({row.status for row in rows}) > 1,
         "further": [metric_name(metric) for metric in further],
         "headline": metric_name(rows[0].estimate.metric),
         "rows": shown,
@@ -81,7 +82,10 @@ def _repeats_sd(per_fold: Sequence[Mapping[str, Any]], estimate: Estimate) -> st
         if entry["metric"] == estimate.metric and entry["value"] is not None:
             values.setdefault(entry["repeat"], []).append(entry["value"])
     means = [float(np.mean(of_repeat)) for of_repeat in values.values()]
-    return f"{np.std(means, ddof=1):.3f}" if len(means) > 1 else None
+    if len(means) < 2:
+        return None
+    spread = float(np.std(means, ddof=1))
+    return f"{spread:.4f}" if spread >= 0.0001 else "< 0.0001"
 
 
 def _trained(record: Mapping[str, Any]) -> str:
@@ -98,7 +102,6 @@ def matrix(rows: Sequence[Candidate], pairs: Sequence[Pair]) -> dict[str, Any] |
     body = [
         {"name": row.name, "number": row.number, "cells": [_cell(found[column.name, row.name]) for column in rows[:k]]}
         for k, row in enumerate(rows)
-        if k
     ]
     return {"columns": [{"number": row.number, "name": row.name} for row in rows[:-1]], "rows": body}
 

@@ -27,9 +27,8 @@ def write_comparison(run: Run) -> Path:
     rows = ranked(opened.record)
     pairs = pairs_of(opened.record, rows)
     drawings = draw(opened, rows, pairs)
-    files = [drawing for section in drawings.values() for drawing in section]
     context = page_context(opened, rows, pairs, drawings)
-    return page.write_page(run.path / "comparison.html", "comparison.html", context, files)
+    return page.write_page(run.path / "comparison.html", "comparison.html", context, experiment.to_keep(drawings))
 
 
 def draw(run: Experiment, rows: Sequence[Candidate], pairs: Sequence[Pair]) -> dict[str, list[Drawing]]:
@@ -79,8 +78,7 @@ def page_context(
         "found": sum(pair.verdict != ALIKE for pair in pairs),
         "n_pairs": len(pairs),
         "delong": any(pair.delong for pair in pairs) and any(pair.test != "DeLong" for pair in pairs),
-        "tested": experiment_words.how_tested(pairs),
-        "adjusted": experiment_words.how_adjusted(pairs, run.record["level"]),
+        "tested": experiment_words.in_short(pairs),
         "drawings": drawings,
         "numbers": experiment.numbered([*drawings["candidates"], *drawings["pairs"], *drawings["learning"]]),
         "methods": experiment_words.paragraphs(run, _further(run, pairs)),

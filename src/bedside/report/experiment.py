@@ -52,8 +52,8 @@ class Experiment(Run):
         known = [fit.environment for fit in self.fits.values() if (fit.path / "environment.json").exists()]
         devices = list(dict.fromkeys(str(facts["device"]) for facts in known if "device" in facts))
         threads = sorted({int(facts["threads"]) for facts in known if "threads" in facts})
-        counted = {"device": " and ".join(devices) or "–", "threads": " or ".join(map(str, threads)) or "–"}
-        return {**dict(self._json("environment.json")), **counted}
+        one = threads[0] if len(threads) == 1 else " or ".join(map(str, threads)) or "–"
+        return {**dict(self._json("environment.json")), "device": " and ".join(devices) or "–", "threads": one}
 
     def _read(self, name: str) -> str:
         try:
@@ -99,6 +99,11 @@ def data_facts(run: Experiment) -> list[tuple[str, str]]:
         page.outcome_fact(run),
         ("Images", short_facts(cohort)) if "images" in cohort else ("Features", f"{len(cohort['features']):,}"),
     ]
+
+
+def to_keep(drawings: dict[str, list[Drawing]]) -> list[Drawing]:
+    """The figures that become files: those for a phone show the same again."""
+    return [drawing for name, section in drawings.items() if not name.endswith("_narrow") for drawing in section]
 
 
 def numbered(drawings: list[Drawing]) -> dict[str, int]:

@@ -25,6 +25,27 @@ _BESIDE = (
 )
 
 
+def in_short(pairs: Sequence[Pair]) -> str:
+    """The test of the pairs with its source, in a sentence for the section that shows them."""
+    test = next((pair.test for pair in pairs if pair.test), "")
+    tested = sum(pair.p is not None for pair in pairs)
+    named = {
+        T_TEST: "the corrected resampled t-test on the differences of the folds (Nadeau and Bengio 2003, doi:10.1023/A:1024068626366)",
+        "DeLong": "DeLong's test on the same test patients (DeLong et al. 1988, doi:10.2307/2531595)",
+        "patient bootstrap": "resamples of the same test patients (Davison and Hinkley 1997)",
+    }
+    if test not in named:
+        return ""
+    holm = f"; p-values are adjusted for {tested} tests (Holm 1979)" if tested > 1 else ""
+    beside = (
+        " DeLong's test (1988, doi:10.2307/2531595) stands beside it and asks less: whether the difference would stay with other "
+        "test patients, the trained models being what they are."
+        if test == T_TEST and any(pair.delong for pair in pairs)
+        else ""
+    )
+    return f"Tested with {named[test]}{holm}.{beside}"
+
+
 def how_tested(pairs: Sequence[Pair]) -> str:
     """What the test of the pairs is, with its source; nothing if no pair could be tested."""
     test = next((pair.test for pair in pairs if pair.test), "")

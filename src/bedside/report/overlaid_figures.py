@@ -43,12 +43,16 @@ def overlaid_figures(histories: Mapping[str, pd.DataFrame]) -> list[Drawing]:
 
 
 def mean_curve(history: pd.DataFrame, name: str) -> Curve | None:
-    """The validation values of all folds in one curve, as long as half of the folds train; None if there are none."""
+    """The validation values of all folds in one curve, as long as half of the folds train; None if there are none.
+
+    A fold that has stopped counts with its last value, so that the curve does not jump where folds leave it.
+    """
     column = f"valid_{name}"
     if column not in history or history[column].isna().all():
         return None
     lines = history.pivot_table(index="epoch", columns=["repeat", "fold"], values=column)
-    lines = lines[lines.notna().sum(axis=1) * 2 >= lines.shape[1]]
+    half = lines.notna().sum(axis=1) * 2 >= lines.shape[1]
+    lines = lines.ffill()[half]
     low, high = (lines.quantile(q, axis=1).to_numpy() for q in (0.1, 0.9))
     kept = float(history.loc[history["best"] == 1, "epoch"].median())
     return Curve(lines.index.to_numpy(dtype=np.float64), lines.mean(axis=1).to_numpy(), low, high, kept)
@@ -74,8 +78,8 @@ def _figure(histories: Mapping[str, pd.DataFrame], name: str) -> Drawing:
         else ""
     )
     shown = (
-        "Mean over the folds, as long as half of them train, with the middle 80 % of the folds as a band; the dot marks the "
-        "median epoch whose weights were kept."
+        "Mean over the folds with their middle 80 % as a band, as long as half of them train; a fold that stopped earlier counts "
+        "with its last value. The dot marks the median epoch whose weights were kept."
         if name == "loss"
         else "The same epochs, in the metric that was followed."
     )
