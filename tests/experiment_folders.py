@@ -44,6 +44,10 @@ def predictions_by_skill(task, skills, *, n=150, folds=5, repeats=2, seed=0):
     return tables, table_of_folds
 
 
+def _first(table):
+    return table[(table["repeat"] == 0) & (table["fold"] == 0)].reset_index(drop=True)
+
+
 def _history(epochs, floor, *, folds=5, repeats=2):
     """Folds that stop at different epochs."""
     rows = []
@@ -98,9 +102,11 @@ def _fit(folder, number, table, settings, history=None, **facts):
         write_table(home / "history.csv", history)
 
 
-def make_comparison(folder, task, skills, *, varied=None, networks=(), n=150, repeats=2, folds=5):
-    """A finished comparison of made-up candidates, `skills` by name; `varied` gives the settings of a grid."""
+def make_comparison(folder, task, skills, *, varied=None, networks=(), n=150, repeats=2, folds=5, holdout=False):
+    """A finished comparison of made-up candidates, `skills` by name; `varied` gives the settings of a grid, `holdout` one fold only."""
     predictions, dealt = predictions_by_skill(task, skills, n=n, repeats=repeats, folds=folds)
+    if holdout:
+        predictions, dealt = {name: _first(table) for name, table in predictions.items()}, _first(dealt)
     _begin(folder, "compare", task, predictions, dealt)
     found = compare_candidates(predictions, task, QUICK, folds=dealt, seed=0)
     for k, entry in enumerate(found["candidates"]):

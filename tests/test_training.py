@@ -14,13 +14,14 @@ from bedside.models.mlp import ACTIVATIONS, MLP, MLPSettings
 from bedside.settings import RunSettings, TrainSettings, build, merge
 from bedside.splits.folds import make_folds
 from bedside.training.batches import TensorBatches, n_batches, stack_members
+from bedside.training.chain import chain_of
 from bedside.training.events import FoldFit, Plan, Progress
 from bedside.training.finder import find_learning_rate, suggest
 from bedside.training.fits import train_folds
 from bedside.training.hardware import make_fabric
 from bedside.training.loop import fit
 from bedside.training.saved import load_members
-from bedside.training.stack import Stack, chain_of, clip_each
+from bedside.training.stack import Stack, clip_each
 from cohorts import cohort as make_cohort
 from cohorts import image_cohort
 
@@ -157,6 +158,40 @@ def test_a_chain_of_layers_is_computed_as_products_and_everything_else_by_vmap()
     general._chain = None
     x = torch.randn(3, 7, 4)
     torch.testing.assert_close(products(x), general(x), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_gradients_that_are_written_out_are_those_of_autograd(dropout):
+    members = [MLP(4, 2, MLPSettings(hidden=(8, 8), dropout=dropout)).double() for _ in range(3)]
+    written, general = Stack(members), Stack(members)
+    x = torch.randn(3, 7, 4, dtype=torch.float64)
+    torch.manual_seed(0)
+    outputs = written(x)
+    assert outputs.grad_fn.name() == "_WrittenBackward"
+    masks = [passed for layer, passed, _, _ in outputs.grad_fn.kept if isinstance(layer, nn.Dropout)]
+    assert len(masks) == (2 if dropout else 0)
+    hidden, state = x, general._named
+    for name, layer in general._chain:
+        if isinstance(layer, nn.Linear):
+            hidden = hidden @ state[f"{name}.weight"].transpose(1, 2) + state[f"{name}.bias"].unsqueeze(1)
+        elif isinstance(layer, nn.ReLU):
+            hidden = hidden.relu()
+        elif masks:
+            hidden = hidden * masks.pop(0)
+    torch.testing.assert_close(outputs, hidden)
+    target = torch.randn_like(outputs)
+    for found in (outputs, hidden):
+        (found - target).square().sum().backward()
+    for own, known in zip(written.weights, general.weights, strict=True):
+        torch.testing.assert_close(own.grad, known.grad)
+
+
+def test_a_chain_that_begins_with_an_activation_leaves_the_data_alone():
+    network = nn.Sequential(nn.ReLU(), nn.Linear(4, 2))
+    x = torch.randn(2, 5, 4)
+    before = x.clone()
+    Stack([network, network])(x).sum().backward()
+    assert torch.equal(x, before)
 
 
 def test_dropout_differs_between_the_members_of_a_stack():

@@ -7,6 +7,7 @@ splits give, a predictions table what training gives, and an `Estimate` what eva
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal, Protocol, Self
 
 import numpy as np
@@ -132,7 +133,7 @@ class Cohort:
     def __len__(self) -> int:
         return len(self.samples)
 
-    @property
+    @cached_property
     def target(self) -> np.ndarray:
         """Integers from 0 in the order of `task.classes`, or numbers for regression; shape (n,)."""
         return self.task.encode(self.samples["target"])

@@ -12,7 +12,6 @@ from bedside.errors import BedsideError, RunError, SettingError, nearest
 from bedside.parallel.tasks import Outcomes, Task
 
 PATIENCE = 5  # seconds until we take it that nobody answers
-AHEAD = 64  # tasks that are there at once: work for workers that come later, and not the data of all tasks in memory
 FORMS = ("dask://HOST:PORT", "ray", "ray://HOST:PORT")
 _PACKAGES = {"dask": ("distributed",), "ray": ("ray", "grpc")}
 _RAY = {  # which reads this when it is imported

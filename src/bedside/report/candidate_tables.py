@@ -26,6 +26,7 @@ def candidate_table(rows: Sequence[Candidate], kind: str) -> dict[str, Any]:
         "further": [metric_name(metric) for metric in further],
         "headline": metric_name(rows[0].estimate.metric),
         "rows": shown,
+        "folds": any(len(row.folds) > 1 for row in rows),
         "repeats": any(row["repeats_sd"] is not None for row in shown),
         "notes": tables.footnotes([estimate.to_dict() for estimate in estimates]),
     }

@@ -41,13 +41,19 @@ def draw(run: Experiment, rows: Sequence[Candidate], pairs: Sequence[Pair]) -> d
             "candidates_narrow": [candidate_figures.candidates_figure(rows, narrow=True)],
             "pairs": [wide] if wide else [],
             "pairs_narrow": [narrow] if narrow else [],
-            "learning": overlaid_figures(_histories(run, rows)),
+            "learning": _learning(run, rows),
         }
 
 
-def _histories(run: Experiment, rows: Sequence[Candidate]) -> dict[str, Any]:
-    known = {row.name: run.fits[row.number].history for row in rows if row.number in run.fits}
-    return {name: history for name, history in known.items() if history is not None and len(history)}
+def _learning(run: Experiment, rows: Sequence[Candidate]) -> list[Drawing]:
+    """Learning curves of the candidates that have some; those of a grid are labelled by their values."""
+    heads, names = candidate_figures.columns(rows)
+    histories = {}
+    for row in rows:
+        history = run.fits[row.number].history if row.number in run.fits else None
+        if history is not None and len(history):
+            histories["  ".join(names[row.name])] = history
+    return overlaid_figures(histories, f" Labels give {', '.join(heads)}." if heads else "")
 
 
 def page_context(

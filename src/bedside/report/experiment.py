@@ -44,7 +44,7 @@ class Experiment(Run):
     @cached_property
     def fits(self) -> dict[str, Fit]:
         """The fits by the name of their folder; those that are not there are left out."""
-        return {path.name: Fit(path) for path in sorted((self.path / "fits").glob("*")) if path.is_dir()}
+        return {path.name: Fit(path) for path in sorted((self.path / "fits").glob("[!.]*")) if path.is_dir()}
 
     @cached_property
     def environment(self) -> dict[str, Any]:

@@ -78,10 +78,12 @@ def paragraphs(run: Experiment, further: dict[str, str]) -> list[dict[str, str]]
 
 
 def preparation(run: Experiment) -> str:
-    """What all fits share of how data became numbers; nothing where they differ."""
-    if "images" not in run.description:
-        return methods.preparation(run.settings.get("preparation", {}))
-    told = {image_words.preparation(fit) for fit in run.fits.values()}
+    """How data became numbers, if that is the same in all fits."""
+    fits = [fit for fit in run.fits.values() if (fit.path / "settings.yaml").exists()]
+    if "images" in run.description:
+        told = {image_words.preparation(fit) for fit in fits}
+    else:
+        told = {methods.preparation(fit.settings.get("preparation", {})) for fit in fits}
     return told.pop() if len(told) == 1 else ""
 
 

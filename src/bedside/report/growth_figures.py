@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
 from bedside.cohort import Estimate
-from bedside.report.candidate_figures import NARROW, WIDE, dots, limits
 from bedside.report.candidates import fold_values, headline_of
+from bedside.report.interval_rows import NARROW, WIDE, aside, dots, limits
 from bedside.report.style import EVENT, MODEL, MUTED, PAPER, Drawing, canvas, grid, to_svg
 from bedside.report.words import metric_name
 
@@ -66,7 +66,7 @@ def _in_words(sizes: np.ndarray, estimates: Sequence[Estimate]) -> str:
 def _draw_size(axes: Axes, size: float, estimate: Estimate, folds: np.ndarray, sizes: np.ndarray) -> None:
     """The estimate with its interval, and single folds spread beside it a little."""
     if len(folds) > 1:
-        spread = 0.035 * ((np.arange(len(folds)) * 0.618034) % 1 - 0.5)
+        spread = 0.035 * aside(len(folds))
         log = axes.get_xscale() == "log"
         places = size * (sizes[-1] / sizes[0]) ** spread if log else size + (sizes[-1] - sizes[0]) * spread
         dots(axes, places, folds, MODEL)

@@ -59,7 +59,7 @@ def page_context(run: Experiment, drawings: dict[str, list[Drawing]]) -> dict[st
         ],
         "table": size_table(record, pairs),
         "planned": _planned(record),
-        "fit": _fit_words(growth["fit"], largest),
+        "fit": _fit_words(growth["fit"], largest, headline_of(largest["estimates"], record["headline"]).value),
         "tested": experiment_words.in_short([_pair_of(record, pairs)]),
         "drawings": drawings,
         "numbers": experiment.numbered(drawings["growth"]),
@@ -122,7 +122,7 @@ def size_table(record: dict[str, Any], pairs: list[Pair]) -> dict[str, Any]:
     """One row per size, the smallest first, with its difference from everything."""
     largest = record["candidates"][-1]["name"]
     further = [m for m in page.HEADLINES[record["task"]["kind"]] if m != record["headline"]["metric"]]
-    rows = []
+    rows: list[dict[str, Any]] = []
     for entry in record["candidates"]:
         estimate = headline_of(entry["estimates"], record["headline"])
         found = {e["metric"]: Estimate.from_dict(e) for e in entry["estimates"] if e["of"] in ("", "macro")}
@@ -151,11 +151,16 @@ def _to_all(name: str, largest: str, pairs: list[Pair]) -> Estimate | None:
     return None
 
 
-def _fit_words(fit: dict[str, Any] | None, largest: dict[str, Any]) -> str:
+def _fit_words(fit: dict[str, Any] | None, largest: dict[str, Any], reached: float | None) -> str:
     """What the fitted curve would say of twice as many patients, with its warning; nothing without one."""
     if not fit:
         return ""
     patients, value = fit["points"][-1]
+    if reached is not None and value < reached:
+        return (
+            f"Carried on to {patients:,.0f} patients, the curve stays below what {largest['patients']:,.0f} have reached already. It does not follow the "
+            "last points, so it says nothing of further patients."
+        )
     return (
         f"Carried on to {patients:,.0f} patients, the curve would reach {value:.3f}. That is a guess: a curve through a few points, from "
         f"patients like these, which the next {patients - largest['patients']:,.0f} may not be."

@@ -30,16 +30,18 @@ class Curve:
     kept: float  # median epoch whose weights were kept
 
 
-def overlaid_figures(histories: Mapping[str, pd.DataFrame]) -> list[Drawing]:
-    """Validation loss and the metric that was followed, per epoch; `histories` by name, the best candidate first."""
-    if not histories:
-        return []
-    drawings = [_figure(histories, "loss")]
+def overlaid_figures(histories: Mapping[str, pd.DataFrame], named: str = "") -> list[Drawing]:
+    """Validation loss and the metric that was followed, per epoch.
+
+    Args:
+        histories: by label, the best candidate first.
+        named: what the labels say, if they do not say it themselves.
+    """
     columns = [str(column) for history in histories.values() for column in history]
-    metrics = dict.fromkeys(
-        column.removeprefix("valid_") for column in columns if column.startswith("valid_") and column != "valid_loss"
-    )
-    return drawings + [_figure(histories, metric) for metric in list(metrics)[:1]]
+    followed = [column.removeprefix("valid_") for column in columns if column.startswith("valid_")]
+    names = ["loss", *(name for name in followed if name != "loss")]
+    drawings = [_figure(histories, name, named) for name in dict.fromkeys(names[:2])]
+    return [drawing for drawing in drawings if drawing]
 
 
 def mean_curve(history: pd.DataFrame, name: str) -> Curve | None:
@@ -48,9 +50,12 @@ def mean_curve(history: pd.DataFrame, name: str) -> Curve | None:
     A fold that has stopped counts with its last value, so that the curve does not jump where folds leave it.
     """
     column = f"valid_{name}"
-    if column not in history or history[column].isna().all():
+    if column not in history or not np.isfinite(history[column]).any():
         return None
-    lines = history.pivot_table(index="epoch", columns=["repeat", "fold"], values=column)
+    finite = history.assign(
+        **{column: history[column].where(np.isfinite(history[column]))}
+    )  # a diverged epoch has none
+    lines = finite.pivot_table(index="epoch", columns=["repeat", "fold"], values=column)
     half = lines.notna().sum(axis=1) * 2 >= lines.shape[1]
     lines = lines.ffill()[half]
     low, high = (lines.quantile(q, axis=1).to_numpy() for q in (0.1, 0.9))
@@ -58,9 +63,11 @@ def mean_curve(history: pd.DataFrame, name: str) -> Curve | None:
     return Curve(lines.index.to_numpy(dtype=np.float64), lines.mean(axis=1).to_numpy(), low, high, kept)
 
 
-def _figure(histories: Mapping[str, pd.DataFrame], name: str) -> Drawing:
-    figure, axes = canvas((HALF[0], HALF[1] + 0.2))
+def _figure(histories: Mapping[str, pd.DataFrame], name: str, named: str) -> Drawing | None:
     found = {key: curve for key, history in histories.items() if (curve := mean_curve(history, name)) is not None}
+    if not found:
+        return None
+    figure, axes = canvas((HALF[0], HALF[1] + 0.2))
     labelled = list(found)[:MOST_LABELLED]
     for key in [*list(found)[MOST_LABELLED:][::-1], *labelled[::-1]]:
         _draw(axes, found[key], labelled.index(key) if key in labelled else None)
@@ -77,16 +84,21 @@ def _figure(histories: Mapping[str, pd.DataFrame], name: str) -> Drawing:
         if len(found) > len(labelled)
         else ""
     )
-    shown = (
-        "Mean over the folds with their middle 80 % as a band, as long as half of them train; a fold that stopped earlier counts "
-        "with its last value. The dot marks the median epoch whose weights were kept."
-        if name == "loss"
-        else "The same epochs, in the metric that was followed."
-    )
+    folds = max(len(history[["repeat", "fold"]].drop_duplicates()) for history in histories.values())
+    shown = _how_shown(folds) if name == "loss" else "The same epochs, in the metric that was followed."
     last = "; ".join(
         f"{short(key, 40)} ends at {curve.mean[-1]:.3g}" for key, curve in list(found.items())[:MOST_LABELLED]
     )
-    return Drawing(file, f"Learning curves: {label}", f"{shown}{faint}", f"{last}.", to_svg(figure, file))
+    return Drawing(file, f"Learning curves: {label}", f"{shown}{named}{faint}", f"{last}.", to_svg(figure, file))
+
+
+def _how_shown(folds: int) -> str:
+    if folds == 1:
+        return "Loss on validation patients per epoch; the dot marks the epoch whose weights were kept."
+    return (
+        "Mean over the folds with their middle 80 % as a band, as long as half of them train; a fold that stopped earlier counts "
+        "with its last value. The dot marks the median epoch whose weights were kept."
+    )
 
 
 def _draw(axes: Axes, curve: Curve, place: int | None) -> None:

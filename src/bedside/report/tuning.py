@@ -13,7 +13,7 @@ from bedside.report.candidate_tables import setting_text
 from bedside.report.candidates import headline_of
 from bedside.report.experiment import Experiment
 from bedside.report.style import Drawing, calm
-from bedside.report.tuning_figures import honest_figure, space_figure, trials_figure
+from bedside.report.tuning_figures import honest_figure, outer_figure, space_figure, trials_figure
 from bedside.report.words import metric_name, p_text
 
 
@@ -35,11 +35,12 @@ def draw(run: Experiment) -> dict[str, list[Drawing]]:
     record = run.record
     with calm():
         wide, narrow = space_figure(record), space_figure(record, narrow=True)
+        half = [trials_figure(record), outer_figure(record), wide if wide and not wide.wide else None]
         return {
             "honest": [honest_figure(record)],
             "honest_narrow": [honest_figure(record, narrow=True)],
-            "trials": [trials_figure(record)],
-            "space": [wide] if wide else [],
+            "trials": [drawing for drawing in half if drawing],
+            "space": [wide] if wide and wide.wide else [],
             "space_narrow": [narrow] if narrow else [],
         }
 
@@ -56,7 +57,7 @@ def page_context(run: Experiment, drawings: dict[str, list[Drawing]]) -> dict[st
         "trials": record["trials"],
         "sentences": record["sentences"],
         "facts": _facts(run),
-        "figures3": honest_and_naive(record, honest),
+        "top": honest_and_naive(record, honest),
         "explained": explained(record, honest),
         "contents": _contents(record),
         "rows": estimates,
@@ -77,7 +78,10 @@ def _facts(run: Experiment) -> list[tuple[str, str]]:
     return [
         *experiment.data_facts(run),
         ("Model", str(record["family"])),
-        ("Search", f"{record['trials']} trials, {len(record['space'])} {'setting' if len(record['space']) == 1 else 'settings'}"),
+        (
+            "Search",
+            f"{record['trials']} trials, {len(record['space'])} {'setting' if len(record['space']) == 1 else 'settings'}",
+        ),
         page.splits_fact(run),
         ("Date", str(run.environment["started"])[:10]),
     ]
@@ -109,7 +113,9 @@ def honest_and_naive(record: dict[str, Any], honest: Estimate) -> list[dict[str,
         shown.append({"name": f"Naive {label}", "value": f"{naive:.{digits}f}".replace("-", "−"), "beside": "", "words": f"what the best of {record['trials']} trials said", "kind": "naive"})  # fmt: skip
     if optimism is not None:
         text = f"{optimism:+.{max(2, digits)}f}".replace("-", "−")
-        shown.append({"name": "Optimism", "value": text, "beside": "", "words": "naive minus honest", "kind": "optimism"})
+        shown.append(
+            {"name": "Optimism", "value": text, "beside": "", "words": "naive minus honest", "kind": "optimism"}
+        )
     return shown
 
 
@@ -151,7 +157,7 @@ def _pair(record: dict[str, Any]) -> dict[str, Any] | None:
         pair["verdict"], "Tuned and not tuned are not distinguishable"
     )
     p = f", p {'' if (pair['p'] or 1) < 0.001 else '= '}{p_text(pair['p'])}" if pair["p"] is not None else ""
-    return {"words": words, "difference": difference, "p": p, "test": pair["test"]}
+    return {"sentence": f"{words}: tuned minus not tuned {tables.signed(difference)}{p}."}
 
 
 def chosen_rows(record: dict[str, Any]) -> list[dict[str, str]]:
@@ -175,7 +181,7 @@ def _space_text(dimension: Mapping[str, Any]) -> str:
 
 def _plain(value: Any) -> str:
     """As a setting is written, with the digits that a search can mean."""
-    return f"{value:.3g}" if isinstance(value, float) else setting_text(value)
+    return f"{value:.4g}" if isinstance(value, float) else setting_text(value)
 
 
 def _spread_text(dimension: Mapping[str, Any], found: Sequence[Any]) -> str:
@@ -184,7 +190,10 @@ def _spread_text(dimension: Mapping[str, Any], found: Sequence[Any]) -> str:
         return "–"
     if dimension["kind"] == "choice":
         counted = Counter(setting_text(value) for value in found).most_common()
-        return ", ".join(f"{text} in {n}{' folds' if k == 0 and n > 1 else ' fold' if k == 0 else ''}" for k, (text, n) in enumerate(counted))
+        return ", ".join(
+            f"{text} in {n}{' folds' if k == 0 and n > 1 else ' fold' if k == 0 else ''}"
+            for k, (text, n) in enumerate(counted)
+        )
     known = [value for value in found if value is not None]
     ends = [_plain(end) for end in (min(known), max(known))] if known else ["–"]
     return " to ".join(dict.fromkeys(ends))
@@ -209,7 +218,9 @@ def _outer_rows(record: dict[str, Any], honest: Estimate) -> list[dict[str, Any]
     digits = max(2, honest.digits())
     return [
         {
-            "fold": str(fold["fold"] + 1) if record["n"]["repeats"] == 1 else f"{fold['repeat'] + 1}.{fold['fold'] + 1}",
+            "fold": str(fold["fold"] + 1)
+            if record["n"]["repeats"] == 1
+            else f"{fold['repeat'] + 1}.{fold['fold'] + 1}",
             "values": [_plain(fold["chosen"].get(name)) for name in record["space"]],
             "inner": _number(fold["inner"], digits),
             "test": _number(fold["test"], digits),
