@@ -20,8 +20,9 @@ from bedside.report.experiment import train_command
 from bedside.report.interval_rows import limits
 from bedside.report.learning_curve import ANSWERS, write_curve
 from bedside.report.overlaid_figures import apart, mean_curve
-from bedside.report.tuning import stability, write_tuning
-from bedside.report.words import p_text
+from bedside.report.tuning import write_tuning
+from bedside.report.tuning_tables import stability
+from bedside.report.words import p_text, p_words
 from experiment_folders import SPACE, make_comparison, make_curve, make_tuning
 from report_runs import BINARY, NASTY, TASKS, Page, chromium
 
@@ -303,6 +304,7 @@ def test_one_wild_fold_does_not_crush_the_axis():
 
 
 def test_p_values_are_written_short():
+    assert [p_words(p) for p in (None, 0.00002, 0.65)] == ["not tested", "p < 0.001", "p = 0.65"]
     assert [p_text(p) for p in (None, 0.00002, 0.0046, 0.068, 0.65, 1.0)] == [
         "–",
         "< 0.001",

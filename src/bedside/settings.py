@@ -333,7 +333,10 @@ def merge(*layers: dict[str, Any]) -> dict[str, Any]:
     for layer in layers:
         for key, value in layer.items():
             both = isinstance(value, dict) and isinstance(merged.get(key), dict)
-            merged[key] = merge(merged[key], value) if both else value
+            inner = (
+                merge(merged[key] if both else {}, value) if isinstance(value, dict) else value
+            )  # never the caller's own
+            merged[key] = inner
     return merged
 
 

@@ -97,7 +97,12 @@ def power_law(points: Sequence[tuple[float, float]]) -> dict[str, Any] | None:
         try:
             start = (value[-1] + 0.01, max(value[-1] - value[0], 0.01), 0.5)
             (a, b, c), _ = curve_fit(
-                lambda n, a, b, c: a - b * (n / scale) ** -c, n, value, p0=start, bounds=([-10, 0, 0.01], [1, 10, 3])
+                lambda n, a, b, c: a - b * (n / scale) ** -c,
+                n,
+                value,
+                p0=start,
+                sigma=n**-0.5,  # estimates from more patients vary less, and the end is what is asked about
+                bounds=([-10, 0, 0.01], [1, 10, 3]),
             )
         except (RuntimeError, ValueError, OptimizeWarning):
             return None

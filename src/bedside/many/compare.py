@@ -68,11 +68,10 @@ def compare_steps(
     }
     ready = prepared("compare", source, wanted, folder, resume)
     cohort, folds = ready.cohort, ready.folds
-    shared = {name: value for name, value in ready.shared.items() if name != "source"}
-    candidates = make_candidates(cohort, shared, ready.asked["families"], ready.asked["grid"])
+    candidates = make_candidates(cohort, ready.shared, ready.asked["families"], ready.asked["grid"])
     if len(candidates) < 2:
         raise SettingError("A comparison needs two candidates: name --family twice, or a --grid of settings.")
-    common = candidates[0].settings.model_copy(update={"source": ready.source})
+    common = candidates[0].settings
     run = ready.old or begin_experiment("compare", ready.asked, cohort, common, folds, ready.findings, folder)
     with locked(run.path):
         yield Begun(run, cohort, folds, ready.findings)

@@ -78,7 +78,8 @@ def _idle_by_kind(settings: RunSettings, data: str, *, network: bool) -> Iterato
         reason = f"this is {data} data, without images"
         for setting in _FOR_IMAGES:
             yield "preparation", setting, reason
-        yield "data", "modality", reason
+        for setting in ("modality", "skip_unreadable"):
+            yield "data", setting, reason
         yield "augment", "", reason
         yield "explain", "", reason
         return

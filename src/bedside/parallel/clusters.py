@@ -12,6 +12,7 @@ from bedside.errors import BedsideError, RunError, SettingError, nearest
 from bedside.parallel.tasks import Outcomes, Task
 
 PATIENCE = 5  # seconds until we take it that nobody answers
+_GREETING = 100_000  # bytes; it has some hundred
 FORMS = ("dask://HOST:PORT", "ray", "ray://HOST:PORT")
 _PACKAGES = {"dask": ("distributed",), "ray": ("ray", "grpc")}
 _RAY = {  # which reads this when it is imported
@@ -72,13 +73,16 @@ def _require_packages(cluster: str, packages: tuple[str, ...]) -> None:
 
 
 def require_answer(cluster: str, host: str, port: int | None) -> None:
-    """Raise a `SettingError` soon if nobody listens there; the clients of Dask and Ray try for half a minute."""
+    """Raise a `SettingError` soon if nobody answers there: the clients of Dask and Ray try for long, or for ever."""
     try:
-        socket.create_connection((host, port or 0), timeout=PATIENCE).close()
+        with socket.create_connection((host, port or 0), timeout=PATIENCE) as connection:
+            # A Dask scheduler speaks first: a short message after its length. Its dashboard, next door, stays mute.
+            if cluster.startswith("dask") and not 0 < int.from_bytes(connection.recv(8), "little") < _GREETING:
+                raise OSError("it is no Dask scheduler")
     except OSError as error:
         raise SettingError(
-            f"Nobody answers at {cluster} ({error.strerror or error}). Is it started, and can this machine reach it? "
-            "docs/clusters.md says how to start one."
+            f"Nobody answers at {cluster} ({error.strerror or error}). Is it started, is the port right, and can "
+            "this machine reach it? docs/clusters.md says how to start one."
         ) from None
 
 

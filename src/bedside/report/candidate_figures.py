@@ -7,7 +7,7 @@ from bedside.report.candidates import ALIKE, Candidate, Pair, negated
 from bedside.report.interval_rows import IntervalRow, guessing, interval_rows
 from bedside.report.style import Drawing, short
 from bedside.report.tables import signed
-from bedside.report.words import metric_name, p_text
+from bedside.report.words import metric_name, p_words
 
 MOST_ROWS, MOST_DIFFERENCES = 40, 20  # of a figure that can be taken in; the tables have the rest
 
@@ -62,7 +62,7 @@ def differences_figure(rows: Sequence[Candidate], pairs: Sequence[Pair], *, narr
     for pair in drawn:
         turned = negated(pair.difference)
         shown.append(
-            IntervalRow(names[pair.second], turned, signed(turned), _p_word(pair.p_adjusted), (), worse[pair.second])
+            IntervalRow(names[pair.second], turned, signed(turned), p_words(pair.p_adjusted), (), worse[pair.second])
         )
     name = "differences-narrow" if narrow else "differences"
     metric = leader.estimate.metric
@@ -79,10 +79,6 @@ def differences_figure(rows: Sequence[Candidate], pairs: Sequence[Pair], *, narr
         ),
         wide=not narrow,
     )
-
-
-def _p_word(p: float | None) -> str:
-    return f"p = {p_text(p)}".replace("= <", "<") if p is not None else "not tested"
 
 
 def columns(rows: Sequence[Candidate]) -> tuple[list[str], dict[str, tuple[str, ...]]]:

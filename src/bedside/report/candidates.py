@@ -27,7 +27,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Pair:
-    """A tested pair, turned so that the candidate with the higher estimate comes first."""
+    """A tested pair, first minus second."""
 
     first: str
     second: str
@@ -84,16 +84,18 @@ def fold_values(per_fold: Sequence[dict[str, Any]], metric: str) -> np.ndarray:
 def pairs_of(record: dict[str, Any], rows: Sequence[Candidate]) -> list[Pair]:
     """Every pair, the higher estimate first, in the order of the rows."""
     place = {row.name: k for k, row in enumerate(rows)}
-    turned = [_pair(entry, place) for entry in record["pairs"]]
+    pairs = (read_pair(entry) for entry in record["pairs"])
+    turned = [pair if place[pair.first] <= place[pair.second] else _turned(pair) for pair in pairs]
     return sorted(turned, key=lambda pair: (place[pair.first], place[pair.second]))
 
 
-def _pair(entry: dict[str, Any], place: dict[str, int]) -> Pair:
+def read_pair(entry: dict[str, Any]) -> Pair:
+    """A pair as it was written."""
     beside, difference = entry["delong"], Estimate.from_dict(entry["difference"])
     delong = None
     if beside:
         delong = replace(difference, value=beside["difference"], low=beside["low"], high=beside["high"])
-    pair = Pair(
+    return Pair(
         first=entry["first"],
         second=entry["second"],
         difference=difference,
@@ -104,7 +106,6 @@ def _pair(entry: dict[str, Any], place: dict[str, int]) -> Pair:
         test=entry["test"],
         verdict=entry["verdict"],
     )
-    return pair if place[pair.first] <= place[pair.second] else _turned(pair)
 
 
 def _turned(pair: Pair) -> Pair:

@@ -148,13 +148,13 @@ def _contents(pairs: Sequence[Pair], drawings: dict[str, list[Drawing]]) -> list
 def _further(run: Experiment, pairs: Sequence[Pair]) -> dict[str, str]:
     luck = (
         "The highest of several estimates is also the luckiest: it was picked because it was high on these patients, so on new "
-        "ones it will be a little lower. An honest figure for a choice is that of `bedside tune`, or of new patients."
+        "ones it will be a little lower. An honest figure for a choice is that of bedside tune, or of new patients."
     )
     return {
         "Training": experiment_words.training(run),
         "Differences": experiment_words.how_tested(pairs),
         "Many pairs": experiment_words.how_adjusted(pairs, run.record["level"]),
-        "The luck of the best": luck.replace("`", "") if len(run.record["candidates"]) > 2 else "",
+        "The luck of the best": luck if len(run.record["candidates"]) > 2 else "",
     }
 
 

@@ -10,7 +10,7 @@ from bedside.report.candidates import Pair, fold_values, headline_of, negated, p
 from bedside.report.experiment import Experiment
 from bedside.report.growth_figures import growth_figure
 from bedside.report.style import Drawing, calm
-from bedside.report.words import metric_name, number, p_text
+from bedside.report.words import metric_name, number, p_words
 
 ANSWERS = {
     "likely": "More patients are likely to help.",
@@ -110,7 +110,7 @@ def _planned(record: dict[str, Any]) -> dict[str, Any]:
     difference = Estimate.from_dict(pair["difference"])
     if pair["first"] != largest["name"]:
         difference = negated(difference)
-    return {"difference": difference, "p": p_text(pair["p"]), "patients": f"{half['patients']:,.0f}"}
+    return {"difference": difference, "p": p_words(pair["p"]), "patients": f"{half['patients']:,.0f}"}
 
 
 def _pair_of(record: dict[str, Any], pairs: list[Pair]) -> Pair:

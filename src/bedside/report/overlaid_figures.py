@@ -58,6 +58,8 @@ def mean_curve(history: pd.DataFrame, name: str) -> Curve | None:
     lines = finite.pivot_table(index="epoch", columns=["repeat", "fold"], values=column)
     half = lines.notna().sum(axis=1) * 2 >= lines.shape[1]
     lines = lines.ffill()[half]
+    if lines.empty:
+        return None
     low, high = (lines.quantile(q, axis=1).to_numpy() for q in (0.1, 0.9))
     kept = float(history.loc[history["best"] == 1, "epoch"].median())
     return Curve(lines.index.to_numpy(dtype=np.float64), lines.mean(axis=1).to_numpy(), low, high, kept)
@@ -116,13 +118,11 @@ def _draw(axes: Axes, curve: Curve, place: int | None) -> None:
 
 
 def _limits(curves: Sequence[Curve]) -> tuple[float, float]:
-    """Everything but the wildest band: one candidate that diverges must not flatten the others."""
-    low = min(float(np.nanmin(curve.low)) for curve in curves)
-    tops = sorted(float(np.nanmax(curve.high)) for curve in curves)
-    usual = float(np.median(tops))
-    high = min(tops[-1], low + 2.5 * (usual - low)) if usual > low else tops[-1]
-    bottoms = sorted(float(np.nanmin(curve.low)) for curve in curves)
-    low = max(bottoms[0], high - 3 * (high - float(np.median(bottoms))))
+    """Everything but the wildest bands: one candidate that diverges must not flatten the others."""
+    bottoms, tops = [np.nanmin(curve.low) for curve in curves], [np.nanmax(curve.high) for curve in curves]
+    reach = 2.5 * float(np.median(tops) - np.median(bottoms))
+    low = max(float(min(bottoms)), float(np.median(tops)) - reach)
+    high = min(float(max(tops)), float(np.median(bottoms)) + reach)
     margin = 0.04 * (high - low or 0.1)
     return low - margin, high + margin
 
@@ -133,7 +133,7 @@ def _label_ends(axes: Axes, curves: Sequence[tuple[str, Curve]]) -> None:
     ends = [float(np.clip((curve.mean[-1] - low) / (high - low), 0, 1)) for _, curve in curves]
     for place, (height, (key, curve)) in enumerate(zip(apart(ends, 0.055), curves, strict=True)):
         axes.annotate(
-            short(key, 24),
+            short(" ".join(key.split()), 24),
             (curve.epochs[-1], np.clip(curve.mean[-1], low, high)),
             xytext=(1.03, height),
             textcoords="axes fraction",

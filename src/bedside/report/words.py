@@ -92,3 +92,10 @@ def p_text(p: float | None) -> str:
     if p < 0.001:
         return "< 0.001"
     return f"{p:.2f}" if p >= 0.1 else f"{p:.3f}"
+
+
+def p_words(p: float | None) -> str:
+    """`p = 0.12`, `p < 0.001`, or `not tested`."""
+    if p is None:
+        return "not tested"
+    return f"p {p_text(p)}" if p_text(p).startswith("<") else f"p = {p_text(p)}"
