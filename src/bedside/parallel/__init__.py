@@ -10,7 +10,7 @@ from typing import TypeVar
 from bedside.errors import SettingError
 from bedside.parallel.clusters import on_cluster
 from bedside.parallel.processes import in_processes
-from bedside.parallel.tasks import Outcomes, Task
+from bedside.parallel.tasks import Outcomes, make_tasks
 
 Argument = TypeVar("Argument")
 Result = TypeVar("Result")
@@ -26,8 +26,7 @@ def run_each(
     a Dask cluster is doing comes to its end and is thrown away.
 
     Args:
-        work: a function of a module that every worker can import. It leaves its argument as it is, and sets the
-            number of threads itself if its result depends on it.
+        work: a function of a module that every worker can import; it leaves its argument as it is.
         tasks: name -> argument; arguments and results can be pickled. Paths travel better than pixels.
         jobs: processes on this machine.
         cluster: "ray" for a Ray of its own on this machine (or the one that is open in this process, or that the
@@ -44,7 +43,7 @@ def run_each(
     if cluster is None and jobs == 1:
         return ((name, work(argument)) for name, argument in tasks.items())
     if cluster is None:
-        return _results(in_processes([Task(name, work, argument) for name, argument in tasks.items()], jobs))
+        return _results(in_processes(make_tasks(work, tasks), jobs))
     if jobs > 1:
         raise SettingError(
             f"jobs={jobs} counts processes of this machine; cluster={cluster} has its own workers. Give one."

@@ -8,12 +8,12 @@ from importlib import import_module
 from typing import Any
 from urllib.parse import urlsplit
 
-from bedside.errors import BedsideError, RunError, SettingError, nearest
-from bedside.parallel.tasks import Outcomes, Task
+from bedside.errors import BedsideError, RunError, SettingError
+from bedside.parallel.tasks import Outcomes, make_tasks
 
 PATIENCE = 5  # seconds until we take it that nobody answers
 _GREETING = 100_000  # bytes; it has some hundred
-FORMS = ("dask://HOST:PORT", "ray", "ray://HOST:PORT")
+_FORMS = ("dask://HOST:PORT", "ray", "ray://HOST:PORT")
 _PACKAGES = {"dask": ("distributed",), "ray": ("ray", "grpc")}
 _RAY = {  # which reads this when it is imported
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing goes to its makers
@@ -41,9 +41,8 @@ def _outcomes(run: Any, work: Callable[[Any], Any], tasks: Mapping[str, Any], cl
 
     if not tasks:
         return
-    here = versions()
     with _failures_in_words(cluster):
-        yield from run([Task(name, work, argument, here) for name, argument in tasks.items()], cluster)
+        yield from run(make_tasks(work, tasks, versions()), cluster)
 
 
 def _place(cluster: str) -> tuple[str, str | None, int | None]:
@@ -57,8 +56,7 @@ def _place(cluster: str) -> tuple[str, str | None, int | None]:
         return "ray", None, None
     if kind in _PACKAGES and host and port and cluster == f"{kind}://{parts.netloc}":
         return kind, host, port
-    near = nearest(cluster, FORMS)
-    raise SettingError(f"Unknown cluster {cluster!r}.{near} Known: {', '.join(FORMS)}, such as dask://node1:8786.")
+    raise SettingError(f"Unknown cluster {cluster!r}. Known: {', '.join(_FORMS)}, such as dask://node1:8786.")
 
 
 def _require_packages(cluster: str, packages: tuple[str, ...]) -> None:
@@ -74,16 +72,18 @@ def _require_packages(cluster: str, packages: tuple[str, ...]) -> None:
 
 def require_answer(cluster: str, host: str, port: int | None) -> None:
     """Raise a `SettingError` soon if nobody answers there: the clients of Dask and Ray try for long, or for ever."""
+    problem = "it is no Dask scheduler"
     try:
         with socket.create_connection((host, port or 0), timeout=PATIENCE) as connection:
             # A Dask scheduler speaks first: a short message after its length. Its dashboard, next door, stays mute.
-            if cluster.startswith("dask") and not 0 < int.from_bytes(connection.recv(8), "little") < _GREETING:
-                raise OSError("it is no Dask scheduler")
+            if not cluster.startswith("dask") or 0 < int.from_bytes(connection.recv(8), "little") < _GREETING:
+                return
     except OSError as error:
-        raise SettingError(
-            f"Nobody answers at {cluster} ({error.strerror or error}). Is it started, is the port right, and can "
-            "this machine reach it? docs/clusters.md says how to start one."
-        ) from None
+        problem = str(error.strerror or error)
+    raise SettingError(
+        f"Nobody answers at {cluster} ({problem}). Is it started, is the port right, and can "
+        "this machine reach it? docs/clusters.md says how to start one."
+    )
 
 
 @contextmanager
@@ -95,8 +95,8 @@ def _failures_in_words(cluster: str) -> Iterator[None]:
         raise
     except Exception as error:
         raise RunError(
-            f"The cluster {cluster} failed: {reason(error)}. Every machine of it needs bedside and its packages in "
-            "the same versions as this one. Then repeat the command."
+            f"The cluster {cluster} failed: {reason(error)}. Does it still run, and has every machine of it bedside "
+            "and its packages in the same versions as this one? Then repeat the command."
         ) from error
 
 

@@ -9,12 +9,14 @@ import os
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from concurrent.futures import Future
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
+from typing import Any
 
 from joblib import Parallel, delayed
 from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -28,10 +30,22 @@ _TOGETHER = 2  # losses after which a task runs alone
 class _Processes(LokyBackend):
     """A lost task has no outcome; as an error it would take the outcomes along that nobody has read yet."""
 
-    def retrieve_result_callback(self, future: "Future[list[Outcome]]") -> list[Outcome | None]:
+    broken = False
+
+    def submit(self, func: Any, callback: Callable[[Any], None]) -> Any:
         try:
-            return list(super().retrieve_result_callback(future))
+            return super().submit(func, callback)
+        except TerminatedWorkerError as error:  # lost before it was handed over
+            future: Future[Any] = Future()
+            future.set_exception(error)
+            future.add_done_callback(callback)
+            return future
+
+    def retrieve_result_callback(self, future: "Future[Any]") -> Any:
+        try:
+            return super().retrieve_result_callback(future)
         except TerminatedWorkerError:
+            self.broken = True
             return [None]
 
 
@@ -60,17 +74,22 @@ def in_processes(tasks: list[Task], jobs: int) -> Outcomes:
                     raise lost([name], losses[name])
 
 
-def _once(tasks: list[tuple[Task, Path]], workers: int) -> Iterator[Outcome]:
+def _once(tasks: list[tuple[Task, Path]], workers: int) -> Outcomes:
     """The outcomes of those tasks whose process lived."""
     warnings.filterwarnings("ignore", "A worker stopped while some jobs")  # and was replaced: it had grown large
-    # Without memory maps a task gets arrays that it may write into, as it does in this process.
+    backend = _Processes()
+    rest = takewhile(lambda _: not backend.broken, tasks)
+    # Without memory maps a task gets arrays that it may write into, as it does in this process. More than
+    # two tasks for each worker at a time, and loky would stumble when it is stopped (joblib 1.6).
     parallel = Parallel(
-        workers, _Processes(), return_as="generator_unordered", pre_dispatch="all", batch_size=1, max_nbytes=None
+        workers,
+        backend,
+        return_as="generator_unordered",
+        pre_dispatch=2 * workers,
+        batch_size=1,
+        max_nbytes=None,
     )
-    try:
-        yield from received(parallel(delayed(_begin)(task, place, os.getpid()) for task, place in tasks))
-    except TerminatedWorkerError:  # while the tasks were still being handed over
-        return
+    yield from received(parallel(delayed(_begin)(task, place, os.getpid()) for task, place in rest))
 
 
 def _begin(task: Task, begun: Path, driver: int) -> Outcome:

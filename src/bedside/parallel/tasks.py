@@ -4,11 +4,12 @@ import platform
 import threading
 import traceback
 import warnings
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from joblib import parallel_config
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from bedside.errors import BedsideError, RunError, SettingError
 
@@ -18,11 +19,12 @@ _ONE_AT_A_TIME = threading.Lock()  # torch has one source of random numbers for 
 
 @dataclass(frozen=True)
 class Task:
-    """One call of `work`; `versions` are those that a worker elsewhere must have."""
+    """One call of `work`, and what must be there as it is here: threads of the libraries under numpy, and versions."""
 
     name: str
     work: Callable[[Any], Any]
     argument: Any
+    threads: dict[str, int]
     versions: dict[str, str] | None = None
 
 
@@ -38,9 +40,17 @@ class Outcome:
 Outcomes = Generator[Outcome, None, None]  # closed early, it stops what is running
 
 
+def make_tasks(
+    work: Callable[[Any], Any], arguments: Mapping[str, Any], versions: dict[str, str] | None = None
+) -> list[Task]:
+    # Sums that are split over threads differ in their last digits, and every cluster sets its own number of threads.
+    threads = {library["user_api"]: library["num_threads"] for library in threadpool_info()}
+    return [Task(name, work, argument, threads, versions) for name, argument in arguments.items()]
+
+
 def attempt(task: Task) -> Outcome:
-    """Run a task where we are; what is parallel within it runs in this process too, as no cluster's own business."""
-    with _ONE_AT_A_TIME, parallel_config(backend="sequential"):
+    """Run a task where we are; what is parallel within it is not spread over the cluster."""
+    with _ONE_AT_A_TIME, threadpool_limits(task.threads), parallel_config(backend="sequential"):
         try:
             if task.versions is not None:
                 _require_same(task.versions)
