@@ -84,11 +84,14 @@ def auroc(logits: Tensor, target: Tensor, rows: Tensor) -> Tensor:
     `rows` = 0 do not count. Not a number if one class is absent.
     """
     order = logits.argsort(-1)
-    score, positive = logits.gather(-1, order), (target.gather(-1, order) * rows.gather(-1, order)).to(logits.dtype)
+    score, positive = logits.gather(-1, order), (target * rows).to(logits.dtype).gather(-1, order)
     negative = rows.gather(-1, order) - positive
     below = F.pad(negative.cumsum(-1), (1, 0))
-    first = torch.searchsorted(score.contiguous(), score.contiguous())
-    last = torch.searchsorted(score.contiguous(), score.contiguous(), right=True)
+    place = torch.arange(score.shape[-1], device=score.device)
+    steps = score[..., 1:] != score[..., :-1]  # where a row is above the one before it
+    first = F.pad(place[1:] * steps, (1, 0)).cummax(-1).values  # of the rows level with it
+    beyond = torch.where(steps, place[1:], len(place))
+    last = F.pad(beyond, (0, 1), value=len(place)).flip(-1).cummin(-1).values.flip(-1)
     wins = (below.gather(-1, first) + below.gather(-1, last)) / 2
     return (positive * wins).sum(-1) / (positive.sum(-1) * negative.sum(-1))
 

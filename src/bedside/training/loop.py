@@ -66,8 +66,8 @@ def fit(
     """
     optimizer = make_optimizer(model, settings, fabric)
     wrapped, optimizer = fabric.setup(model, optimizer)
-    if isinstance(model, Stack) and settings_are_plain(fabric):
-        wrapped = model  # on one device in 32 bits Fabric's wrapper does nothing, in a time that small layers feel
+    if not casts(fabric):
+        wrapped = model  # Fabric's wrapper would do nothing, in a time that small layers feel
     schedule = make_schedule(optimizer, settings, steps=settings.epochs * len(train))
     members = model.size if isinstance(model, Stack) else 1
     best_loss = judge(wrapped, valid, objective)[0] if start_counts else torch.full((members,), torch.inf)
@@ -105,9 +105,9 @@ def fit(
         raise _broken("The validation loss was never a number", settings)
 
 
-def settings_are_plain(fabric: Fabric) -> bool:
-    """Whether nothing is to be cast between weights and arithmetic."""
-    return fabric.strategy.precision.precision == "32-true"
+def casts(fabric: Fabric) -> bool:
+    """Whether a network has to be wrapped: to compute in other numbers than its weights, or on several devices."""
+    return fabric.strategy.precision.precision != "32-true" or fabric.world_size > 1
 
 
 def refuse_broken(model: nn.Module, settings: TrainSettings) -> None:

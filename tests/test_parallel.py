@@ -1,0 +1,337 @@
+"""Whichever way tasks run, each gives the same result once; who is killed runs again; what is wrong is said soon."""
+
+import importlib.util
+import os
+import platform
+import secrets
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+import numpy as np
+import pytest
+
+import parallel_tasks as work
+from bedside import environment
+from bedside.errors import DataError, RunError, SettingError
+from bedside.parallel import clusters, run_each
+
+Way = dict[str, Any]
+SILENT = 60  # above every level of logging
+PATHS = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+needs_dask = pytest.mark.skipif(importlib.util.find_spec("distributed") is None, reason="needs bedside[cluster]: Dask")
+needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="needs bedside[cluster]: Ray")
+posix = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
+
+
+# What every way promises
+
+
+def results_are_those_of_this_process(way: Way, folder: Path) -> None:
+    here, there = ({str(n): np.zeros((n, 500)) for n in (3, 40, 400)} for _ in range(2))
+    assert dict(run_each(work.fit, there, **way)) == dict(run_each(work.fit, here))
+
+
+def inner_tasks_stay_where_they_are(way: Way, folder: Path) -> None:
+    assert dict(run_each(work.processes_of_inner_tasks, {"a": 0, "b": 0}, **way)) == {"a": True, "b": True}
+
+
+def an_error_of_ours_arrives_unchanged_and_ends_the_rest(way: Way, folder: Path) -> None:
+    tasks = {str(number): (folder, number) for number in range(40)}
+    with pytest.raises(DataError, match=r"^Column 'age' has 3 empty cells; fill them\.$") as raised:
+        list(run_each(work.refuse_the_first, tasks, **way))
+    assert not hasattr(raised.value, "__notes__")
+    time.sleep(1)
+    assert len(work.begun(folder, "task")) < 15
+
+
+def a_mistake_says_where_it_happened(way: Way, folder: Path) -> None:
+    with pytest.raises(KeyError, match="a mistake of ours") as raised:
+        list(run_each(work.fail, {"fold 3": 0}, **way))
+    (note,) = raised.value.__notes__
+    assert "In task 'fold 3' on " in note
+    assert "parallel_tasks.py" in note
+
+
+def a_task_whose_worker_is_killed_runs_again(way: Way, folder: Path) -> None:
+    given = list(run_each(work.die_once, {str(number): (folder, number) for number in range(6)}, **way))
+    assert sorted(given) == [(str(number), number * number) for number in range(6)]
+    assert len(work.begun(folder, "1")) == 2
+
+
+def a_task_that_always_kills_its_worker_is_named(way: Way, folder: Path) -> None:
+    tasks = {name: (folder, name) for name in ("first", "deadly", "third", "fourth")}
+    with pytest.raises(RunError, match=r"^The worker that ran .*'deadly'.* was lost 4 times\. Mostly memory runs out"):
+        list(run_each(work.die_always, tasks, **way))
+    assert len(work.begun(folder, "deadly")) == 4
+
+
+def nothing_begins_after_it_is_closed(way: Way, folder: Path) -> None:
+    tasks = {"quick": (folder, 0.1), **{str(number): (folder, 1.5) for number in range(8)}}
+    running = run_each(work.sleep, tasks, **way)
+    next(running)
+    running.close()
+    if "dask" not in str(way):  # which comes to the end of what it does
+        assert soon(lambda: all(map(gone, work.begun(folder, "long"))))
+    time.sleep(2)
+    assert len(work.begun(folder, "long")) <= 4
+
+
+def gone(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def soon(condition: Callable[[], bool], seconds: float = 10) -> bool:
+    """Whether it comes true in time."""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.05)
+    return condition()
+
+
+PROMISES: list[Callable[[Way, Path], None]] = [
+    results_are_those_of_this_process,
+    inner_tasks_stay_where_they_are,
+    an_error_of_ours_arrives_unchanged_and_ends_the_rest,
+    a_mistake_says_where_it_happened,
+    a_task_whose_worker_is_killed_runs_again,
+    a_task_that_always_kills_its_worker_is_named,
+    nothing_begins_after_it_is_closed,
+]
+
+
+@posix
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+def test_processes(promise, tmp_path):
+    promise({"jobs": 2}, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def dask() -> Iterator[str]:
+    """The address of a real cluster with two worker processes."""
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=SILENT) as cluster:
+        yield cluster.scheduler_address.replace("tcp://", "dask://")
+
+
+@posix
+@needs_dask
+@pytest.mark.parametrize("promise", PROMISES, ids=lambda promise: promise.__name__)
+def test_dask(promise, dask, tmp_path):
+    promise({"cluster": dask}, tmp_path)
+
+
+@pytest.fixture
+def ray_settings(monkeypatch) -> None:
+    """Workers find the tasks, and nobody else reaches this Ray or is told of it."""
+    monkeypatch.setenv("PYTHONPATH", PATHS)
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+
+
+@posix
+@needs_ray
+def test_ray_that_is_open(ray_settings, tmp_path):
+    """In one test, because Ray takes seconds to start."""
+    import ray
+
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="CRITICAL")
+    try:
+        for promise in PROMISES:
+            (tmp_path / promise.__name__).mkdir()
+            promise({"cluster": "ray"}, tmp_path / promise.__name__)
+        assert ray.is_initialized()
+    finally:
+        ray.shutdown()
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+from threading import Event, Thread
+import parallel_tasks as work
+from bedside.parallel import clusters, run_each
+folder, way = Path(sys.argv[1]), eval(sys.argv[2])
+for name, result in run_each(work.die_once, {str(n): (folder, n) for n in range(4)}, **way):
+    print(name, result)
+import ray
+from ray._common.usage.usage_lib import usage_stats_enabled
+print(ray.is_initialized(), usage_stats_enabled())
+"""
+SQUARES = ["0 0", "1 1", "2 4", "3 9"]
+
+
+def drive(folder: Path, way: Way) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", DRIVER, str(folder), repr(way)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+
+
+@posix
+@needs_ray
+def test_ray_of_our_own_is_quiet_and_closed_and_tells_nobody(ray_settings, tmp_path):
+    done = drive(tmp_path, {"cluster": "ray"})
+    assert done.stderr == ""
+    *given, last = done.stdout.splitlines()
+    assert sorted(given) == SQUARES
+    assert last == "False False"
+
+
+@posix
+@needs_ray
+def test_ray_elsewhere(ray_settings, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRPC_ENABLE_FORK_SUPPORT", "0")  # gRPC stumbles over Ray's forks now and then
+    port, client_port = free_port(), free_port()
+    options = ["--num-cpus=2", "--include-dashboard=false", f"--port={port}", f"--ray-client-server-port={client_port}"]
+    command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", *options]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as head:
+        try:
+            assert soon(lambda: answers(client_port), 60)
+            done = drive(tmp_path, {"cluster": f"ray://127.0.0.1:{client_port}"})
+        finally:
+            head.terminate()
+    assert done.stderr == ""
+    assert sorted(done.stdout.splitlines()[:-1]) == SQUARES
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+# Here
+
+
+def test_in_this_process_each_task_waits_until_it_is_asked_for(tmp_path):
+    running = run_each(work.sleep, {"a": (tmp_path, 0.0), "b": (tmp_path, 0.01)})
+    assert work.begun(tmp_path, "short") == []
+    assert next(running) == ("a", 0.0)
+    assert work.begun(tmp_path, "short") == [os.getpid()]
+    assert list(running) == [("b", 0.01)]
+
+
+def test_nothing_to_do_is_done_at_once():
+    assert list(run_each(work.fail, {}, jobs=3)) == []
+
+
+@posix
+def test_processes_end_soon_after_a_killed_driver(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; import parallel_tasks as work; from bedside.parallel import run_each\n"
+        "list(run_each(work.sleep, {str(n): (Path(sys.argv[1]), 60.0) for n in range(4)}, jobs=2))"
+    )
+    environment = {**os.environ, "PYTHONPATH": PATHS}
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as driver:
+        assert soon(lambda: len(work.begun(tmp_path, "long")) == 2)
+        driver.kill()
+    assert soon(lambda: all(map(gone, work.begun(tmp_path, "long"))))
+
+
+# What is wrong is said soon
+
+
+@pytest.mark.parametrize(
+    ("way", "message"),
+    [
+        ({"jobs": 0}, r"^jobs=0 is too few: name the number of processes, from 1\.$"),
+        ({"jobs": 4, "cluster": "ray"}, r"^jobs=4 counts processes of this machine; cluster=ray has its own workers"),
+        ({"cluster": "slurm"}, r"^Unknown cluster 'slurm'\. Known: dask://HOST:PORT, ray, ray://HOST:PORT, such as"),
+        ({"cluster": "dask"}, r"^Unknown cluster 'dask'"),
+        ({"cluster": "dask://node1"}, r"^Unknown cluster 'dask://node1'"),
+        ({"cluster": "ray://node1:first"}, r"^Unknown cluster 'ray://node1:first'"),
+        ({"cluster": "dask://node1:8786/status"}, r"^Unknown cluster 'dask://node1:8786/status'"),
+    ],
+    ids=str,
+)
+def test_a_way_that_is_none(way, message):
+    with pytest.raises(SettingError, match=message):
+        run_each(work.fail, {"a": 0}, **way)
+
+
+@pytest.mark.parametrize(("cluster", "package"), [("dask://node1:8786", "distributed"), ("ray", "ray")])
+def test_a_missing_package_comes_with_its_remedy(cluster, package, monkeypatch):
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(SettingError, match=rf"needs the package {package}.*pip install 'bedside\[cluster\]'\."):
+        run_each(work.fail, {"a": 0}, cluster=cluster)
+
+
+@needs_dask
+@needs_ray
+@pytest.mark.parametrize("kind", ["dask", "ray"])
+def test_nobody_answers(kind):
+    cluster, started = f"{kind}://127.0.0.1:{free_port()}", time.monotonic()
+    with pytest.raises(SettingError, match=rf"^Nobody answers at {cluster} \(Connection refused\)\."):
+        run_each(work.fail, {"a": 0}, cluster=cluster)
+    assert time.monotonic() - started < 10
+
+
+@needs_dask
+@pytest.mark.parametrize(("greeting", "words"), [(b"", "timed out"), (b"SSH-2.0-OpenSSH", "it is no Dask scheduler")])
+def test_somebody_else_answers(greeting, words, monkeypatch):
+    """Such as the dashboard of Dask at the next port, which waits for a browser; or another service."""
+    monkeypatch.setattr(clusters, "PATIENCE", 0.5)
+
+    def greet() -> None:
+        with server.accept()[0] as connection:
+            connection.sendall(greeting)
+            asked.wait(10)
+
+    asked = Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        other = Thread(target=greet)
+        other.start()
+        cluster = f"dask://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(SettingError, match=rf"^Nobody answers at {cluster} \({words}\)\..*is the port right"):
+            run_each(work.fail, {"a": 0}, cluster=cluster)
+        asked.set()
+        other.join()
+
+
+@needs_dask
+def test_workers_with_other_versions_are_refused(dask, monkeypatch):
+    monkeypatch.setattr(environment, "versions", lambda: {"torch": "1.0", "python": platform.python_version()})
+    with pytest.raises(SettingError, match=r"^The worker on \S+ has torch 2\S* instead of 1\.0, and may give"):
+        list(run_each(work.fail, {"a": 0}, cluster=dask))
+
+
+@needs_dask
+def test_workers_that_do_several_tasks_in_one_process_are_refused():
+    from distributed import LocalCluster
+
+    options = {"dashboard_address": ":0", "protocol": "tcp://", "silence_logs": SILENT}
+    with LocalCluster(n_workers=1, threads_per_worker=2, processes=False, **options) as cluster:
+        address = cluster.scheduler_address.replace("tcp://", "dask://")
+        with pytest.raises(SettingError, match=r"does 2 tasks at a time in one process.*--nthreads 1\.$"):
+            list(run_each(work.fail, {"a": 0}, cluster=address))
+
+
+@needs_dask
+def test_a_cluster_that_ends_is_an_error_not_silence(tmp_path):
+    from distributed import LocalCluster
+
+    cluster = LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=":0", silence_logs=SILENT)
+    address = cluster.scheduler_address.replace("tcp://", "dask://")
+    running = run_each(work.sleep, {str(n): (tmp_path, 0.5 * n) for n in range(9)}, cluster=address)
+    assert next(running) == ("0", 0.0)
+    cluster.close()
+    with pytest.raises(RunError, match=rf"^The cluster {address} failed: .*Does it still run"):
+        list(running)
