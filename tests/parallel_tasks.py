@@ -10,6 +10,7 @@ import numpy as np
 from joblib import Parallel, delayed
 
 from bedside.errors import DataError
+from bedside.parallel import run_each
 
 
 def begin(folder: Path, name: str) -> None:
@@ -26,17 +27,20 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def fit(data: np.ndarray) -> dict[str, bytes]:
-    """Numbers that depend on every digit, and an array that its task writes into."""
-    mine = data
-    mine += 1
+def fit(data: np.ndarray) -> dict[str, bytes | str]:
+    """Every digit of a product, an array that its task writes into, and the folder that relative paths count from."""
+    data += 1
     noise = np.random.default_rng(len(data)).normal(size=data.shape)
-    return {"product": (mine.T @ noise).tobytes(), "data": mine.tobytes()}
+    return {"product": (data.T @ noise).tobytes(), "data": data.tobytes(), "folder": str(Path.cwd())}
 
 
 def processes_of_inner_tasks(_: int) -> bool:
     """Whether what is parallel within a task stays in its process."""
     return set(Parallel(n_jobs=2)(delayed(os.getpid)() for _ in range(4))) == {os.getpid()}
+
+
+def tasks_of_a_task(number: int) -> dict[str, float]:
+    return dict(run_each(abs, {"a": -number, "b": number}, jobs=2))
 
 
 def refuse_the_first(task: tuple[Path, int]) -> int:

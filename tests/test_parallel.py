@@ -3,19 +3,24 @@
 import importlib.util
 import os
 import platform
+import re
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import chdir
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import bedside
 import parallel_tasks as work
 from bedside import environment
 from bedside.errors import DataError, RunError, SettingError
@@ -34,11 +39,13 @@ posix = pytest.mark.skipif(os.name != "posix", reason="needs SIGKILL")
 
 def results_are_those_of_this_process(way: Way, folder: Path) -> None:
     here, there = ({str(n): np.zeros((n, 500)) for n in (3, 40, 400)} for _ in range(2))
-    assert dict(run_each(work.fit, there, **way)) == dict(run_each(work.fit, here))
+    with chdir(folder):
+        assert dict(run_each(work.fit, there, **way)) == dict(run_each(work.fit, here))
 
 
 def inner_tasks_stay_where_they_are(way: Way, folder: Path) -> None:
     assert dict(run_each(work.processes_of_inner_tasks, {"a": 0, "b": 0}, **way)) == {"a": True, "b": True}
+    assert dict(run_each(work.tasks_of_a_task, {"a": 3}, **way)) == {"a": {"a": 3, "b": 3}}
 
 
 def an_error_of_ours_arrives_unchanged_and_ends_the_rest(way: Way, folder: Path) -> None:
@@ -160,6 +167,7 @@ DRIVER = """
 import sys
 from pathlib import Path
 from threading import Event, Thread
+import bedside
 import parallel_tasks as work
 from bedside.parallel import clusters, run_each
 folder, way = Path(sys.argv[1]), eval(sys.argv[2])
@@ -238,7 +246,7 @@ def test_processes_end_soon_after_a_killed_driver(tmp_path):
         "import sys; from pathlib import Path; import parallel_tasks as work; from bedside.parallel import run_each\n"
         "list(run_each(work.sleep, {str(n): (Path(sys.argv[1]), 60.0) for n in range(4)}, jobs=2))"
     )
-    environment = {**os.environ, "PYTHONPATH": PATHS}
+    environment = {**os.environ, "PYTHONPATH": PATHS, "TMPDIR": str(tmp_path)}
     command = [sys.executable, "-c", code, str(tmp_path)]
     with subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL) as driver:
         assert soon(lambda: len(work.begun(tmp_path, "long")) == 2)
@@ -335,3 +343,20 @@ def test_a_cluster_that_ends_is_an_error_not_silence(tmp_path):
     cluster.close()
     with pytest.raises(RunError, match=rf"^The cluster {address} failed: .*Does it still run"):
         list(running)
+
+
+# The loop of docs/clusters.md
+
+
+def test_the_loop_for_several_devices_runs_on_one(tmp_path, monkeypatch):
+    root = Path(__file__).parents[1]
+    *_, loop = re.findall(r"^```python\n(.*?)^```$", (root / "docs/clusters.md").read_text(), re.DOTALL | re.MULTILINE)
+    shutil.copytree(root / "examples", tmp_path / "examples")
+    monkeypatch.chdir(tmp_path)
+    roles = {"target": "readmitted", "patient": "patient", "exclude": ["days_until_readmission"]}
+    quick = {"data": roles, "evaluation": {"resamples": 100}}
+    run = bedside.train("examples/clinic.csv", quick, family="logistic", folder="runs/clinic")
+    exec(compile(loop, "clusters.md", "exec"), {})
+    scores = pd.read_csv("large.csv", dtype=str)
+    assert sorted(scores["sample"]) == sorted(run.folds["sample"][run.folds["part"] == "test"])
+    assert bedside.evaluate("large.csv", patient="patient", positive="yes")["estimates"][0]["metric"] == "auroc"

@@ -93,8 +93,9 @@ def _once(tasks: list[tuple[Task, Path]], workers: int) -> Outcomes:
 
 
 def _begin(task: Task, begun: Path, driver: int) -> Outcome:
-    """In the worker."""
-    _end_with(driver)
+    """In the worker; in the driver itself if joblib finds that there can be no processes, as below a thread."""
+    if os.getpid() != driver:
+        _end_with(driver)
     begun.touch()
     return attempt(task)
 

@@ -5,7 +5,9 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import chdir, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from joblib import parallel_config
@@ -14,16 +16,23 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from bedside.errors import BedsideError, RunError, SettingError
 
 AGAIN = 3  # times that a task runs again after its worker was lost; also the default of Dask's and Ray's schedulers
-_ONE_AT_A_TIME = threading.Lock()  # torch has one source of random numbers for all threads of a process
+_ONE_AT_A_TIME = threading.RLock()  # torch has one source of random numbers for all threads of a process
 
 
 @dataclass(frozen=True)
 class Task:
-    """One call of `work`, and what must be there as it is here: threads of the libraries under numpy, and versions."""
+    """One call of `work`, and what must be there as it is here.
+
+    Attributes:
+        folder: what relative paths in the argument count from.
+        threads: of the libraries under numpy; sums that are split over threads differ in their last digits.
+        versions: of what could change a number.
+    """
 
     name: str
     work: Callable[[Any], Any]
     argument: Any
+    folder: Path
     threads: dict[str, int]
     versions: dict[str, str] | None = None
 
@@ -43,14 +52,14 @@ Outcomes = Generator[Outcome, None, None]  # closed early, it stops what is runn
 def make_tasks(
     work: Callable[[Any], Any], arguments: Mapping[str, Any], versions: dict[str, str] | None = None
 ) -> list[Task]:
-    # Sums that are split over threads differ in their last digits, and every cluster sets its own number of threads.
     threads = {library["user_api"]: library["num_threads"] for library in threadpool_info()}
-    return [Task(name, work, argument, threads, versions) for name, argument in arguments.items()]
+    return [Task(name, work, argument, Path.cwd(), threads, versions) for name, argument in arguments.items()]
 
 
 def attempt(task: Task) -> Outcome:
     """Run a task where we are; what is parallel within it is not spread over the cluster."""
-    with _ONE_AT_A_TIME, threadpool_limits(task.threads), parallel_config(backend="sequential"):
+    folder = chdir(task.folder) if task.folder.is_dir() else nullcontext()
+    with _ONE_AT_A_TIME, folder, threadpool_limits(task.threads), parallel_config(backend="sequential"):
         try:
             if task.versions is not None:
                 _require_same(task.versions)
