@@ -18,7 +18,7 @@ _PACKAGES = {"dask": ("distributed",), "ray": ("ray", "grpc")}
 _RAY = {  # which reads this when it is imported
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing goes to its makers
     "RAY_DEDUP_LOGS_SKIP_REGEX": ".",  # no line of its workers comes to this terminal
-    "RAY_CLIENT_MAX_CONNECTION_TIMEOUT_S": str(PATIENCE),
+    "RAY_CLIENT_MAX_CONNECTION_TIMEOUT_S": "60",  # somebody answers; on a busy machine a server for us takes long to start
 }
 
 
