@@ -58,6 +58,7 @@ bench: $(VENV)/installed-bench
 	@$(BIN)/python benchmarks/table.py
 	@$(BIN)/python benchmarks/bootstrap.py
 	@$(BIN)/python benchmarks/images.py
+	@$(BIN)/python benchmarks/many_fits.py
 
 docs: $(VENV)/installed
 	@$(BIN)/python docs/make_reference.py
