@@ -147,31 +147,37 @@ def ray_settings(monkeypatch) -> None:
     monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
 
 
+# Ray reads its settings when it is imported, so each of these tests has a process of its own. The first is one test,
+# because Ray takes seconds to start.
+PROMISES_ON_RAY = """
+import sys
+from pathlib import Path
+import ray
+import test_parallel
+ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="CRITICAL")
+for promise in test_parallel.PROMISES:
+    folder = Path(sys.argv[1], promise.__name__)
+    folder.mkdir()
+    promise({"cluster": "ray"}, folder)
+    print(promise.__name__, ray.is_initialized())
+"""
+
+
 @posix
 @needs_ray
 def test_ray_that_is_open(ray_settings, tmp_path):
-    """In one test, because Ray takes seconds to start."""
-    import ray
-
-    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="CRITICAL")
-    try:
-        for promise in PROMISES:
-            (tmp_path / promise.__name__).mkdir()
-            promise({"cluster": "ray"}, tmp_path / promise.__name__)
-        assert ray.is_initialized()
-    finally:
-        ray.shutdown()
+    done = drive(PROMISES_ON_RAY, tmp_path)
+    kept = [line for line in done.stdout.splitlines() if line.endswith(" True")]
+    assert kept == [f"{promise.__name__} True" for promise in PROMISES], done.stderr
 
 
 DRIVER = """
 import sys
 from pathlib import Path
-from threading import Event, Thread
-import bedside
 import parallel_tasks as work
-from bedside.parallel import clusters, run_each
-folder, way = Path(sys.argv[1]), eval(sys.argv[2])
-for name, result in run_each(work.die_once, {str(n): (folder, n) for n in range(4)}, **way):
+from bedside.parallel import run_each
+folder, cluster = Path(sys.argv[1]), sys.argv[2]
+for name, result in run_each(work.die_once, {str(n): (folder, n) for n in range(4)}, cluster=cluster):
     print(name, result)
 import ray
 from ray._common.usage.usage_lib import usage_stats_enabled
@@ -180,15 +186,15 @@ print(ray.is_initialized(), usage_stats_enabled())
 SQUARES = ["0 0", "1 1", "2 4", "3 9"]
 
 
-def drive(folder: Path, way: Way) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", DRIVER, str(folder), repr(way)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120)
+def drive(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=180)
 
 
 @posix
 @needs_ray
 def test_ray_of_our_own_is_quiet_and_closed_and_tells_nobody(ray_settings, tmp_path):
-    done = drive(tmp_path, {"cluster": "ray"})
+    done = drive(DRIVER, tmp_path, "ray")
     assert done.stderr == ""
     *given, last = done.stdout.splitlines()
     assert sorted(given) == SQUARES
@@ -205,7 +211,7 @@ def test_ray_elsewhere(ray_settings, tmp_path, monkeypatch):
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as head:
         try:
             assert soon(lambda: answers(client_port), 60)
-            done = drive(tmp_path, {"cluster": f"ray://127.0.0.1:{client_port}"})
+            done = drive(DRIVER, tmp_path, f"ray://127.0.0.1:{client_port}")
         finally:
             head.terminate()
     assert done.stderr == ""

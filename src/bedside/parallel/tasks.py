@@ -52,7 +52,9 @@ Outcomes = Generator[Outcome, None, None]  # closed early, it stops what is runn
 def make_tasks(
     work: Callable[[Any], Any], arguments: Mapping[str, Any], versions: dict[str, str] | None = None
 ) -> list[Task]:
-    threads = {library["user_api"]: library["num_threads"] for library in threadpool_info()}
+    threads: dict[str, int] = {}
+    for library in threadpool_info():
+        threads[library["user_api"]] = max(threads.get(library["user_api"], 1), library["num_threads"])
     return [Task(name, work, argument, Path.cwd(), threads, versions) for name, argument in arguments.items()]
 
 
