@@ -14,13 +14,13 @@ from bedside.parallel import run_each
 
 
 def begin(folder: Path, name: str) -> None:
-    """A file for each time that a task begins, with the process that does it."""
-    (folder / f"{name}-{uuid4().hex}").write_text(str(os.getpid()))
+    """A file for each time that a task begins, named after it and the process that does it."""
+    (folder / f"{name}-{os.getpid()}-{uuid4().hex}").touch()
 
 
 def begun(folder: Path, name: str) -> list[int]:
     """The processes that have begun the task."""
-    return [int(file.read_text() or 0) for file in folder.glob(f"{name}-*")]
+    return [int(file.name.split("-")[1]) for file in folder.glob(f"{name}-*")]
 
 
 def die() -> None:
