@@ -1,5 +1,7 @@
 """The loop learns, stops on validation, keeps the best epoch, and a stack is the same as separate fits."""
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -14,14 +16,14 @@ from bedside.models.mlp import ACTIVATIONS, MLP, MLPSettings
 from bedside.settings import RunSettings, TrainSettings, build, merge
 from bedside.splits.folds import make_folds
 from bedside.training.batches import TensorBatches, n_batches, stack_members
-from bedside.training.chain import chain_of
+from bedside.training.chain import chain_of, forwards
 from bedside.training.events import FoldFit, Plan, Progress
 from bedside.training.finder import find_learning_rate, suggest
 from bedside.training.fits import train_folds
 from bedside.training.hardware import make_fabric
 from bedside.training.loop import fit
 from bedside.training.saved import load_members
-from bedside.training.stack import Stack, clip_each
+from bedside.training.stack import Stack
 from cohorts import cohort as make_cohort
 from cohorts import image_cohort
 
@@ -160,37 +162,59 @@ def test_a_chain_of_layers_is_computed_as_products_and_everything_else_by_vmap()
     torch.testing.assert_close(products(x), general(x), rtol=1e-6, atol=1e-6)
 
 
+@pytest.mark.parametrize("task", [BINARY, THREE, NUMBER], ids=lambda task: task.kind)
 @pytest.mark.parametrize("dropout", [0.0, 0.4])
-def test_gradients_that_are_written_out_are_those_of_autograd(dropout):
-    members = [MLP(4, 2, MLPSettings(hidden=(8, 8), dropout=dropout)).double() for _ in range(3)]
-    written, general = Stack(members), Stack(members)
-    x = torch.randn(3, 7, 4, dtype=torch.float64)
+def test_gradients_that_are_written_out_are_those_of_autograd(task, dropout):
+    members = [MLP(4, task.n_outputs, MLPSettings(hidden=(8, 8), dropout=dropout)).double() for _ in range(3)]
+    stack, objective = Stack(members), Supervised(task)
+    assert stack.written
+    x, weight = torch.randn(3, 7, 4, dtype=torch.float64), torch.rand(3, 7, dtype=torch.float64)
+    target = torch.randn(3, 7, dtype=torch.float64) if task is NUMBER else torch.randint(0, task.n_outputs + 1, (3, 7))
+    target = target.clamp(max=len(task.classes) - 1) if task is not NUMBER else target
     torch.manual_seed(0)
-    outputs = written(x)
-    assert outputs.grad_fn.name() == "_WrittenBackward"
-    masks = [passed for layer, passed, _, _ in outputs.grad_fn.kept if isinstance(layer, nn.Dropout)]
+    loss, outputs = stack.learn((x, target, weight), objective)
+    torch.manual_seed(0)
+    _, kept = forwards(stack._chain, stack.tensors(), x)
+    masks = [passed for _, layer, passed in kept if isinstance(layer, nn.Dropout)]
     assert len(masks) == (2 if dropout else 0)
-    hidden, state = x, general._named
-    for name, layer in general._chain:
-        if isinstance(layer, nn.Linear):
-            hidden = hidden @ state[f"{name}.weight"].transpose(1, 2) + state[f"{name}.bias"].unsqueeze(1)
-        elif isinstance(layer, nn.ReLU):
-            hidden = hidden.relu()
-        elif masks:
-            hidden = hidden * masks.pop(0)
-    torch.testing.assert_close(outputs, hidden)
-    target = torch.randn_like(outputs)
-    for found in (outputs, hidden):
-        (found - target).square().sum().backward()
-    for own, known in zip(written.weights, general.weights, strict=True):
-        torch.testing.assert_close(own.grad, known.grad)
+    for k, member in enumerate(members):  # the same masks, replayed by autograd
+        hidden, own = x[k], [mask[k] for mask in masks]
+        for layer in (*member.hidden, member.output):
+            hidden = hidden * own.pop(0) if isinstance(layer, nn.Dropout) and own else layer.eval()(hidden)
+        known = (objective.per_row(hidden, target[k]) * weight[k]).sum() / weight[k].sum()
+        known.backward()
+        torch.testing.assert_close(outputs[k], hidden)
+        torch.testing.assert_close(loss[k], known)
+        for name, parameter in member.named_parameters():
+            torch.testing.assert_close(stack._gradients[name][k], parameter.grad)
+
+
+def test_what_is_not_written_out_trains_through_autograd():
+    frozen, twice, tied = (MLP(4, 1, MLPSettings(hidden=(8, 8), dropout=0.0)) for _ in range(3))
+    frozen.hidden[0].weight.requires_grad_(False)
+    twice = nn.Sequential(layer := nn.Linear(4, 4), nn.ReLU(), layer, nn.ReLU(), nn.Linear(4, 1))
+    tied = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 1))
+    tied[2].weight = tied[0].weight
+    x, target = torch.randn(2, 9, 4), torch.randint(0, 2, (2, 9)).float()
+    for network in (frozen, twice, tied):
+        stack = Stack([network, copy.deepcopy(network)])
+        assert not stack.written
+        Supervised(BINARY)(stack, (x, target, torch.ones(2, 9)))[0].sum().backward()
+        Supervised(BINARY)(network, (x[0], target[0], torch.ones(9)))[0].backward()
+        found = stack._cut(stack.row.grad)
+        assert set(found) == {name for name, weight in network.named_parameters() if weight.requires_grad}
+        for name, gradient in found.items():
+            torch.testing.assert_close(gradient[0], network.get_parameter(name).grad)
 
 
 def test_a_chain_that_begins_with_an_activation_leaves_the_data_alone():
     network = nn.Sequential(nn.ReLU(), nn.Linear(4, 2))
     x = torch.randn(2, 5, 4)
     before = x.clone()
-    Stack([network, network])(x).sum().backward()
+    target = torch.zeros(2, 5, dtype=torch.long)
+    stack = Stack([network, network])
+    stack.learn((x, target, torch.ones(2, 5)), Supervised(Task("multiclass", ("a", "b"))))
+    stack(x)
     assert torch.equal(x, before)
 
 
@@ -375,12 +399,12 @@ def test_each_member_of_a_stack_is_clipped_as_if_alone():
     x = torch.randn(3, 10, 3) * torch.tensor([0.01, 1.0, 100.0]).view(3, 1, 1)
     stack = Stack(members)
     stack.eval()(x).square().mean(dim=(1, 2)).sum().backward()
-    clip_each(list(stack.weights), 0.5)
+    stack.clip(0.5)
     for k, member in enumerate(members):
         member.eval()(x[k]).square().mean().backward()
         nn.utils.clip_grad_norm_(member.parameters(), 0.5)
         for name, parameter in member.named_parameters():
-            assert torch.allclose(stack.weights[stack.names.index(name)].grad[k], parameter.grad, atol=1e-6)
+            assert torch.allclose(stack._cut(stack.row.grad)[name][k], parameter.grad, atol=1e-6)
 
 
 def test_learning_rate_finder_takes_the_steepest_fall_and_trains_with_it(cohort):

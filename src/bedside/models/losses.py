@@ -51,6 +51,22 @@ class Supervised:
             return F.binary_cross_entropy_with_logits(single, target.to(single.dtype), reduction="none")
         return F.mse_loss(single, target.to(single.dtype), reduction="none")
 
+    def loss_and_gradient(self, outputs: Tensor, target: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """The mean loss over rows, shape (...), and its gradient with respect to the outputs (..., rows, n).
+
+        For the logits z of both cross-entropies it is the probability minus the truth, for the mean squared error
+        twice the residual: what is sent back is how wrong each output was.
+        """
+        shares = _shares(weight)
+        loss = (self.per_row(outputs, target) * shares).sum(-1)
+        if self.task.kind == "multiclass":
+            wrong = outputs.softmax(-1).scatter_add(-1, target.unsqueeze(-1), -torch.ones_like(outputs[..., :1]))
+        elif self.task.kind == "binary":
+            wrong = torch.sigmoid(outputs) - target.unsqueeze(-1)
+        else:
+            wrong = 2 * (outputs - target.unsqueeze(-1))
+        return loss, wrong * shares.unsqueeze(-1)
+
     def measure(self, outputs: Tensor, target: Tensor, weight: Tensor) -> Tensor:
         rows = (weight > 0).to(outputs.dtype)
         if self.task.kind == "multiclass":
@@ -74,7 +90,12 @@ class Supervised:
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     """Mean over the last dimension, (..., rows) -> (...); 0 where nothing has weight, as in a batch of filling rows."""
-    return (values * weight).sum(-1) / weight.sum(-1).clamp(min=torch.finfo(weight.dtype).tiny)
+    return (values * _shares(weight)).sum(-1)  # a sum of shares has less to go back through than a quotient of sums
+
+
+def _shares(weight: Tensor) -> Tensor:
+    """Weights (..., rows) that add up to 1, or to 0 where nothing has weight."""
+    return weight / weight.sum(-1, keepdim=True).clamp(min=torch.finfo(weight.dtype).tiny)
 
 
 def auroc(logits: Tensor, target: Tensor, rows: Tensor) -> Tensor:
@@ -83,8 +104,8 @@ def auroc(logits: Tensor, target: Tensor, rows: Tensor) -> Tensor:
     Ties count half: each row counts the negatives strictly below it and half of those level with it. Rows with
     `rows` = 0 do not count. Not a number if one class is absent.
     """
-    order = logits.argsort(-1)
-    score, positive = logits.gather(-1, order), (target * rows).to(logits.dtype).gather(-1, order)
+    score, order = logits.sort(-1)
+    positive = (target * rows).to(logits.dtype).gather(-1, order)
     negative = rows.gather(-1, order) - positive
     below = F.pad(negative.cumsum(-1), (1, 0))
     place = torch.arange(score.shape[-1], device=score.device)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn import config_context
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
@@ -18,6 +19,8 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from bedside.errors import DataError, RunError
 from bedside.settings import PreparationSettings
 
+# Cells are checked for infinite numbers when they are read, and the parameters are written below.
+_CHECKED = {"assume_finite": True, "skip_parameter_validation": True}
 _TRUSTED = ("numpy.dtype",)  # scikit-learn's encoder keeps the type of its columns
 
 
@@ -43,31 +46,27 @@ class TablePreparation:
         """
         numbers = [feature.name for feature in inputs.features if feature.kind != "category"]
         levels = [feature.name for feature in inputs.features if feature.kind == "category"]
-        steps: dict[str, Any] = {}
-        if numbers:
-            gaps = SimpleImputer(strategy="median", keep_empty_features=True)
-            scale = [("scale", StandardScaler())] if settings.scale == "standard" else []
-            steps["numbers"] = Pipeline([("gaps", gaps), *scale])
-            steps["number gaps"] = MissingIndicator(error_on_new=False)
-        if levels:
-            mode = SimpleImputer(strategy="most_frequent", missing_values=None, keep_empty_features=True)
-            encode = OneHotEncoder(
-                handle_unknown="infrequent_if_exist", min_frequency=settings.rare_level, sparse_output=False
-            )
-            steps["levels"] = Pipeline([("gaps", mode), ("encode", encode)])
-            steps["level gaps"] = MissingIndicator(missing_values=None, error_on_new=False)
-        if not settings.missing_indicators:
-            steps = {name: step for name, step in steps.items() if not name.endswith("gaps")}
         columns = _columns(inputs.frame, numbers, levels)
-        for name, step in steps.items():
-            step.fit(columns[_kind(name)])
-        steps = {name: step for name, step in steps.items() if not (name.endswith("gaps") and not len(step.features_))}
-        preparation = cls(numbers, levels, steps)
+        steps: dict[str, Any] = {}
+        with config_context(**_CHECKED):
+            if numbers:
+                gaps = SimpleImputer(strategy="median", keep_empty_features=True)
+                scale = [("scale", StandardScaler())] if settings.scale == "standard" else []
+                steps["numbers"] = _fitted([("gaps", gaps), *scale], columns["number"])
+                steps["number gaps"] = _gaps(columns["number"], np.nan)
+            if levels:
+                mode = SimpleImputer(strategy="most_frequent", missing_values=None, keep_empty_features=True)
+                encode = OneHotEncoder(
+                    handle_unknown="infrequent_if_exist", min_frequency=settings.rare_level, sparse_output=False
+                )
+                steps["levels"] = _fitted([("gaps", mode), ("encode", encode)], columns["level"])
+                steps["level gaps"] = _gaps(columns["level"], None)
         if numbers and settings.scale == "standard":
             scaler = steps["numbers"]["scale"]
             # A feature that never varied in training teaches nothing; another value later must not act unscaled.
             scaler.scale_[scaler.var_ == 0] = np.inf
-        return preparation
+        wanted = {name for name in steps if settings.missing_indicators or not name.endswith("gaps")}
+        return cls(numbers, levels, {name: step for name, step in steps.items() if step is not None and name in wanted})
 
     def __call__(self, inputs: Any) -> np.ndarray:
         """Samples -> numbers, shape (n_samples, n_columns), 32-bit floats.
@@ -75,14 +74,14 @@ class TablePreparation:
         Raises:
             DataError: if a value is too large for 32 bits.
         """
-        with warnings.catch_warnings(), np.errstate(over="ignore"):
+        with warnings.catch_warnings(), np.errstate(over="ignore"), config_context(**_CHECKED):
             # Levels never seen in training have their own, intended way.
             warnings.filterwarnings("ignore", message="Found unknown categories", category=UserWarning)
             columns = _columns(inputs.frame, self.numbers, self.levels)
             blocks = [
                 np.asarray(step.transform(columns[_kind(name)]), dtype=np.float32) for name, step in self.steps.items()
             ]
-        prepared = np.concatenate(blocks, axis=1)
+        prepared = np.ascontiguousarray(np.concatenate(blocks, axis=1))  # a sample's numbers lie side by side
         if not np.isfinite(prepared).all():
             largest = inputs.frame[self.numbers].abs().max()
             raise DataError(
@@ -99,6 +98,21 @@ class TablePreparation:
     @classmethod
     def load(cls, path: Path) -> "TablePreparation":
         return cls(**load_skops(path))
+
+
+def _fitted(steps: list[tuple[str, Any]], columns: np.ndarray) -> Pipeline:
+    """A pipeline that is fitted step by step, without the copies of each step that `Pipeline.fit` makes."""
+    for name, step in steps:
+        last = name == steps[-1][0]
+        columns = step.fit(columns) if last else step.fit_transform(columns)
+    return Pipeline(steps)
+
+
+def _gaps(columns: np.ndarray, missing: float | None) -> MissingIndicator | None:
+    """The columns with gaps; nothing where there are none."""
+    if not pd.isna(columns).any():
+        return None
+    return MissingIndicator(missing_values=missing, error_on_new=False).fit(columns)
 
 
 def _kind(step: str) -> str:

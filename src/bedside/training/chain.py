@@ -1,11 +1,10 @@
 """A chain of simple layers, one after the other, computed for all members of a stack as batched products.
 
-The general way (`torch.func.vmap`) gives the same numbers in more time. Where every layer is linear, an activation or
-dropout, the gradient is written out as well: one step backwards instead of one for each operation.
+The general way (`torch.func.vmap`) gives the same numbers in more time. Where every layer is linear, ReLU or dropout,
+the gradient is written out as well: for small layers, watching and replaying operations costs more than they do.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,7 +21,7 @@ def chain_of(module: nn.Module) -> Chain | None:
     import copy
 
     try:  # on a copy: tracing may leave its marks on a module
-        graph = torch.fx.symbolic_trace(copy.deepcopy(module)).graph
+        graph = torch.fx.Tracer().trace(copy.deepcopy(module))
     except Exception:  # whatever it is that cannot be traced, it is no chain
         return None
     layers: Chain = []
@@ -35,7 +34,11 @@ def chain_of(module: nn.Module) -> Chain | None:
             break
         name, before = str(node.target), node
         layers.append((name, module.get_submodule(name)))
-    return layers if all(_is_simple(layer) for _, layer in layers) else None
+    acting = dict(layers)
+    weights = [weight for layer in acting.values() for weight in layer.parameters()]
+    if len({id(weight) for weight in weights}) < len(weights):
+        return None  # layers that share a weight, which then goes by one of its names
+    return layers if all(_is_simple(layer) for layer in acting.values()) else None
 
 
 def _is_simple(layer: nn.Module) -> bool:
@@ -50,16 +53,13 @@ def _is_simple(layer: nn.Module) -> bool:
 
 def run_chain(chain: Chain, state: State, x: Tensor) -> Tensor:
     """(members, rows, n) -> (members, rows, m)."""
-    written = all(type(layer) in _WRITTEN for _, layer in chain)
-    if written and torch.is_grad_enabled() and not x.requires_grad and not torch.is_autocast_enabled(x.device.type):
-        steps = [(layer, f"{name}.bias" in state) for name, layer in chain]
-        weights = [
-            state[f"{name}.{part}"] for name, layer in chain for part in ("weight", "bias") if f"{name}.{part}" in state
-        ]
-        result: Tensor = _Written.apply(steps, x, *weights)
-        return result
+    before: nn.Module | None = None
     for name, layer in chain:
-        x = PRODUCTS.get(type(layer), _elementwise)(layer, name, state, x)
+        if isinstance(layer, nn.ReLU) and isinstance(before, nn.Linear) and not torch.is_grad_enabled():
+            x = x.relu_()  # nobody else looks at what the linear layer gave
+        else:
+            x = PRODUCTS.get(type(layer), _elementwise)(layer, name, state, x)
+        before = layer
     return x
 
 
@@ -104,47 +104,52 @@ PRODUCTS: dict[type[nn.Module], Callable[[nn.Module, str, State, Tensor], Tensor
 }
 
 
-class _Written(torch.autograd.Function):
-    """Linear layers, ReLU and dropout, with their gradients written out.
+# The gradient, written out
+
+
+def is_written(chain: Chain) -> bool:
+    """Whether `forwards` and `backwards` know every layer, and each weight trains and acts once."""
+    linear = [layer for _, layer in chain if isinstance(layer, nn.Linear)]
+    once = len(set(linear)) == len(linear) and all(
+        weight.requires_grad for layer in linear for weight in layer.parameters()
+    )
+    return once and all(type(layer) in (nn.Linear, nn.ReLU, nn.Dropout) for _, layer in chain)
+
+
+Kept = list[tuple[str, nn.Module, Tensor]]  # what each layer needs on the way back
+
+
+def forwards(chain: Chain, state: State, x: Tensor) -> tuple[Tensor, Kept]:
+    """The same outputs as `run_chain`, with what `backwards` needs; autograd is not asked to watch."""
+    kept: Kept = []
+    for name, layer in chain:
+        if isinstance(layer, nn.Linear):
+            kept.append((name, layer, x))
+            x = _linear(layer, name, state, x)
+        elif isinstance(layer, nn.ReLU):
+            x = x.relu_() if kept and isinstance(kept[-1][1], nn.Linear) else x.relu()  # never into the data
+            kept.append((name, layer, x))
+        elif isinstance(layer, nn.Dropout) and layer.training and layer.p > 0:
+            passed = torch.empty_like(x).bernoulli_(1 - layer.p).div_(max(1 - layer.p, 1e-12))
+            kept.append((name, layer, passed))
+            x = x * passed
+    return x, kept
+
+
+def backwards(kept: Kept, state: State, g: Tensor, found: State) -> None:
+    """Send the gradient `g` of the outputs back through the chain and write that of each weight into `found`.
 
     A layer y = x W' + b sends the gradient g of y back as g W, and gives g' x and the sum of g over rows to W and b;
     ReLU and dropout let it pass where they let the signal pass.
     """
-
-    @staticmethod
-    def forward(ctx: Any, steps: list[tuple[nn.Module, bool]], x: Tensor, *weights: Tensor) -> Tensor:
-        rest = list(weights)
-        kept: list[tuple[nn.Module, Tensor, Tensor, bool]] = []
-        for layer, biased in steps:
-            if isinstance(layer, nn.Linear):
-                weight, bias = rest.pop(0), rest.pop(0) if biased else None
-                kept.append((layer, x, weight, biased))
-                x = _product(x, weight, bias)
-            elif isinstance(layer, nn.ReLU):
-                x = x.relu_() if kept and isinstance(kept[-1][0], nn.Linear) else x.relu()  # never into the data
-                kept.append((layer, x, x, False))
-            elif isinstance(layer, nn.Dropout) and layer.training and layer.p > 0:
-                passed = torch.empty_like(x).bernoulli_(1 - layer.p).div_(max(1 - layer.p, 1e-12))
-                kept.append((layer, passed, passed, False))
-                x = x * passed
-        ctx.kept = kept
-        return x
-
-    @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (g,) = gradients
-        found: list[Tensor | None] = []
-        for number in range(len(ctx.kept) - 1, -1, -1):
-            layer, before, weight, biased = ctx.kept[number]
-            if isinstance(layer, nn.Linear):
-                found = [torch.bmm(g.transpose(1, 2), before), *([g.sum(1)] if biased else []), *found]
-                if number:
-                    g = torch.bmm(g, weight)
-            elif isinstance(layer, nn.ReLU):
-                g = torch.ops.aten.threshold_backward(g, before, 0)
-            else:
-                g = g * before
-        return (None, None, *found)
-
-
-_WRITTEN = (nn.Linear, nn.ReLU, nn.Dropout)
+    for number, (name, layer, before) in reversed(list(enumerate(kept))):
+        if isinstance(layer, nn.Linear):
+            torch.bmm(g.transpose(1, 2), before, out=found[f"{name}.weight"])
+            if f"{name}.bias" in found:
+                torch.sum(g, 1, out=found[f"{name}.bias"])
+            if number:
+                g = torch.bmm(g, state[f"{name}.weight"])
+        elif isinstance(layer, nn.ReLU):
+            g = torch.ops.aten.threshold_backward(g, before, 0)
+        else:
+            g = g * before

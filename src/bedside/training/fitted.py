@@ -4,7 +4,6 @@ A member scores in two steps. Its `reader` turns samples into what it computes o
 reader, and then its work is done once. `score` does the rest.
 """
 
-import copy
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save
 from torch import nn
+from torch.func import functional_call
 
 from bedside.cohort import Task
 from bedside.errors import RunError
@@ -163,8 +163,11 @@ def network_scores(
 
     Computed on the CPU in 64 bits, so that a sample's score does not depend on which samples it is scored with.
     """
-    exact = copy.deepcopy(network).cpu().double().eval()
-    outputs = exact(torch.from_numpy(np.ascontiguousarray(prepared)).double())
+    tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+    exact = {
+        name: value.cpu().double() if value.is_floating_point() else value.cpu() for name, value in tensors.items()
+    }
+    outputs = functional_call(network.eval(), exact, (torch.from_numpy(np.ascontiguousarray(prepared)).double(),))
     return outputs_to_scores(outputs, task, centre, scale)
 
 

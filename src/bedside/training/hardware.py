@@ -1,10 +1,12 @@
 """Device and threads, chosen by the size of the work."""
 
+import functools
 import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -38,9 +40,18 @@ def make_fabric(settings: DeviceSettings, *, work: int) -> Fabric:
         raise SettingError(f"device.accelerator={accelerator} is not available here; this machine has {there}.")
     if settings.precision == "16-mixed" and accelerator == "cpu":
         raise SettingError("device.precision=16-mixed needs a GPU; on a CPU use 32-true or bf16-mixed.")
+    if settings.precision == "16-mixed":  # holds a loss scale, which belongs to one training
+        return _fabric(accelerator, settings.precision)
+    return _shared_fabric(accelerator, settings.precision)
+
+
+def _fabric(accelerator: str, precision: Any) -> Fabric:
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces its precision on the terminal
     # One process on one device, also inside a cluster's job of many.
-    return Fabric(accelerator=accelerator, devices=1, precision=settings.precision, plugins=LightningEnvironment())
+    return Fabric(accelerator=accelerator, devices=1, precision=precision, plugins=LightningEnvironment())
+
+
+_shared_fabric = functools.cache(_fabric)  # each one that is made looks through all packages for additions to itself
 
 
 def threads_for(settings: DeviceSettings, *, work: int) -> int:

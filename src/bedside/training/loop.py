@@ -7,14 +7,14 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, LambdaLR, LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
 
 from bedside.errors import TrainingError
 from bedside.models.classifier import Classifier
-from bedside.models.losses import Batch, Objective
+from bedside.models.losses import Batch, Objective, Supervised
 from bedside.settings import TrainSettings
 from bedside.training.batches import Batches
-from bedside.training.stack import Stack, clip_each
+from bedside.training.stack import Stack
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,17 @@ def fit(
         TrainingError: if the validation loss of a member was never a number.
     """
     optimizer = make_optimizer(model, settings, fabric)
-    wrapped, optimizer = fabric.setup(model, optimizer)
-    if not casts(fabric):
-        wrapped = model  # Fabric's wrapper would do nothing, in a time that small layers feel
+    wrapped: nn.Module
+    if casts(fabric):
+        wrapped, optimizer = fabric.setup(model, optimizer)
+    else:  # Fabric's wrappers would do nothing, in a time that small layers feel
+        wrapped = fabric.to_device(model)
     schedule = make_schedule(optimizer, settings, steps=settings.epochs * len(train))
     members = model.size if isinstance(model, Stack) else 1
     best_loss = judge(wrapped, valid, objective)[0] if start_counts else torch.full((members,), torch.inf)
     best_epoch = torch.zeros(members, dtype=torch.long)
     active = torch.ones(members, dtype=torch.bool)
-    best = {name: value.clone() for name, value in model.state_dict().items()}
+    best = {name: value.clone() for name, value in tensors_of(model).items()}
 
     for epoch in range(1, settings.epochs + 1):
         learning_rate = float(optimizer.param_groups[0]["lr"])
@@ -81,7 +83,8 @@ def fit(
         losses, outputs, seen = [], [], []
         for batch in train:
             loss, output = step(fabric, wrapped, optimizer, batch, objective, settings.clip_norm)
-            schedule.step()
+            if schedule is not None:
+                schedule.step()
             losses.append(loss.detach() * batch[2].sum(-1))
             outputs.append(output)
             seen.append(batch[1:])
@@ -89,7 +92,7 @@ def fit(
         valid_loss, valid_metric = judge(wrapped, valid, objective)
 
         improved = active & (valid_loss < best_loss)
-        _keep(best, model, improved)
+        _keep(best, tensors_of(model), improved)
         best_loss = torch.where(improved, valid_loss, best_loss)
         best_epoch = torch.where(improved, epoch, best_epoch)
         yield EpochRecord(
@@ -100,7 +103,7 @@ def fit(
         if not active.any():
             break
 
-    model.load_state_dict(best)
+    _keep(tensors_of(model), best, torch.ones(members, dtype=torch.bool))
     if torch.isinf(best_loss).any():
         raise _broken("The validation loss was never a number", settings)
 
@@ -140,12 +143,15 @@ def step(
     Returns:
         Loss of each member before the update, shape () or (members,), and the outputs it was computed from.
     """
-    optimizer.zero_grad()
-    loss, outputs = objective(model, batch)
-    fabric.backward(loss.sum())
+    if isinstance(model, Stack) and model.written and type(objective) is Supervised:
+        loss, outputs = model.learn(batch, objective)  # the same, with the gradient written out
+    else:
+        optimizer.zero_grad()
+        loss, outputs = objective(model, batch)
+        fabric.backward(loss.sum() if loss.dim() else loss)
     if clip_norm is not None:
-        if loss.dim():
-            clip_each(list(model.parameters()), clip_norm)
+        if isinstance(model, Stack):
+            model.clip(clip_norm)
         else:
             # Not finite is normal while 16-bit loss scaling settles; a true NaN is reported at the end.
             fabric.clip_gradients(model, optimizer, max_norm=clip_norm, error_if_nonfinite=False)
@@ -177,15 +183,20 @@ def _summary(
     return torch.atleast_1d(mean).float().cpu(), torch.atleast_1d(metric).float().cpu()
 
 
+def tensors_of(model: nn.Module) -> dict[str, Tensor]:
+    """Weights and buffers as they are now; those of a stack have the members first."""
+    return model.tensors() if isinstance(model, Stack) else dict(model.state_dict())
+
+
 @torch.no_grad()
-def _keep(best: dict[str, Tensor], model: nn.Module, improved: Tensor) -> None:
+def _keep(best: dict[str, Tensor], now: dict[str, Tensor], improved: Tensor) -> None:
     """Copy the weights of the members that improved."""
     if not improved.any():
         return
-    for name, value in model.state_dict().items():
+    for name, value in now.items():
         if improved.all():
             best[name].copy_(value)
-        else:  # a stack: every tensor has the members first
+        else:  # a stack
             chosen = improved.to(value.device)
             best[name][chosen] = value[chosen]
 
@@ -208,8 +219,8 @@ def rates_of(model: nn.Module) -> Iterable[tuple[list[nn.Parameter], float]]:
     return [([weight for weight in model.parameters() if weight.requires_grad], 1.0)]
 
 
-def make_schedule(optimizer: Optimizer, settings: TrainSettings, *, steps: int) -> LRScheduler:
-    """Learning rate by optimisation step, over the whole of `epochs`."""
+def make_schedule(optimizer: Optimizer, settings: TrainSettings, *, steps: int) -> LRScheduler | None:
+    """Learning rate by optimisation step, over the whole of `epochs`; nothing if it stays as it is."""
     match settings.schedule:
         case "cosine":
             return CosineAnnealingLR(optimizer, T_max=steps)
@@ -217,4 +228,4 @@ def make_schedule(optimizer: Optimizer, settings: TrainSettings, *, steps: int) 
             peaks = [settings.learning_rate * group["share"] for group in optimizer.param_groups]
             return OneCycleLR(optimizer, max_lr=peaks, total_steps=steps, cycle_momentum=False)
         case _:
-            return LambdaLR(optimizer, lambda _: 1.0)
+            return None
