@@ -6,6 +6,7 @@ cross-entropy for several. A family with another aim brings its own objective; t
 
 from typing import Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -99,22 +100,23 @@ def _shares(weight: Tensor) -> Tensor:
 
 
 def auroc(logits: Tensor, target: Tensor, rows: Tensor) -> Tensor:
-    """Area under the ROC curve, (..., rows) -> (...): how often a positive row outranks a negative one.
+    """Area under the ROC curve, (..., n) -> (...): how often a positive row outranks a negative one; ties count half.
 
-    Ties count half: each row counts the negatives strictly below it and half of those level with it. Rows with
-    `rows` = 0 do not count. Not a number if one class is absent.
+    Rows with `rows` = 0 do not count. Not a number if one class is absent. Computed on the CPU in numpy, whose sort is
+    ten times as fast as torch's.
     """
-    score, order = logits.sort(-1)
-    positive = (target * rows).to(logits.dtype).gather(-1, order)
-    negative = rows.gather(-1, order) - positive
-    below = F.pad(negative.cumsum(-1), (1, 0))
-    place = torch.arange(score.shape[-1], device=score.device)
-    steps = score[..., 1:] != score[..., :-1]  # where a row is above the one before it
-    first = F.pad(place[1:] * steps, (1, 0)).cummax(-1).values  # of the rows level with it
-    beyond = torch.where(steps, place[1:], len(place))
-    last = F.pad(beyond, (0, 1), value=len(place)).flip(-1).cummin(-1).values.flip(-1)
-    wins = (below.gather(-1, first) + below.gather(-1, last)) / 2
-    return (positive * wins).sum(-1) / (positive.sum(-1) * negative.sum(-1))
+    shape, n = logits.shape[:-1], logits.shape[-1]
+    tables = (part.detach().cpu().reshape(-1, n).numpy() for part in (logits, target, rows))
+    areas = [_auroc(score[real > 0], positive[real > 0] > 0) for score, positive, real in zip(*tables, strict=True)]
+    return torch.tensor(areas, dtype=logits.dtype).reshape(shape).to(logits.device)
+
+
+def _auroc(score: np.ndarray, positive: np.ndarray) -> float:
+    above, below = np.sort(score[positive]), np.sort(score[~positive])
+    if not (len(above) and len(below)) or np.isnan(score).any():
+        return float("nan")
+    wins = np.searchsorted(below, above, "left").sum() + np.searchsorted(below, above, "right").sum()
+    return float(wins / (2 * len(above) * len(below)))
 
 
 def class_weights(target: Tensor, n_classes: int) -> Tensor:
