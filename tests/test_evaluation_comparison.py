@@ -13,7 +13,7 @@ from bedside.errors import DataError
 from bedside.evaluation import evaluate
 from bedside.evaluation.comparison import compare_candidates
 from bedside.evaluation.paired import Paired, corrected_t, holm
-from bedside.evaluation.ranking import Pair, ranking
+from bedside.evaluation.ranking import DELONG, Pair, ranking
 from bedside.settings import EvaluationSettings
 
 BINARY = Task("binary", ("well", "ill"))
@@ -162,8 +162,9 @@ def told(verdicts, values):
         difference = Estimate("auroc", middle, middle - 0.01, middle + 0.01, 0.95, 90, 90, "")
         pairs.append(Pair(first, second, difference, Paired(middle, p=0.001), TEST, None, "", 0.01))
         assert pairs[-1].verdict == verdict
-    n = {"patients": 90}
-    records = [{"metric": "auroc", "value": 0.5}] * 5 + [{"metric": "auroc", "value": None}, {"metric": "brier"}]
+    n = {"patients": 90, "repeats": 2, "divisions": 1}
+    records = [{"repeat": r, "fold": k, "metric": "auroc", "value": 0.5} for r in (0, 1) for k in range(5)]
+    records += [{"repeat": 0, "fold": 5, "metric": "auroc", "value": None}, {"repeat": 0, "fold": 6, "metric": "brier"}]
     return ranking(headlines, pairs, TEST, {"n": n, "per_fold": records, "level": 0.95, "resamples": 100})
 
 
@@ -430,3 +431,51 @@ def test_what_cannot_be_compared_is_refused_with_the_way_out():
     broken = rows.assign(score_ill=rows["score_ill"].where(rows.index > 3))
     with pytest.raises(DataError, match="Candidate b: Column score_ill has 4 test samples without a finite number"):
         judge({"a": rows, "b": broken})
+
+
+def seeded(skill, seeds, **options):
+    """Cross-validated predictions whose every repeat is there once for each seed, with scores that differ a little."""
+    plain, parts = crossval(skill, **options), []
+    for repeat, rows in plain.groupby("repeat"):
+        for seed in range(seeds):
+            again = rows.assign(repeat=repeat * seeds + seed)
+            noise = np.random.default_rng([seed, repeat]).normal(scale=0.02, size=len(rows))
+            score = np.clip(again["score_ill"] + noise, 0, 1)
+            parts.append(again.assign(score_ill=score, score_well=1 - score))
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_seeds_are_averaged_before_folds_are_counted():
+    found = judge({"strong": seeded(1.5, 3), "weak": seeded(0.9, 3, seed=1)})
+    assert (found["n"]["repeats"], found["n"]["divisions"]) == (6, 2)
+    values = []
+    for candidate in found["candidates"]:
+        rows = pd.DataFrame([row for row in candidate["per_fold"] if row["metric"] == "auroc"])
+        values.append(rows.groupby([rows["repeat"] // 3, "fold"])["value"].mean().to_numpy())
+    by_hand = corrected_t(values[0] - values[1], 120, 40, 0.95)
+    assert found["pairs"][0]["p"] == pytest.approx(by_hand.p)
+    assert "differences of 10 folds" in found["pairs"][0]["difference"]["method"]
+    assert "mean of 2 repeats with 3 seeds each" in headline(found["candidates"][0])["method"]
+
+
+def test_the_spread_of_seeds_is_that_within_a_division():
+    (candidate,) = judge({"one": seeded(1.5, 4, repeats=3)})["candidates"]
+    rows = pd.DataFrame([row for row in candidate["per_fold"] if row["metric"] == "brier"])
+    means = rows.groupby("repeat")["value"].mean().to_numpy().reshape(3, 4)
+    (found,) = (record for record in candidate["spread_by_seed"] if record["metric"] == "brier")
+    assert found["sd"] == pytest.approx(np.sqrt(means.var(axis=1, ddof=1).mean()))
+    assert (found["seeds"], found["divisions"]) == (4, 3)
+    assert judge({"one": crossval(1.5)})["candidates"][0]["spread_by_seed"] == []
+
+
+def test_seeds_of_a_single_division_are_compared_by_test_patients():
+    rng, ill = np.random.default_rng(0), np.arange(200) % 2 == 0
+
+    def scores(skill):
+        parts = [binary(ill, expit(skill * (ill - 0.5) + rng.normal(size=200)), repeat=seed) for seed in range(3)]
+        valid = [part.assign(part="valid", sample="v" + part["sample"]) for part in parts]
+        return pd.concat([*parts, *valid], ignore_index=True)
+
+    found = judge({"strong": scores(3), "weak": scores(0.2)})
+    assert found["pairs"][0]["test"] == DELONG
+    assert found["pairs"][0]["verdict"] == "better"

@@ -195,6 +195,7 @@ def test_repeats_are_averaged_and_add_no_patients():
         "events": {"benign": 120, "malignant": 80},
         "folds": 4,
         "repeats": 3,
+        "divisions": 3,
         "patient_column": True,
         "linked": False,
     }

@@ -16,6 +16,7 @@ from bedside.splits.folds import (
     join_groups,
     linked_patients,
     make_folds,
+    thinned,
     validation_rows,
 )
 
@@ -286,3 +287,20 @@ def test_patients_who_share_a_copy_count_as_one():
     joined = linked_patients(replace(cohort, linked=linked))
     assert set(joined[cohort.patients == cohort.patients[-1]]) == {cohort.patients[0]}
     assert (joined == cohort.patients).sum() == len(cohort) - 2
+
+
+def test_seeds_train_on_the_same_divisions_as_repeats_of_their_own():
+    cohort = make()
+    plain = make_folds(cohort, FoldSettings(scheme="crossval", number=3, repeats=2), seed=0)
+    seeds = make_folds(cohort, FoldSettings(scheme="crossval", number=3, repeats=2, seeds=3), seed=0)
+    assert [fold.name for fold in seeds] == [f"repeat{r}-fold{k}" for r in range(6) for k in range(3)]
+    for fold in seeds:
+        same = plain[fold.repeat // 3 * 3 + fold.number]
+        assert all(np.array_equal(getattr(fold, part), getattr(same, part)) for part in ("train", "valid", "test"))
+        half = thinned(fold, cohort, 0.5, seed=1)
+        assert half.name == fold.name
+        first = thinned(seeds[fold.repeat // 3 * 9 + fold.number], cohort, 0.5, seed=1)
+        assert np.array_equal(half.train, first.train)
+    held = make_folds(cohort, FoldSettings(scheme="holdout", seeds=4), seed=0)
+    assert [fold.repeat for fold in held] == [0, 1, 2, 3]
+    assert all(np.array_equal(fold.test, held[0].test) for fold in held)

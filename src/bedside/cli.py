@@ -60,6 +60,7 @@ def train(
     family: Annotated[str | None, typer.Option(help="Kind of model; see `bedside families`.")] = None,
     folds: options.Folds = None,
     repeats: options.Repeats = None,
+    seeds: options.Seeds = None,
     seed: options.Seed = None,
     final: Annotated[str | None, typer.Option(help="ensemble of the fold members, or refit on everything.")] = None,
     find_lr: Annotated[bool, typer.Option("--find-lr", help="Let a sweep choose the learning rate.")] = False,
@@ -77,7 +78,7 @@ def train(
     from bedside.settings import RunSettings, build
     from bedside.terminal.progress import show_run
 
-    more = given(family=family, seed=seed, final=final) | folds_settings(folds, repeats)
+    more = given(family=family, seed=seed, final=final) | folds_settings(folds, repeats, seeds)
     if model := given(weights=weights, freeze=freeze):
         more["model"] = model
     if views is not None:
@@ -102,6 +103,7 @@ def compare(
     ] = None,
     folds: options.Folds = None,
     repeats: options.Repeats = None,
+    seeds: options.Seeds = None,
     seed: options.Seed = None,
     assign: options.Assign = None,
     settings: options.SettingsFile = None,
@@ -117,7 +119,7 @@ def compare(
     from bedside.many.compare import Asked, compare_steps
     from bedside.terminal.progress import show_experiment
 
-    shared = _asked(settings, data, given(seed=seed) | folds_settings(folds, repeats), assign)
+    shared = _asked(settings, data, given(seed=seed) | folds_settings(folds, repeats, seeds), assign)
     asked = Asked(shared, tuple(family or ()), parse_grid(grid or []))
     show_experiment(compare_steps(source, asked, folder=output, resume=resume, way=Way(**way)), "compare", _console())
 
@@ -165,6 +167,7 @@ def curve(
     family: Annotated[str | None, typer.Option(help="Kind of model; see `bedside families`.")] = None,
     folds: options.Folds = None,
     repeats: options.Repeats = None,
+    seeds: options.Seeds = None,
     seed: options.Seed = None,
     assign: options.Assign = None,
     settings: options.SettingsFile = None,
@@ -179,7 +182,7 @@ def curve(
     from bedside.many.curve import curve_steps
     from bedside.terminal.progress import show_experiment
 
-    shared = _asked(settings, data, given(family=family, seed=seed) | folds_settings(folds, repeats), assign)
+    shared = _asked(settings, data, given(family=family, seed=seed) | folds_settings(folds, repeats, seeds), assign)
     show_experiment(curve_steps(source, shared, folder=output, resume=resume, way=Way(**way)), "curve", _console())
 
 

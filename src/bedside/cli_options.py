@@ -65,6 +65,9 @@ Folds = Annotated[
     str | None, typer.Option(help="holdout, crossval, site, time or given; or the number of folds of a crossval.")
 ]
 Repeats = Annotated[int | None, typer.Option(min=1, help="Times that the cross-validation is dealt anew.")]
+Seeds = Annotated[
+    int | None, typer.Option(min=1, help="Trainings of every fold that differ in their random numbers alone.")
+]
 Seed = Annotated[int | None, typer.Option(help="Another seed deals and starts everything anew.")]
 
 # Option of the command line -> setting of `data`.
@@ -134,11 +137,13 @@ def given(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value not in (None, [], False)}
 
 
-def folds_settings(folds: str | None, repeats: int | None) -> dict[str, Any]:
-    """`--folds crossval`, or `--folds 5`, and `--repeats 10` as settings; nothing if nothing was asked."""
+def folds_settings(folds: str | None, repeats: int | None, seeds: int | None = None) -> dict[str, Any]:
+    """`--folds crossval`, or `--folds 5`, `--repeats 10` and `--seeds 3` as settings; nothing if nothing was asked."""
     scheme: dict[str, Any] = {}
     if folds is not None:
         scheme = {"scheme": "crossval", "number": int(folds)} if folds.isdigit() else {"scheme": folds}
     if repeats is not None:
         scheme = {"scheme": "crossval", **scheme, "repeats": repeats}
+    if seeds is not None:
+        scheme["seeds"] = seeds
     return {"folds": scheme} if scheme else {}

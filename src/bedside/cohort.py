@@ -162,11 +162,12 @@ class Cohort:
 class Fold:
     """Row numbers of one fold; the three sets share no patient and no linked duplicate."""
 
-    repeat: int
+    repeat: int  # several repeats may train on the same division with other random numbers
     number: int
     train: np.ndarray
     valid: np.ndarray  # early stopping and thresholds look here
     test: np.ndarray  # nothing is chosen here
+    dealt: int | None = None  # the first repeat with this division, if it is another one
 
     @property
     def name(self) -> str:

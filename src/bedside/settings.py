@@ -114,6 +114,8 @@ class FoldSettings(Settings):
     """Folds per repeat; one is tested, the next validates, the others train."""
     repeats: int = Field(default=1, ge=1, le=1000, json_schema_extra=only_when(scheme="crossval"))
     """Times the whole cross-validation is dealt anew."""
+    seeds: int = Field(default=1, ge=1, le=1000)
+    """Trainings of every fold that differ in their random numbers alone: weights, order, dropout. Each counts as a repeat."""
     link_duplicates: bool = True
     """Keep duplicates (identical features, the same or nearly the same image) on one side of every split."""
 

@@ -94,6 +94,7 @@ def evaluate(
         "estimates": [estimate.to_dict() for estimate in found],
         "per_fold": folds,
         "spread": panels.spread(folds),
+        "spread_by_seed": panels.by_seed(folds, panels.divisions(test)),
         "confusion": panels.confusion(test, task, frozen),
         "baseline": None,
     }
@@ -108,8 +109,17 @@ def evaluate(
 def _how(n: dict[str, Any]) -> str:
     """How folds and repeats were joined, for the method of each estimate."""
     pooled = f"out-of-fold predictions of {n['folds']} folds pooled" if n["folds"] > 1 else ""
-    repeated = f"mean of {n['repeats']} repeats" if n["repeats"] > 1 else ""
+    repeated = f"mean of {repeats(n)}" if n["repeats"] > 1 else ""
     return ", ".join(part for part in (pooled, repeated) if part)
+
+
+def repeats(n: dict[str, Any]) -> str:
+    """`10 repeats`, `3 seeds`, or `10 repeats with 3 seeds each`; of a run's sizes."""
+    divisions = n.get("divisions", n["repeats"])
+    seeds = n["repeats"] // divisions
+    if seeds == 1:
+        return f"{n['repeats']} repeats"
+    return f"{seeds} seeds" if divisions == 1 else f"{divisions} repeats with {seeds} seeds each"
 
 
 def _check(predictions: pd.DataFrame, test: pd.DataFrame, task: Task) -> None:

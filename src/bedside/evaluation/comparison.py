@@ -9,7 +9,7 @@ the number of pairs, because among many equal candidates some pair always looks 
 The winner of many candidates is also the luckiest of them: its estimate is too good by as much as luck allowed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -69,14 +69,15 @@ def compare_candidates(
     }
 
     beside = _by_delong(tables, task, settings.level) if task.kind == "binary" else None
-    if tables[first].groupby(["repeat", "fold"]).ngroups > 1:
-        kind, test = T_TEST, _by_folds(judged, metric, _sizes(folds, tables[first]), settings.level)
+    dealt = panels.divisions(tables[first])
+    if tables[first].groupby([tables[first]["repeat"].map(dealt), "fold"]).ngroups > 1:
+        kind, test = T_TEST, _by_folds(judged, metric, _sizes(folds, tables[first], dealt), settings.level, dealt)
     elif beside:
         kind, test = DELONG, beside
     else:
         kind, test = BOOTSTRAP, _by_resampling(tables, headlines, task, settings, seed)
     pairs = tested_pairs(headlines, kind, test, beside, compare.patients_per_class(found[first], task))
-    parts = ("estimates", "thresholds", "per_fold", "spread", "sentences")
+    parts = ("estimates", "thresholds", "per_fold", "spread", "spread_by_seed", "sentences")
     return {
         **{key: judged[first][key] for key in ("task", "n", "level", "resamples")},
         "headline": {"metric": metric, "of": of},
@@ -96,8 +97,8 @@ def _judged(
         raise DataError(f"Candidate {name}: {error}") from error
 
 
-def _sizes(folds: pd.DataFrame, test: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Training and test samples of each tested fold, both (J,), in the order of repeats and folds.
+def _sizes(folds: pd.DataFrame, test: pd.DataFrame, dealt: dict[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Training and test samples of each tested fold, both (J,), in the order of divisions and folds.
 
     Raises:
         DataError: if the table of folds is not that of the predictions.
@@ -114,19 +115,28 @@ def _sizes(folds: pd.DataFrame, test: pd.DataFrame) -> tuple[np.ndarray, np.ndar
                 f"In repeat {repeat}, fold {fold} the table of folds has {n_train} training and {n_test} test samples, "
                 f"but {n} test samples were predicted. Give the folds that the candidates were trained on (folds.csv)."
             )
-    return train, tested
+    once = np.array([dealt[repeat] == repeat for repeat, _ in predicted.index])
+    return train[once], tested[once]
 
 
 def _by_folds(
-    judged: dict[str, dict[str, Any]], metric: str, sizes: tuple[np.ndarray, np.ndarray], level: float
+    judged: dict[str, dict[str, Any]],
+    metric: str,
+    sizes: tuple[np.ndarray, np.ndarray],
+    level: float,
+    dealt: dict[int, int],
 ) -> Test:
-    """The corrected resampled t-test on the headline metric of each fold."""
-    values = {
-        name: np.array(
-            [record["value"] for record in result["per_fold"] if record["metric"] == metric], dtype=np.float64
-        )
-        for name, result in judged.items()
-    }
+    """The corrected resampled t-test on the headline metric of each fold, averaged over its seeds.
+
+    Seeds train on the same patients and test the same ones, so they tell nothing about other patients.
+    """
+
+    def of(result: dict[str, Any]) -> np.ndarray:
+        records = pd.DataFrame([record for record in result["per_fold"] if record["metric"] == metric])
+        records["value"] = records["value"].astype(np.float64)  # None where a fold does not define the metric
+        return records.groupby([records["repeat"].map(dealt), "fold"], sort=True)["value"].mean().to_numpy()
+
+    values = {name: of(result) for name, result in judged.items()}
 
     def test(first: str, second: str) -> tuple[Paired, str]:
         differences = values[first] - values[second]
@@ -165,11 +175,13 @@ def _by_resampling(
     rows = next(iter(tables.values()))
     patients = pd.factorize(rows["patient"], sort=True)[0]
     n_patients = int(patients.max()) + 1
-    sides = []
+    sides: list[Callable[[np.ndarray], np.ndarray]] = []
     for name, table in tables.items():
         wanted = (headlines[name].metric, headlines[name].of)
-        metric = next(metric for metric in panels.metrics_of(table, task, []) if (metric.name, metric.of) == wanted)
-        sides.append(Panel([metric], patients, n_patients))
+        repeats = panels.per_repeat(table, task, [], patients)
+        place = next(k for k, metric in enumerate(repeats[0].metrics) if (metric.name, metric.of) == wanted)
+        headline = [Panel([panel.metrics[place]], panel.patients, n_patients) for panel in repeats]
+        sides.append(panels.averaged(headline))
     draws = resample(
         lambda weights: np.concatenate([side(weights) for side in sides], axis=1),
         panels.presence(rows, task, patients),

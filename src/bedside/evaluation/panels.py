@@ -117,6 +117,35 @@ def confusion(test: pd.DataFrame, task: Task, thresholds: list[dict[str, Any]]) 
     return {"classes": list(task.classes), "counts": np.round(counts, 6).tolist()}
 
 
+def divisions(test: pd.DataFrame) -> dict[int, int]:
+    """The first repeat with the same samples in the same folds, for each repeat: what differs is the random numbers."""
+    found: dict[int, int] = {}
+    first: dict[bytes, int] = {}
+    for repeat, rows in test.groupby("repeat", sort=True):
+        dealt = pd.util.hash_pandas_object(rows[["fold", "sample"]], index=False).to_numpy()
+        found[int(str(repeat))] = first.setdefault(np.sort(dealt).tobytes(), int(str(repeat)))
+    return found
+
+
+def by_seed(records: list[dict[str, Any]], dealt: dict[int, int]) -> list[dict[str, Any]]:
+    """How far each metric varies over trainings that differ in their random numbers alone; nothing without such.
+
+    The mean over the folds of a repeat is compared with that of the other repeats of the same division; their
+    variances are averaged over divisions.
+    """
+    if len(set(dealt.values())) == len(dealt):
+        return []
+    table = pd.DataFrame([record for record in records if record["value"] is not None])
+    table["dealt"] = table["repeat"].map(dealt)
+    means = table.groupby(["metric", "dealt", "repeat"], sort=False)["value"].mean()
+    variances = means.groupby(["metric", "dealt"], sort=False).var(ddof=1).groupby("metric", sort=False).mean().dropna()
+    seeds = len(dealt) // len(set(dealt.values()))
+    return [
+        {"metric": str(name), "sd": float(np.sqrt(value)), "seeds": seeds, "divisions": len(set(dealt.values()))}
+        for name, value in variances.items()
+    ]
+
+
 def sizes(test: pd.DataFrame, task: Task, *, patient_column: bool) -> dict[str, Any]:
     """Numbers of the test part, each sample counted once."""
     once = test.drop_duplicates("sample")
@@ -130,6 +159,7 @@ def sizes(test: pd.DataFrame, task: Task, *, patient_column: bool) -> dict[str, 
         "events": events,
         "folds": int(test.groupby("repeat")["fold"].nunique().max()),
         "repeats": int(test["repeat"].nunique()),
+        "divisions": len(set(divisions(test).values())),
         "patient_column": patient_column,
         "linked": bool("linked" in test),
     }

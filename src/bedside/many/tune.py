@@ -75,10 +75,11 @@ def tune_steps(
     )
     cohort, folds, n = ready.cohort, ready.folds, ready.asked["trials"] or TRIALS
     common = settled(cohort, build(RunSettings, ready.shared))
-    if common.folds.repeats > 1:
-        raise SettingError(
-            "folds.repeats has no effect on tuning, which is nested in one deal of the folds; leave it away."
-        )
+    for name in ("repeats", "seeds"):
+        if getattr(common.folds, name) > 1:
+            raise SettingError(
+                f"folds.{name} has no effect on tuning, which is nested in one deal of the folds; leave it away."
+            )
     space = space_for(cohort, common, parse_space(ready.asked["search"]), set(_names(ready.shared)))
     asked = {**ready.asked, "trials": n}
     run = ready.old or begin_experiment("tune", asked, cohort, common, folds, ready.findings, folder)

@@ -28,6 +28,7 @@ def candidate_table(rows: Sequence[Candidate], kind: str) -> dict[str, Any]:
         "rows": shown,
         "folds": any(len(row.folds) > 1 for row in rows),
         "repeats": any(row["repeats_sd"] is not None for row in shown),
+        "seeds": any(row["seeds_sd"] is not None for row in shown),
         "notes": tables.footnotes([estimate.to_dict() for estimate in estimates]),
     }
 
@@ -49,7 +50,8 @@ def _cells(row: Candidate, varied: Sequence[str], further: Sequence[str]) -> dic
         "values": [setting_text(record["varied"][name]) if name in record["varied"] else "" for name in varied],
         "headline": row.estimate,
         "mean": fold_text(row.folds, row.estimate),
-        "repeats_sd": _repeats_sd(record["per_fold"], row.estimate),
+        "repeats_sd": _repeats_sd(record, row.estimate),
+        "seeds_sd": next((_sd_text(s["sd"]) for s in _seeds(record) if s["metric"] == row.estimate.metric), None),
         "further": [found.get(metric) for metric in further],
         "parameters": number(record.get("parameters")),
         "trained": _trained(record),
@@ -76,17 +78,24 @@ def fold_text(folds: np.ndarray, estimate: Estimate) -> str:
     return f"{folds.mean():.{digits}f} ({folds.std(ddof=1):.{digits}f})".replace("-", "−")
 
 
-def _repeats_sd(per_fold: Sequence[Mapping[str, Any]], estimate: Estimate) -> str | None:
-    """Standard deviation of the means of the repeats, None unless there are several."""
+def _repeats_sd(record: Mapping[str, Any], estimate: Estimate) -> str | None:
+    """Standard deviation of the means of the divisions, None unless there are several."""
+    seeds = next((found["seeds"] for found in _seeds(record)), 1)  # consecutive repeats that share a division
     values: dict[int, list[float]] = {}
-    for entry in per_fold:
+    for entry in record["per_fold"]:
         if entry["metric"] == estimate.metric and entry["value"] is not None:
-            values.setdefault(entry["repeat"], []).append(entry["value"])
+            values.setdefault(entry["repeat"] // seeds, []).append(entry["value"])
     means = [float(np.mean(of_repeat)) for of_repeat in values.values()]
-    if len(means) < 2:
-        return None
-    spread = float(np.std(means, ddof=1))
-    return f"{spread:.4f}" if spread >= 0.0001 else "< 0.0001"
+    return _sd_text(float(np.std(means, ddof=1))) if len(means) > 1 else None
+
+
+def _seeds(record: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    found: Sequence[Mapping[str, Any]] = record.get("spread_by_seed", [])
+    return found
+
+
+def _sd_text(sd: float) -> str:
+    return f"{sd:.4f}" if sd >= 0.0001 else "< 0.0001"
 
 
 def _trained(record: Mapping[str, Any]) -> str:

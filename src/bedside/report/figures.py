@@ -34,7 +34,8 @@ def _performance(run: Run) -> list[Drawing]:
 
 
 def _folds(run: Run) -> list[Drawing]:
-    spread = learned.spread_figure(run.estimates["per_fold"], run.estimates["spread"])
+    estimates = run.estimates
+    spread = learned.spread_figure(estimates["per_fold"], estimates["spread"], estimates.get("spread_by_seed", []))
     return [spread] if spread else []
 
 

@@ -36,9 +36,15 @@ def scheme(run: Run) -> str:
     """How patients were dealt, in a sentence."""
     folds, n = run.settings.get("folds", {}), run.estimates["n"]
     if folds.get("scheme") == "crossval":
-        times = f", repeated {n['repeats']} times with new folds" if n["repeats"] > 1 else ""
-        return f"{folds.get('number', n['folds'])}-fold cross-validation{times}: in each fold one part is tested, the next validates, the others train."
-    return _SCHEMES.get(str(folds.get("scheme")), "")
+        divisions = n.get("divisions", n["repeats"])
+        times = f", repeated {divisions} times with new folds" if divisions > 1 else ""
+        return f"{folds.get('number', n['folds'])}-fold cross-validation{times}: in each fold one part is tested, the next validates, the others train.{_seeds(run)}"
+    return _SCHEMES.get(str(folds.get("scheme")), "") + _seeds(run)
+
+
+def _seeds(run: Run) -> str:
+    seeds = run.settings.get("folds", {}).get("seeds", 1)
+    return f" Every fold was trained {seeds} times with other random numbers." if seeds > 1 else ""
 
 
 def keeps_copies_together(run: Run) -> bool:

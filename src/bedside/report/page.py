@@ -7,6 +7,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bedside import folder
+from bedside.evaluation import repeats
 from bedside.folder import Run
 from bedside.report import tables
 from bedside.report.style import Drawing, short
@@ -61,8 +62,8 @@ def outcome_fact(run: Run) -> tuple[str, str]:
 def splits_fact(run: Run) -> tuple[str, str]:
     n, scheme = run.estimates["n"], run.settings.get("folds", {}).get("scheme", "")
     folds = "as given with the data" if scheme == "given" else scheme
-    repeats = f", {n['repeats']} repeats" if n["repeats"] > 1 else ""
-    return "Splits", f"{folds}, {n['folds']} {'fold' if n['folds'] == 1 else 'folds'}{repeats}"
+    times = f", {repeats(n)}" if n["repeats"] > 1 else ""
+    return "Splits", f"{folds}, {n['folds']} {'fold' if n['folds'] == 1 else 'folds'}{times}"
 
 
 def seconds_text(seconds: float) -> str:

@@ -127,15 +127,16 @@ def _bar(part: int, whole: int) -> float:
 
 
 def split_rows(run: Run) -> list[dict[str, Any]]:
-    """Patients and samples of each part, one record per fold."""
+    """Patients and samples of each part, one record per fold; seeds share a division."""
+    seeds = run.settings.get("folds", {}).get("seeds", 1)
     table = run.folds.merge(run.cohort[["sample", "patient"]], on="sample", how="left", validate="many_to_one")
     rows = []
-    for (repeat, fold), members in table.groupby(["repeat", "fold"]):
+    for (repeat, fold), members in table[table["repeat"] % seeds == 0].groupby(["repeat", "fold"]):
         parts = {
             part: {"samples": len(rows_), "patients": int(rows_["patient"].nunique())}
             for part, rows_ in members.groupby("part")
         }
-        rows.append({"repeat": int(str(repeat)), "fold": int(str(fold)), "parts": parts})
+        rows.append({"repeat": int(str(repeat)) // seeds, "fold": int(str(fold)), "parts": parts})
     return rows
 
 

@@ -165,7 +165,16 @@ def sweep_figure(sweep: pd.DataFrame) -> Drawing:
     )
 
 
-def spread_figure(per_fold: list[dict], spread: list[dict]) -> Drawing | None:
+def _seeds_text(by_seed: list[dict]) -> str:
+    """How much of the spread is due to random numbers alone."""
+    shown = [record for record in by_seed if record["metric"] in SPREAD]
+    if not shown:
+        return ""
+    values = ", ".join(f"{metric_name(record['metric'])} {record['sd']:.2g}" for record in shown)
+    return f" Training again on the same folds with other random numbers ({shown[0]['seeds']} seeds) alone gives a standard deviation of: {values}."
+
+
+def spread_figure(per_fold: list[dict], spread: list[dict], by_seed: list[dict]) -> Drawing | None:
     """One dot per fold and metric; each metric has its own axis, because units differ."""
     rows = [record for record in spread if record["n_folds"] > 1 and record["metric"] in SPREAD]
     if not rows:
@@ -188,7 +197,8 @@ def spread_figure(per_fold: list[dict], spread: list[dict]) -> Drawing | None:
         "spread",
         "From fold to fold",
         "Each dot is the test part of one fold, the bar is their mean; every row has its own scale. Other metrics are in estimates.json. Folds share "
-        "training patients, so this spread is not an interval: those are in the table of estimates.",
+        "training patients, so this spread is not an interval: those are in the table of estimates."
+        + _seeds_text(by_seed),
         "; ".join(f"{metric_name(r['metric'])} from {r['low']:.3g} to {r['high']:.3g}" for r in rows) + ".",
         to_svg(figure, "spread"),
     )

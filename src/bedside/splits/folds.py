@@ -9,6 +9,7 @@ Reads:  a `Cohort`.  Gives:  `Fold` objects holding row numbers.
 
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -37,11 +38,12 @@ def make_folds(cohort: Cohort, settings: FoldSettings, *, seed: int) -> list[Fol
 
     Args:
         cohort: any kind of data; only patients, targets, sites, times and linked duplicates are looked at.
-        settings: scheme, number of folds, repeats.
+        settings: scheme, number of folds, repeats, seeds.
         seed: shuffles the groups before they are dealt.
 
     Returns:
-        One fold for `holdout`, `time` and `given`, one per site for `site`, number x repeats for `crossval`.
+        One fold for `holdout`, `time` and `given`, one per site for `site`, number x repeats for `crossval`; all of
+        them once for each of `settings.seeds`, which count as repeats of their own.
 
     Raises:
         DataError: if a class has too few patients, or the split that came with the data lacks a part.
@@ -66,7 +68,20 @@ def make_folds(cohort: Cohort, settings: FoldSettings, *, seed: int) -> list[Fol
             folds = [_as_given(cohort, groups, strata, seed=seed)]
     for fold in folds:
         _check(fold, cohort, groups, scheme)
-    return folds
+    return _again(folds, settings.seeds)
+
+
+def _again(folds: list[Fold], seeds: int) -> list[Fold]:
+    """Every division once for each seed, one repeat after the other."""
+    if seeds == 1:
+        return folds
+    return [
+        replace(fold, repeat=fold.repeat * seeds + seed, dealt=fold.repeat * seeds if seed else None)
+        for repeat in range(folds[-1].repeat + 1)
+        for seed in range(seeds)
+        for fold in folds
+        if fold.repeat == repeat
+    ]
 
 
 def chosen_scheme(cohort: Cohort, settings: FoldSettings) -> str:
@@ -151,12 +166,13 @@ def thinned(fold: Fold, cohort: Cohort, share: float, *, seed: int) -> Fold:
         return fold
     groups = join_groups(cohort)
     strata = group_strata(cohort, groups)
-    rng = np.random.default_rng(np.random.SeedSequence([seed, fold.repeat, fold.number]))
+    dealt = fold.repeat if fold.dealt is None else fold.dealt
+    rng = np.random.default_rng(np.random.SeedSequence([seed, dealt, fold.number]))
     places = (
         pd.Series(rng.permutation(len(strata))).groupby(strata).rank(pct=True).to_numpy()
     )  # within the stratum, 0 to 1
     train, valid = (_thin(rows, groups, strata, places, share) for rows in (fold.train, fold.valid))
-    return Fold(fold.repeat, fold.number, train, valid, fold.test)
+    return replace(fold, train=train, valid=valid)
 
 
 def _thin(rows: np.ndarray, groups: np.ndarray, strata: np.ndarray, places: np.ndarray, share: float) -> np.ndarray:
