@@ -190,11 +190,11 @@ def sentence(
     if named is None:
         return f"No difference between groups of {columns} could be shown ({count}).{_room(done)}"
     d = named.difference
-    where = f"{LABELS[d.metric]} {found[named.column, named.group, d.metric].text()}"
-    against = f"difference from {named.against if named.against == OTHERS else f'{named.column} {named.against}'}"
-    p = "p < 0.001" if (named.p_adjusted or 0) < 0.001 else f"p = {named.p_adjusted:.2g}"
+    against = named.against if named.against == OTHERS else f"{named.column} {named.against}"
+    p = "p < 0.001" if (named.p_adjusted or 0) < 0.001 else f"p = {named.p_adjusted:.3f}"
     return (
-        f"Worst group: {named.column} {named.group}, {where}, {against} {signed(d)} "
+        f"Worst group by {LABELS[d.metric]}: {named.column} {named.group}, "
+        f"{found[named.column, named.group, d.metric].text()}, difference from {against} {signed(d)} "
         f"({p} by Holm's method for {count} of {columns})."
     )
 
