@@ -13,12 +13,11 @@ interval of their difference is put together from those of the two (Zou & Donner
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from scipy.special import expit, logit
 from scipy.stats import t
 
 from bedside.evaluation.calibration import log_odds
-from bedside.evaluation.paired import Paired
+from bedside.evaluation.paired import Paired, _midranks
 
 
 @dataclass(frozen=True)
@@ -56,9 +55,11 @@ def auroc(truth: np.ndarray, score: np.ndarray, cells: Cells, rows: np.ndarray) 
     repeat = cells.repeat[rows]
     present = np.unique(cell, return_inverse=True)[1]
     sizes = [np.bincount(present, side, minlength=present.max() + 1) for side in (positive, ~positive)]
-    ranks = pd.Series(ranked).groupby(present).rank()  # from 1 within the cell; tied scores share their mean rank
-    below = (ranks - pd.Series(ranked).groupby([present, positive]).rank()).to_numpy()  # of the other class
-    ahead = np.where(positive, below, sizes[0][present] - below)  # pairs of the sample that are ranked right
+    below = _midranks(ranked, present)  # from 1 by cell, then by score: less the own class and the cells before ...
+    for side, other in ((positive, 1), (~positive, 0)):
+        before = np.append(0, np.cumsum(sizes[other])[:-1])
+        below[side] -= _midranks(ranked[side], present[side]) + before[present[side]]
+    ahead = np.where(positive, below, sizes[0][present] - below)  # ... the samples of the other class that lie below
     others = np.where(positive, sizes[1][present], sizes[0][present])
     n_repeats = int(cells.repeat.max()) + 1
     pairs = np.bincount(repeat, others * positive, minlength=n_repeats)
@@ -133,8 +134,8 @@ def standard_error(value: Linear, units: np.ndarray) -> tuple[float, float, np.n
         each += sums
         variances.append(float(sums @ sums))
         sizes.append(size)
-    total = sum(variances)
-    freedom = total**2 / sum(v * v / max(size - 1, 1) for v, size in zip(variances, sizes, strict=True) if v > 0)
+    freedoms = [v * v / max(size - 1, 1) for v, size in zip(variances, sizes, strict=True)]
+    freedom = sum(variances) ** 2 / sum(freedoms) if sum(freedoms) > 0 else 1.0
     return float(np.sqrt(each @ each)), float(freedom), each
 
 

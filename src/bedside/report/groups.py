@@ -97,6 +97,7 @@ def uncertainty(run: Run) -> dict[str, Any] | None:
         "sizes": [(SIZES[e["metric"]], Estimate.from_dict(e)) for e in (conformal or {}).get("size", [])],
         "abstention": abstention,
         "points": _points(abstention) if abstention and "points" in abstention else [],
+        "area": Estimate.from_dict(abstention["area"]) if abstention and "area" in abstention else None,
         "repeats": repeats and {"n": repeats["repeats"], "estimate": Estimate.from_dict(repeats["spread"])},
         "binary": run.estimates["task"]["kind"] == "binary",
     }
