@@ -102,7 +102,9 @@ def test_bands_that_cannot_act_are_refused(bands, said):
 
 
 def test_bands_must_rise():
-    with pytest.raises(SettingError, match=r"bands.age must be rising numbers, such as \[45, 65\]; found \[65.0, 45.0\]"):
+    with pytest.raises(
+        SettingError, match=r"bands.age must be rising numbers, such as \[45, 65\]; found \[65.0, 45.0\]"
+    ):
         build(EvaluationSettings, {"bands": {"age": [65, 45]}})
 
 
@@ -147,9 +149,13 @@ def test_the_calibration_intercept_is_that_of_statsmodels():
     rows = cohort(300)
     ill, score = (rows["target"] == "ill").to_numpy(), rows["score_ill"].to_numpy()
     found = influence.intercept(ill, score, one_cell(300), np.ones(300, dtype=bool))
-    model = sm.GLM(ill.astype(float), np.ones(300), family=sm.families.Binomial(), offset=logit(score)).fit(cov_type="HC0")
+    model = sm.GLM(ill.astype(float), np.ones(300), family=sm.families.Binomial(), offset=logit(score)).fit(
+        cov_type="HC0"
+    )
     assert found.value == pytest.approx(model.params[0], abs=1e-6)
-    assert influence.standard_error(found, np.arange(300))[0] == pytest.approx(model.bse[0] * np.sqrt(300 / 299), rel=1e-6)
+    assert influence.standard_error(found, np.arange(300))[0] == pytest.approx(
+        model.bse[0] * np.sqrt(300 / 299), rel=1e-6
+    )
 
 
 def test_patients_in_both_groups_count_once():
@@ -182,7 +188,9 @@ def test_every_metric_of_a_group_is_that_of_its_rows_alone():
     for record in found["estimates"]:
         assert record["value"] == pytest.approx(value(alone, record["metric"])["value"], rel=1e-5), record["metric"]
     assert found["n"] == {key: alone["n"][key] for key in ("samples", "patients", "events")}
-    assert value(found, "sensitivity")["value"] == pytest.approx(recall_score(women["target"] == "ill", women["score_ill"] >= 0.5))
+    assert value(found, "sensitivity")["value"] == pytest.approx(
+        recall_score(women["target"] == "ill", women["score_ill"] >= 0.5)
+    )
 
 
 def test_intervals_of_groups_are_those_of_their_patients():
@@ -337,7 +345,9 @@ def test_mixed_folds_and_two_sites_promise_nothing():
 
 
 def test_folds_are_named_by_their_sites_in_the_run(tmp_path):
-    assert judge(hospitals(3, per_fold=True, skill=30.0))["subgroups"]["sites"]["why"].startswith("the AUROC of h0 is exactly")
+    assert judge(hospitals(3, per_fold=True, skill=30.0))["subgroups"]["sites"]["why"].startswith(
+        "the AUROC of h0 is exactly"
+    )
 
 
 # A vendor's table
@@ -355,7 +365,9 @@ def test_a_vendors_columns_make_groups_when_they_are_named(tmp_path):
     vendor().to_csv(tmp_path / "v.csv", index=False)
     options = ["--target", "truth", "--score", "risk", "--positive", "ill"]
     named = ["--site", "Clinic", "--subgroup", "smoker", "--subgroup", "age"]
-    done = CliRunner().invoke(app, ["evaluate", str(tmp_path / "v.csv"), *options, *named, "-o", str(tmp_path / "e.json")])
+    done = CliRunner().invoke(
+        app, ["evaluate", str(tmp_path / "v.csv"), *options, *named, "-o", str(tmp_path / "e.json")]
+    )
     assert done.exit_code == 0, done.output
     found = json.loads((tmp_path / "e.json").read_text(encoding="utf-8"))["subgroups"]["columns"]
     assert [column["column"] for column in found] == ["site", "smoker", "age"]

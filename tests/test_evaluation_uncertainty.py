@@ -26,7 +26,9 @@ def predictions(n_valid=400, n_test=1500, *, seed=0, prevalence=0.3, skill=1.5, 
     rng = np.random.default_rng(seed)
     n = n_valid + n_test
     part = np.repeat(["valid", "test"], [n_valid, n_test])
-    odds = rng.normal(-1, skill, n) if prevalence == 0.3 else rng.normal(np.log(prevalence / (1 - prevalence)), skill, n)
+    odds = (
+        rng.normal(-1, skill, n) if prevalence == 0.3 else rng.normal(np.log(prevalence / (1 - prevalence)), skill, n)
+    )
     ill = rng.random(n) < expit(odds)
     score = expit(odds + shift * (part == "test"))
     names = [f"s{i}" for i in range(n)]
@@ -42,7 +44,17 @@ def numbers(n_valid=200, n_test=1000, *, seed=0, noise=1.0):
     predicted = rng.normal(50, 10, n)
     target = predicted + rng.normal(size=n) * 5 * np.where(part == "test", noise, 1.0)
     names = [f"s{i}" for i in range(n)]
-    return pd.DataFrame({"sample": names, "patient": names, "repeat": 0, "fold": 0, "part": part, "target": target, "predicted": predicted})
+    return pd.DataFrame(
+        {
+            "sample": names,
+            "patient": names,
+            "repeat": 0,
+            "fold": 0,
+            "part": part,
+            "target": target,
+            "predicted": predicted,
+        }
+    )
 
 
 def judge(table, task=BINARY, settings=QUICK):
@@ -222,7 +234,9 @@ def test_doubts_without_worth_and_doubts_that_mislead_are_called_so():
     assert "cannot be told" in judge(table.assign(score_ill=blind, score_well=1 - blind))["abstention"]["sentence"]
     misled = np.where(right, 0.01 + 0.1 * rng.random(900), 0.3 + 0.1 * rng.random(900))  # surest where wrong
     vain = np.where(decided, 0.5 + misled, 0.5 - misled)
-    assert judge(table.assign(score_ill=vain, score_well=1 - vain))["abstention"]["sentence"].startswith("Its doubts mislead")
+    assert judge(table.assign(score_ill=vain, score_well=1 - vain))["abstention"]["sentence"].startswith(
+        "Its doubts mislead"
+    )
 
 
 def test_repeats_tell_how_far_models_disagree():
@@ -238,7 +252,11 @@ def test_repeats_tell_how_far_models_disagree():
 
 # A run and its predictions
 
-RUN = {"family": "logistic", "folds": {"scheme": "crossval", "number": 3}, "evaluation": {"resamples": 100, "conformal": 0.8}}
+RUN = {
+    "family": "logistic",
+    "folds": {"scheme": "crossval", "number": 3},
+    "evaluation": {"resamples": 100, "conformal": 0.8},
+}
 
 
 @pytest.fixture(scope="module")
@@ -250,12 +268,17 @@ def test_predict_writes_sets_from_the_members_and_their_validation_samples(run):
     kept = pd.read_csv(run.path / "model" / "conformal.csv", dtype=str)
     valid = run.predictions[run.predictions["part"] == "valid"]
     assert len(kept) == len(valid)
-    assert np.allclose(kept["strangeness"].astype(float), 1 - np.where(valid["target"] == "sick", valid["score_sick"], valid["score_well"]))
+    assert np.allclose(
+        kept["strangeness"].astype(float),
+        1 - np.where(valid["target"] == "sick", valid["score_sick"], valid["score_well"]),
+    )
     scored = bedside.predict(run, make_table(90)).table
     assert set(scored["set"]) <= {"well", "sick", "well|sick", "none"}
     one = scored["set"].isin(["well", "sick"])
     assert 0.2 < one.mean() < 1
-    assert (scored.loc[scored["set"] == "sick", "score_sick"].min()) > scored.loc[scored["set"] == "well", "score_sick"].max()
+    assert (scored.loc[scored["set"] == "sick", "score_sick"].min()) > scored.loc[
+        scored["set"] == "well", "score_sick"
+    ].max()
 
 
 def test_intervals_of_a_tested_model_are_those_that_were_judged(tmp_path):

@@ -48,7 +48,9 @@ def _forest(run: Run, column: dict[str, Any], metric: str, groups: dict[str, Any
                 )
             )
     name, label = f"groups-{_plain(column['column'])}", metric_name(metric)
-    options: dict[str, Any] = {"heads": (column["column"], f"patients{', class ' + short(positive, 12) if positive else ''}")}
+    options: dict[str, Any] = {
+        "heads": (column["column"], f"patients{', class ' + short(positive, 12) if positive else ''}")
+    }
     title = f"{label} by {column['column']}"
     caption = (
         f"{label} within each group with {run.estimates['level']:.0%} intervals; the line is the {label} of all patients. "
