@@ -270,6 +270,8 @@ def evaluate(
     ] = None,
     positive: Annotated[str | None, typer.Option(help="Class whose probability the score is.")] = None,
     patient: Annotated[str | None, typer.Option(help="Column that identifies the patient.")] = None,
+    site: Annotated[str | None, typer.Option(help="Column that names the site.")] = None,
+    subgroup: Annotated[list[str] | None, typer.Option(help="Column of a group, such as sex; repeat for more.")] = None,
     threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Decision threshold; by default 0.5.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for every estimate.")] = None,
     seed: Annotated[int, typer.Option(help="Drives the resampling of patients.")] = 0,
@@ -286,8 +288,8 @@ def evaluate(
 
     reading = data_settings(separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
     record = evaluate_table(
-        predictions, target=target, score=score, predicted=predicted, positive=positive, patient=patient, threshold=threshold,
-        reading=build(DataSettings, reading, prefix="data."), seed=seed,
+        predictions, target=target, score=score, predicted=predicted, positive=positive, patient=patient,
+        site=site, subgroups=subgroup or (), threshold=threshold, reading=build(DataSettings, reading, prefix="data."), seed=seed,
     )  # fmt: skip
     print_sentences(record, _console())
     print_estimates(record, _console())

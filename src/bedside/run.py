@@ -21,6 +21,8 @@ from bedside.data.codes import worst_first
 from bedside.data.samples import COHORTS
 from bedside.errors import BedsideError, RunError, SettingError
 from bedside.evaluation import evaluate
+from bedside.evaluation.conformal import calibration_scores
+from bedside.evaluation.groups import refuse_idle_bands
 from bedside.explain import FOLDER, explain_run
 from bedside.fold_parts import HERE, PARTS, FitTask, Way, fit_folds, kept_epochs, record, tidy
 from bedside.folder import Run, checksum, locked, open_run, write_json
@@ -33,7 +35,7 @@ from bedside.settings import ExplainSettings, RunSettings, build, merge, nested
 from bedside.splits.folds import everything, fold_findings, make_folds
 from bedside.training.events import Extracted, FoldFit, FoldKept, Plan, Progress
 from bedside.training.fits import train_everything
-from bedside.training.model import Model, load_model, save_model
+from bedside.training.model import Conformal, Model, load_model, save_model
 from bedside.training.saved import load_members
 
 
@@ -128,6 +130,9 @@ def train_steps(
     cohort, settings = read_source(source, settings, old)
     findings = refuse_leaks(cohort, settings.data.allow_leak)
     settings = settled(cohort, settings)
+    refuse_idle_bands(
+        cohort.samples[[name for name in cohort.roles.subgroups if name in cohort.samples]], settings.evaluation.bands
+    )
     folds = make_folds(cohort, settings.folds, seed=settings.seed)
     added = [*fold_findings(cohort, folds, settings.folds), *setting_findings(settings, cohort)]
     findings = worst_first([*findings, *added])
@@ -279,6 +284,9 @@ def _keep_model(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSe
         parameters=run.environment.get("parameters"),
         images=run.description.get("images"),
     )
+    if settings.evaluation.conformal is not None and model.final != "refit":
+        table = calibration_scores(run.predictions, cohort.task)
+        model = replace(model, conformal=Conformal(settings.evaluation.conformal, table))
     if len(folds) > 1 and settings.final == "refit":
         yield Stage("refit", family, 1)
         fold = everything(cohort, repeat=folds[-1].repeat + 1)

@@ -11,10 +11,11 @@ from bedside.cohort import Finding
 from bedside.data.align import Aligned, align
 from bedside.data.new_images import read_new_images
 from bedside.errors import SettingError
+from bedside.evaluation.conformal import class_sets, number_intervals, yardsticks
 from bedside.folder import Run, open_run, require_folder_of, write_table
 from bedside.models import family_named
 from bedside.settings import DataSettings
-from bedside.training.model import Model, load_model
+from bedside.training.model import Conformal, Model, load_model
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Prediction:
     """Scores of new samples and what was noticed about their data.
 
     `table` has one row per sample: sample, patient if the new data name one, one `score_<class>` per class (or `predicted`), and for a binary task the
-    `decision` at the frozen threshold. `spread` is the standard deviation between the members of an ensemble.
+    `decision` at the frozen threshold. `spread` is the standard deviation between the members of an ensemble, `set` the
+    classes of a conformal set (`well|sick`, `none` if it is empty), `low` and `high` the interval of a number.
     """
 
     table: pd.DataFrame
@@ -68,10 +70,24 @@ def predict(
         if model.task.kind == "multiclass":
             last = np.take_along_axis(members, scores.argmax(1)[None, :, None], axis=2)[..., 0]
         scored["spread"] = last.std(axis=0, ddof=1)
+    if model.conformal is not None:
+        _add_sets(scored, members, model, model.conformal)
     if output is not None:
         require_folder_of(Path(output))
         write_table(Path(output), scored)
     return Prediction(scored, new.findings)
+
+
+def _add_sets(scored: pd.DataFrame, members: np.ndarray, model: Model, measured: Conformal) -> None:
+    """The column `set`, or `low` and `high`, from scores (members, n, classes) or (members, n)."""
+    known = yardsticks(measured.table, model.task)
+    own = [known[name] for name in model.names]
+    if model.task.kind == "regression":
+        scored["low"], scored["high"] = number_intervals(members, own, measured.level)
+        return
+    inside = class_sets(members, own, model.task.classes, measured.level)
+    names = np.array(model.task.classes, dtype=object)
+    scored["set"] = ["|".join(names[row]) or "none" for row in inside]
 
 
 def _read(model: Model, source: pd.DataFrame | str | Path, settings: DataSettings | None) -> Aligned:

@@ -6,6 +6,7 @@ settings.yaml by one mechanism. The settings of a model family stand beside the 
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -215,6 +216,17 @@ class EvaluationSettings(Settings):
     """Sensitivity or specificity to reach on validation, or the fixed threshold itself."""
     baseline: bool = True
     """Fit the simple baseline on the same folds and compare."""
+    bands: dict[str, tuple[float, ...]] = Field(default_factory=dict)
+    """Edges of the bands of a subgroup column that holds numbers, such as `evaluation.bands.age=[45,65]`; by default its thirds."""
+    conformal: float | None = Field(default=0.9, gt=0.5, lt=1)
+    """Share of prediction sets, or intervals of a number, that shall hold the truth; `null` for none."""
+
+    @model_validator(mode="after")
+    def _bands_rise(self) -> "EvaluationSettings":
+        for name, edges in self.bands.items():
+            if not edges or any(low >= high for low, high in pairwise(edges)):
+                raise ValueError(f"bands.{name} must be rising numbers, such as [45, 65]; found {list(edges)}")
+        return self
 
     @model_validator(mode="after")
     def _target_is_named(self) -> "EvaluationSettings":
@@ -406,7 +418,7 @@ def _range(field: FieldInfo) -> str:
     if get_origin(annotation) is tuple:
         word = "list"
     elif get_origin(annotation) is dict:
-        word = "see `bedside families`"
+        word = "lists of numbers by name" if get_args(annotation)[1] is not Any else "see `bedside families`"
     else:
         names = {int: "whole number", float: "number", str: "text", bool: "true | false"}
         word = names.get(parts[0], getattr(parts[0], "__name__", str(parts[0])))

@@ -11,10 +11,11 @@ import pandas as pd
 
 from bedside.cohort import Task
 from bedside.errors import DataError
-from bedside.evaluation import compare, panels, thresholds, verdict
+from bedside.evaluation import compare, panels, thresholds, uncertainty, verdict
 from bedside.evaluation.curves import Curves, agreement, curves
 from bedside.evaluation.foreign import foreign
 from bedside.evaluation.intervals import estimates, resample
+from bedside.evaluation.subgroups import Tested, by_group
 from bedside.settings import EvaluationSettings
 
 __all__ = ["Curves", "agreement", "curves", "evaluate", "foreign"]
@@ -56,6 +57,7 @@ def evaluate(
     Raises:
         DataError: if there is no test sample, a target is not one of the classes, a score is not a number, the
             validation samples of a fold are all of one class, or the baseline predicts other samples.
+        SettingError: if bands are asked for a column that can have none.
     """
     test = panels.tested(predictions)
     _check(predictions, test, task)
@@ -102,6 +104,9 @@ def evaluate(
         simple = estimates(sides[1], values[1], drawn[1], level=level, how=how)
         paired = compare.differences(model[0], values[0] - values[1], drawn[0] - drawn[1], found, level=level, how=how)
         result["baseline"] = compare.comparison(task, baseline_family, found, simple, paired)
+    tested = Tested(test, task, frozen, patients)
+    result["subgroups"] = by_group(tested, settings, seed=seed)
+    result["uncertainty"] = uncertainty.uncertainty(predictions, tested, settings, seed=seed)
     result["sentences"] = verdict.sentences(result, task)
     return result
 

@@ -4,12 +4,13 @@ Nothing is guessed. The positive class is taken from the data only where its nam
 probabilities, and what is missing is named together with the way to supply it.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from bedside.cohort import Task
+from bedside.cohort import RESERVED, Task
 from bedside.data.cells import as_numbers, read_text, text_cells
 from bedside.data.columns import read_columns
 from bedside.data.targets import class_names, is_pair
@@ -29,6 +30,8 @@ def foreign(
     positive: str | None = None,
     patient: str | None = None,
     sample: str | None = None,
+    site: str | None = None,
+    subgroups: Sequence[str] = (),
     decimal: str = ".",
 ) -> tuple[pd.DataFrame, Task]:
     """A predictions table and its task from a table with one row per sample.
@@ -44,6 +47,9 @@ def foreign(
         patient: column that identifies the patient; by default `patient` if there is one, else each sample counts
             as its own patient.
         sample: column that identifies the sample; by default `sample` if there is one, else rows are numbered.
+        site: column that names the hospital or scanner; by default `site` in a table with the columns of predictions.csv.
+        subgroups: columns of groups; by default every further column of a table with the columns of predictions.csv,
+            and none of any other table.
         decimal: decimal mark of numbers that are text.
 
     Cells that hold exactly one of `data.cells.MISSING`, such as NA or nothing, are missing, and classes are named as
@@ -52,7 +58,8 @@ def foreign(
     Raises:
         DataError: if a column is missing, a value is missing or not a probability, the target has one class only or
             a class without a score column, the positive class is not known, or a sample stands twice.
-        SettingError: if `positive` has no effect, or both `score` and `predicted` are named.
+        SettingError: if `positive` has no effect, both `score` and `predicted` are named, or a column of groups has
+            another role.
     """
     if table.empty:
         raise DataError("The predictions have no rows. Give one row per sample, with its target and its score.")
@@ -67,9 +74,9 @@ def foreign(
         predictions, task = _numbers(table, truth, scores[0], decimal)
     else:
         predictions, task = _classes(table, truth, scores, positive, decimal)
-    known = {*OWN, "linked", *scores, *predictions.columns}
-    roles = [name for name in table.columns if _is_own(table) and name not in known]  # site, time and subgroups
-    named = pd.concat([named, predictions, table[roles]], axis=1)
+    taken = {truth, *scores, *(name for name in (patient, sample) if name)}
+    groups = group_cells(table, site, subgroups, decimal, {*OWN, "linked", *taken, *predictions.columns})
+    named = pd.concat([named, predictions, groups], axis=1)
     _refuse_twice(named)
     return named, task
 
@@ -77,6 +84,36 @@ def foreign(
 def _is_own(table: pd.DataFrame) -> bool:
     """Whether the table has the columns of predictions.csv."""
     return set(OWN) <= set(table.columns)
+
+
+def group_cells(
+    table: pd.DataFrame, site: str | None, subgroups: Sequence[str], decimal: str, taken: set[str]
+) -> pd.DataFrame:
+    """Site and subgroups as they are compared: sites are text, numbers are numbers, empty cells are missing."""
+    own = [str(name) for name in table.columns if _is_own(table) and name not in {*taken, "site", "time"}]
+    place = site or ("site" if _is_own(table) and "site" in table.columns else None)
+    columns = {"site": _column(table, place, "site")} if place else {}
+    for name in subgroups or own:
+        columns[name] = _column(table, name, "subgroup")
+    for name, column in columns.items():
+        if column in taken or (name in RESERVED and name != "site"):
+            raise SettingError(f"Column {column!r} has another role already and cannot make groups; name another one.")
+    read = {
+        name: read_text(table[column]) if name == "site" else _group(table[[column]], decimal)
+        for name, column in columns.items()
+    }
+    return pd.DataFrame(read, index=table.index)
+
+
+def _group(column: pd.DataFrame, decimal: str) -> np.ndarray:
+    """A column of groups as training reads it; yes and no keep their words, codes and categories are text."""
+    (read,), _ = read_columns(column, decimal=decimal)
+    if read.kind != "boolean":
+        return read.values
+    words = np.array(read.words or ("0", "1"), dtype=object)
+    cells = words[np.where(read.missing, 0, read.values).astype(int)]
+    cells[read.missing] = None
+    return cells
 
 
 def _column(table: pd.DataFrame, name: str | None, default: str) -> str:

@@ -1,5 +1,6 @@
 """Judge anybody's predictions from a file; the same as `bedside evaluate`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ def evaluate_table(
     predicted: str | None = None,
     positive: str | None = None,
     patient: str | None = None,
+    site: str | None = None,
+    subgroups: Sequence[str] = (),
     threshold: float | None = None,
     settings: EvaluationSettings | None = None,
     reading: DataSettings | None = None,
@@ -29,7 +32,8 @@ def evaluate_table(
 
     Args:
         predictions: data frame, or CSV, TSV, Parquet or Excel file.
-        target, score, predicted, positive, patient: columns and positive class, see `evaluation.foreign.foreign`.
+        target, score, predicted, positive, patient, site, subgroups: columns and positive class, see
+            `evaluation.foreign.foreign`.
         threshold: decision threshold in 0..1; without it, and without validation rows to choose it on, 0.5.
         settings: resamples, level and threshold rule; not together with `threshold`.
         reading: separator, decimal mark, encoding and sheet of the file.
@@ -49,7 +53,7 @@ def evaluate_table(
         predictions = read_file(Path(predictions), reading)
     named, task = foreign(
         predictions, target=target, score=score, predicted=predicted, positive=positive, patient=patient,
-        decimal=reading.decimal,
+        site=site, subgroups=subgroups, decimal=reading.decimal,
     )  # fmt: skip
     if threshold is not None:
         if task.kind != "binary":

@@ -13,7 +13,8 @@
 5. Calibration, unless there are several classes, each with its own. Miscalibrated if the interval of the slope excludes
    1 or that of the intercept excludes 0 (regression: slope 1, mean error 0); Van Calster et al. 2019,
    doi:10.1186/s12916-019-1466-7. Not finding it is not proof.
-6. Fold spread: lowest and highest headline value over the folds.
+6. Groups, if the predictions have any: the worst one, or that no difference could be shown (see `group_tests`). Else
+   fold spread: lowest and highest headline value over the folds.
 """
 
 from typing import Any
@@ -39,7 +40,8 @@ def sentences(result: dict[str, Any], task: Task) -> list[str]:
         said.append(f"Deciding for the likeliest class: balanced accuracy {found['balanced_accuracy', ''].text()}.")
     else:
         said.append(_calibration(found, task))
-    said.append(_spread(result["spread"], task))
+    groups = result.get("subgroups")
+    said.append(groups["sentence"] if groups else _spread(result["spread"], task))
     return [sentence for sentence in said if sentence]
 
 

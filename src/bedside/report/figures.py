@@ -1,14 +1,18 @@
 """All figures of a run, in the order in which the report shows them."""
 
+from typing import Any
+
 from bedside.folder import Run
 from bedside.report import curve_figures, decision_figures, number_figures
 from bedside.report import training_figures as learned
+from bedside.report.abstention_figures import abstention_figures
+from bedside.report.group_figures import coverage_figure, group_figures
 from bedside.report.latent_figures import latent_figure
 from bedside.report.style import Drawing, calm
 
 
-def draw(run: Run) -> dict[str, list[Drawing]]:
-    """Figures by section of the report: `performance`, `latent`, `training`, `folds`.
+def draw(run: Run) -> dict[str, list[Any]]:
+    """Figures by section of the report: `performance`, `groups` and `coverage` (pairs), `abstention`, `latent`, `training`, `folds`.
 
     Raises:
         RunError: if the run is not finished.
@@ -17,6 +21,7 @@ def draw(run: Run) -> dict[str, list[Drawing]]:
         latent = latent_figure(run)
         return {
             "performance": _performance(run),
+            **_groups(run),
             "latent": [latent] if latent else [],
             "training": _training(run),
             "folds": _folds(run),
@@ -31,6 +36,16 @@ def _performance(run: Run) -> list[Drawing]:
     if kind == "multiclass":
         return [*curve_figures.class_figures(run), *confusion]
     return [*curve_figures.binary_figures(run), *confusion]
+
+
+def _groups(run: Run) -> dict[str, list[Any]]:
+    """Pairs of a figure for the page and one for a phone by group and of coverage, and the curves of abstention."""
+    covered = coverage_figure(run)
+    return {
+        "groups": group_figures(run),
+        "coverage": [covered] if covered else [],
+        "abstention": abstention_figures(run),
+    }
 
 
 def _folds(run: Run) -> list[Drawing]:

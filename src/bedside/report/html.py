@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from bedside.folder import Run
+from bedside.report import groups as groups_of
 from bedside.report import image_words, page, tables
 from bedside.report import methods as words_of
 from bedside.report.figures import draw
@@ -22,15 +23,22 @@ def write_report(run: Run) -> Path:
         StorageError: if the disk is full.
     """
     drawings = draw(run)
-    every = (drawing for section in drawings.values() for drawing in section)
+    every = (drawing for section in drawings.values() for pair in section for drawing in _each(pair))
     return page.write_page(run.path / "report.html", "report.html", page_context(run, drawings), every)
+
+
+def _each(drawing: Any) -> tuple[Any, ...]:
+    """The drawings of an entry: one, or a pair for a page and for a phone."""
+    return drawing if isinstance(drawing, tuple) else (drawing,)
 
 
 def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
     """Everything the templates need, as plain values."""
     estimates, description = run.estimates, run.description
     splits, operating, seen = tables.split_rows(run), panel(run), gallery(run)
-    ordered = [drawing for section in ("performance", "latent", "training", "folds") for drawing in drawings[section]]
+    order = ("performance", "groups", "coverage", "abstention", "latent", "training", "folds")
+    ordered = [_each(drawing)[0] for section in order for drawing in drawings[section]]
+    grouped, doubts = groups_of.group_tables(run), groups_of.uncertainty(run)
     groups = tables.estimate_groups(estimates["estimates"])
     per_class = tables.class_table(estimates)
     paragraphs = words_of.methods(run)
@@ -59,6 +67,8 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "numbers": {drawing.name: i for i, drawing in enumerate(ordered, start=1)},
         "panel": operating,
         "panel_rows": static_rows(operating) if operating else [],
+        "grouped": grouped,
+        "doubts": doubts,
         "gallery": seen,
         "images": image_facts(description),
         "splits": splits,
@@ -109,6 +119,8 @@ def _contents(
         ("baseline", "Against the baseline", bool(estimates["baseline"])),
         ("performance", "Performance in figures", True),
         ("panel", "Choose an operating point", operating is not None),
+        ("groups", "Groups and sites", bool(estimates.get("subgroups"))),
+        ("uncertainty", "What the model does not know", bool(estimates.get("uncertainty"))),
         ("seen", "What the network looked at", seen is not None),
         ("latent", "How the network sorts the samples", bool(drawings["latent"])),
         (

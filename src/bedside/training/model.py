@@ -7,14 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bedside.cohort import Task
 from bedside.data.table import Feature
 from bedside.errors import RunError, SettingError
-from bedside.folder import FORMAT, checksum, whole_folder
+from bedside.folder import FORMAT, checksum, whole_folder, write_table
 from bedside.models import family_named
 from bedside.training.fitted import Fitted, scores
 from bedside.training.saved import load_members
+
+CONFORMAL = "conformal.csv"
+
+
+@dataclass(frozen=True)
+class Conformal:
+    """What prediction sets are measured by: the share of them that shall hold the truth, and one row per validation
+    sample with the member that scored it, its class, and how strange it was (see `evaluation.conformal`)."""
+
+    level: float
+    table: pd.DataFrame
 
 
 @dataclass(frozen=True)
@@ -32,6 +44,7 @@ class Model:
     parameters: int | None
     names: tuple[str, ...] = ()  # of the members: the folds they were trained on, or "everything"
     images: dict[str, Any] | None = None  # what images of training were like, for a model that reads images
+    conformal: Conformal | None = None  # None if sets were not asked for, or the model is a refit without validation
 
     def scores(self, inputs: Any) -> np.ndarray:
         """Scores of samples by each member, (members, n, classes) or (members, n)."""
@@ -44,6 +57,8 @@ def save_model(path: Path, model: Model) -> None:
         for name, member in zip(model.names, model.members, strict=True):
             (folder / name).mkdir()
             member.save(folder / name)
+        if model.conformal is not None:
+            write_table(folder / CONFORMAL, model.conformal.table)
         files = {str(file.relative_to(folder).as_posix()): checksum(file) for file in _files(folder)}
         record = {
             "format": FORMAT,
@@ -57,6 +72,7 @@ def save_model(path: Path, model: Model) -> None:
             "members": list(model.names),
             "threshold": model.threshold,
             "final": model.final,
+            "conformal": model.conformal.level if model.conformal else None,
             "parameters": model.parameters,
             "files": files,
         }
@@ -113,7 +129,16 @@ def _read(path: Path, record: dict[str, Any]) -> Model:
         parameters=record["parameters"],
         names=tuple(record["members"]),
         images=record["images"],
+        conformal=_conformal(path, record.get("conformal")),
     )
+
+
+def _conformal(path: Path, level: float | None) -> Conformal | None:
+    """The yardstick of prediction sets; None for a model without."""
+    if level is None:
+        return None
+    text = {"member": str, "class": str}
+    return Conformal(level, pd.read_csv(path / CONFORMAL, dtype=text, keep_default_na=False))
 
 
 def _check_files(path: Path, record: Mapping[str, Any]) -> None:
