@@ -31,7 +31,7 @@ def evaluate_table(
         predictions: data frame, or CSV, TSV, Parquet or Excel file.
         target, score, predicted, positive, patient: columns and positive class, see `evaluation.foreign.foreign`.
         threshold: decision threshold in 0..1; without it, and without validation rows to choose it on, 0.5.
-        settings: resamples, level and threshold rule; not together with `threshold`.
+        settings: resamples, level, interval, threshold rule and prevalence; not together with `threshold`.
         reading: separator, decimal mark, encoding and sheet of the file.
         seed: drives the resampling.
 
@@ -57,5 +57,7 @@ def evaluate_table(
         if settings is not None:
             raise SettingError("Give the threshold within settings, or without settings, but not both.")
         settings = EvaluationSettings(threshold="fixed", threshold_value=threshold)
+    if settings is not None and settings.prevalence is not None and task.kind != "binary":
+        raise SettingError(f"prevalence={settings.prevalence:g} has no effect: the task is {task.kind}. Leave it away.")
     known = not named["patient"].astype(str).equals(named["sample"].astype(str))  # else each sample is its own patient
     return evaluate(named, task, settings or EvaluationSettings(), seed=seed, patient_column=known)
