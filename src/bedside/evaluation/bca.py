@@ -6,7 +6,7 @@ accelerated: Efron 1987, doi:10.1080/01621459.1987.10478410; its acceleration co
 """
 
 import numpy as np
-from scipy.stats import norm
+from scipy.special import ndtr, ndtri
 
 UNDEFINED_SHARE = 0.05  # more resamples than this without a value, and the others would flatter
 
@@ -54,9 +54,9 @@ def _tails(draws: np.ndarray, value: float, without: np.ndarray, level: float) -
     below = (np.count_nonzero(draws < value) + np.count_nonzero(draws <= value)) / (2 * max(1, len(draws)))
     if not 0 < below < 1:
         return None
-    bias, skew = norm.ppf(below), acceleration(without) if len(without) else 0.0
-    reach = bias + norm.ppf([(1 - level) / 2, (1 + level) / 2])
-    return norm.cdf(bias + reach / (1 - skew * reach))
+    bias, skew = ndtri(below), acceleration(without) if len(without) else 0.0
+    reach = bias + ndtri([(1 - level) / 2, (1 + level) / 2])
+    return ndtr(bias + reach / (1 - skew * reach))
 
 
 def _between(draws: np.ndarray, tails: np.ndarray) -> Bounds:

@@ -1,8 +1,7 @@
 """Intervals that need no resampling: of a proportion, of an AUROC, and of either at exactly 0 or 1."""
 
 import numpy as np
-from scipy.special import expit, logit
-from scipy.stats import norm, t
+from scipy.special import expit, logit, ndtri, stdtrit
 
 from bedside.evaluation.areas import ALIKE, area, cells, pairs_won
 from bedside.evaluation.resampling import Panel
@@ -31,7 +30,7 @@ def auroc_interval(panels: list[Panel], alike: list[Metric], *, level: float) ->
     value, error, _ = area(truth, pairs_won(truth, score, cells(folds, repeats)), folds, units, repeats)
     if value is None or error is None or error <= ALIKE or not 0 < value < 1:
         return None
-    half = norm.ppf((1 + level) / 2) * error / (value * (1 - value))
+    half = ndtri((1 + level) / 2) * error / (value * (1 - value))
     low, high = expit(logit(value) + np.array([-half, half]))
     single = len(panels) == 1 and len(np.unique(units)) == len(units)
     together = "" if single else ", the samples of a patient kept together (Obuchowski)"
@@ -73,7 +72,7 @@ def proportion_interval(
     worth = value * (1 - value) / spread
     if most > 1:
         tail = (1 + level) / 2
-        worth *= (patients - 1) / patients * (norm.ppf(tail) / t.ppf(tail, patients - 1)) ** 2
+        worth *= (patients - 1) / patients * (ndtri(tail) / stdtrit(patients - 1, tail)) ** 2
     return *wilson(value * worth, worth, level=level), "Wilson interval on the effective number of samples"
 
 
@@ -124,7 +123,7 @@ def _pairs(panel: Panel, rows: np.ndarray, strata: np.ndarray) -> int:
 
 def wilson(hits: float, n: float, *, level: float) -> tuple[float, float]:
     """Wilson's score interval of a proportion, hits out of n (1927, doi:10.1080/01621459.1927.10502953)."""
-    z = norm.ppf((1 + level) / 2)
+    z = ndtri((1 + level) / 2)
     share, width = hits / n, z * z / n
     centre = (share + width / 2) / (1 + width)
     half = z / (1 + width) * np.sqrt(share * (1 - share) / n + width / (4 * n))

@@ -52,14 +52,17 @@ def estimates(
         how: what the method must say beyond the interval, such as how folds were joined.
         interval: `auto`, or `percentile` or `bca` for every metric that can be resampled.
     """
-    without = leave_out(averaged(panels), panels[0].n_patients) if interval != "percentile" else None
+    sides = [[panel.metrics[number] for panel in panels] for number in range(len(values))]
+    closed = [
+        _without_resampling(panels, alike, float(value), level, closed=interval == "auto")
+        for alike, value in zip(sides, values, strict=True)
+    ]
+    needed = interval != "percentile" and None in closed
+    without = leave_out(averaged(panels), panels[0].n_patients) if needed else None
     found = []
     for number, metric in enumerate(panels[0].metrics):
-        alike = [panel.metrics[number] for panel in panels]
-        value = float(values[number])
-        bounds = _without_resampling(panels, alike, value, level, closed=interval == "auto")
-        left = None if without is None else without[:, number]
-        low, high, method = bounds or _resampled(panels, alike, value, draws[:, number], left, level)
+        alike, value, left = sides[number], float(values[number]), None if without is None else without[:, number]
+        low, high, method = closed[number] or _resampled(panels, alike, value, draws[:, number], left, level)
         masks = [other.samples for other in alike]
         defined = not np.isnan(value)
         found.append(

@@ -17,7 +17,7 @@ from bedside.evaluation.statistics import Metric, Statistic, Sums
 
 REDRAWS = 100  # a class that a hundred draws in a row miss cannot be resampled
 CELLS = 1_600_000  # weights that a thread holds at once: more leaves the cache, fewer starves the products
-BLOCKS = 400  # with more patients than this, blocks of them are left out instead of one at a time
+BLOCKS = 200  # with more patients than this, blocks of them are left out instead of one at a time
 
 
 class Panel:
@@ -115,6 +115,8 @@ def _in_threads(work: Callable[[Any], np.ndarray], parts: Sequence[Any]) -> np.n
 
     Threads work on parts of their own; a matrix product with threads of its own would only fight them for cores.
     """
+    if len(parts) == 1:
+        return work(parts[0])
     with _products().limit(limits=1, user_api="blas"), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
         return np.concatenate(list(threads.map(work, parts)))
 
