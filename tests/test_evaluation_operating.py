@@ -127,7 +127,7 @@ def test_a_bound_out_of_reach_is_told_with_what_was_done_and_what_it_takes():
     best = proportion_confint(target.sum(), target.sum(), method="wilson")[0]
     problem = (
         "No threshold reaches a sensitivity of 0.95 with its lower bound on validation: "
-        f"{target.sum()} validation patients with the condition allow {best:.2f} at most, and it takes 73. "
+        f"{target.sum()} validation patients with the condition allow {best:.3f} at most, and it takes 73. "
         "The highest threshold that is right for all of them was taken instead."
     )
     assert result["operating"]["problem"] == problem
@@ -151,6 +151,17 @@ def test_what_was_reached_on_validation_stands_beside_what_was_reached_on_test()
     assert reached["met"]
     assert result["operating"]["problem"] == ""
     assert "specificity of 0.9" in result["operating"]["chosen_by"]
+
+
+def test_uneven_samples_of_patients_are_told_when_they_fail_the_bound():
+    rows = scored(n=40, ill=0.9)
+    ill = rows[rows["target"] == "ill"]
+    extra = [ill.iloc[:1].assign(sample=f"more{k}") for k in range(20)]
+    predictions = pd.concat([rows, *extra, scored(part="test", seed=1)])
+    result = judged(predictions, threshold="sensitivity", threshold_value=0.8, threshold_bound="lower")
+    worth = (len(ill) + 20) ** 2 / (len(ill) - 1 + 21**2)
+    said = f"{len(ill)} validation patients with the condition, whose samples are worth {int(worth)} of patients with one each,"
+    assert said in result["operating"]["problem"]
 
 
 @pytest.mark.parametrize("prevalence", [0.01, 0.2, 0.7])

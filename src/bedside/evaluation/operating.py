@@ -107,7 +107,8 @@ def _on_validation(
         end = aimed.low if settings.threshold_bound == "lower" else aimed.value
         met = end is not None and end >= settings.threshold_value - 1e-9
     place = {"repeat": record["repeat"], "fold": record["fold"], "threshold": record["value"], "met": met}
-    return {**place, **{name: rate.to_dict() for name, rate in rates.items()}}
+    worth = {"sensitivity": samples_worth(owners[target]), "specificity": samples_worth(owners[~target])}
+    return {**place, **{name: rate.to_dict() for name, rate in rates.items()}, "worth": worth}
 
 
 def _rate(name: str, right: np.ndarray, owners: np.ndarray, level: float) -> Estimate:
@@ -126,15 +127,25 @@ def _problem(reached: list[dict[str, Any]], settings: EvaluationSettings) -> str
     if not unmet:
         return ""
     rule, value = settings.threshold, settings.threshold_value
-    rates = [record[rule] for record in unmet]
-    best, counts = max(rate["low"] for rate in rates), sorted({rate["n_patients"] for rate in rates})
-    patients = f"{counts[0]} to {counts[-1]}" if len(counts) > 1 else f"{counts[0]}"
+    best, counts = max(record[rule]["low"] for record in unmet), [record[rule]["n_patients"] for record in unmet]
+    worth = [record["worth"][rule] for record in unmet]
+    alike = (
+        f", whose samples are worth {_span(worth)} of patients with one each,"
+        if min(worth) < min(counts) - 1e-9
+        else ""
+    )
     z = float(norm.ppf((1 + settings.level) / 2))
     needed = int(np.ceil(z * z * value / (1 - value) - 1e-9))
     where = f" in {len(unmet)} of {len(reached)} folds" if len(reached) > 1 else ""
     whom, end = ("with", "highest") if rule == "sensitivity" else ("without", "lowest")
     return (
         f"No threshold reaches a {LABELS[rule]} of {value:g} with its lower bound on validation{where}: "
-        f"{patients} validation patients {whom} the condition allow {best:.2f} at most, and it takes {needed}. "
+        f"{_span(counts)} validation patients {whom} the condition{alike} allow {best:.3f} at most, and it takes {needed}. "
         f"The {end} threshold that is right for all of them was taken instead."
     )
+
+
+def _span(numbers: list[float]) -> str:
+    """`17`, or `17 to 22`; parts of a patient are left out."""
+    low, high = int(min(numbers) + 1e-9), int(max(numbers) + 1e-9)
+    return f"{low}" if low == high else f"{low} to {high}"
