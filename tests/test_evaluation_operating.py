@@ -160,7 +160,7 @@ def test_uneven_samples_of_patients_are_told_when_they_fail_the_bound():
     predictions = pd.concat([rows, *extra, scored(part="test", seed=1)])
     result = judged(predictions, threshold="sensitivity", threshold_value=0.8, threshold_bound="lower")
     worth = (len(ill) + 20) ** 2 / (len(ill) - 1 + 21**2)
-    said = f"{len(ill)} validation patients with the condition, whose samples are worth {int(worth)} of patients with one each,"
+    said = f"{len(ill)} validation patients with the condition, worth {int(worth)} independent samples,"
     assert said in result["operating"]["problem"]
 
 
@@ -235,6 +235,17 @@ def test_a_number_as_target_has_no_prevalence():
     table = pd.DataFrame({"target": np.arange(30.0) + 0.5, "predicted": np.arange(30.0)})
     with pytest.raises(SettingError, match=r"prevalence=0.1 has no effect: the task is regression"):
         evaluate_table(table, settings=EvaluationSettings(prevalence=0.1))
+
+
+def test_anybodys_scores_have_predictive_values_where_the_condition_is_rarer():
+    rows = scored(part="test")[["target", "score_ill"]].rename(columns={"score_ill": "score"})
+    found = evaluate_table(rows, positive="ill", threshold=0.4, prevalence=0.03)
+    wanted = judged(scored(part="test"), threshold="fixed", threshold_value=0.4, prevalence=0.03)
+    assert estimate(found, "ppv_at_prevalence")["value"] == estimate(wanted, "ppv_at_prevalence")["value"]
+    with pytest.raises(SettingError, match=r"prevalence.*less than 1"):
+        evaluate_table(rows, positive="ill", prevalence=3)
+    with pytest.raises(SettingError, match=r"within settings"):
+        evaluate_table(rows, positive="ill", prevalence=0.1, settings=EvaluationSettings())
 
 
 def test_repeats_say_how_far_dealing_anew_moves_the_mean_and_nothing_else():

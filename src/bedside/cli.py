@@ -268,6 +268,9 @@ def evaluate(
     positive: Annotated[str | None, typer.Option(help="Class whose probability the score is.")] = None,
     patient: Annotated[str | None, typer.Option(help="Column that identifies the patient.")] = None,
     threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Decision threshold; by default 0.5.")] = None,
+    prevalence: Annotated[
+        float | None, typer.Option(help="How common the class is where the scores will be used, such as 0.02.")
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for every estimate.")] = None,
     seed: Annotated[int, typer.Option(help="Drives the resampling of patients.")] = 0,
     separator: options.Separator = None,
@@ -283,7 +286,7 @@ def evaluate(
 
     reading = data_settings(separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
     record = evaluate_table(
-        predictions, target=target, score=score, predicted=predicted, positive=positive, patient=patient, threshold=threshold,
+        predictions, target=target, score=score, predicted=predicted, positive=positive, patient=patient, threshold=threshold, prevalence=prevalence,
         reading=build(DataSettings, reading, prefix="data."), seed=seed,
     )  # fmt: skip
     print_sentences(record, _console())

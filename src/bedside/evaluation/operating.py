@@ -129,11 +129,7 @@ def _problem(reached: list[dict[str, Any]], settings: EvaluationSettings) -> str
     rule, value = settings.threshold, settings.threshold_value
     best, counts = max(record[rule]["low"] for record in unmet), [record[rule]["n_patients"] for record in unmet]
     worth = [record["worth"][rule] for record in unmet]
-    alike = (
-        f", whose samples are worth {_span(worth)} of patients with one each,"
-        if min(worth) < min(counts) - 1e-9
-        else ""
-    )
+    alike = f", worth {_span(worth)} independent samples," if min(worth) < min(counts) - 1e-9 else ""
     z = float(norm.ppf((1 + settings.level) / 2))
     needed = int(np.ceil(z * z * value / (1 - value) - 1e-9))
     where = f" in {len(unmet)} of {len(reached)} folds" if len(reached) > 1 else ""
