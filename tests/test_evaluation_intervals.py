@@ -1,11 +1,22 @@
-"""Intervals resample patients, repeat themselves, cover what they promise, and do not pretend at the edges."""
+"""Intervals are those of their inventors, keep patients together, repeat themselves, and do not pretend at the edges."""
+
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from scipy.stats import binomtest
+from scipy.special import expit, logit
+from scipy.stats import binomtest, bootstrap, norm, skew, t
+from sklearn.metrics import roc_auc_score
+from statsmodels.stats.proportion import proportion_confint
 
-from bedside.evaluation.intervals import Panel, estimates, percentile, resample, wilson
+from bedside.evaluation.areas import area, pairs_won
+from bedside.evaluation.bca import acceleration, bca
+from bedside.evaluation.intervals import Panel, estimates, leave_out, percentile, resample, wilson
 from bedside.evaluation.metrics import binary, regression
+from bedside.evaluation.statistics import mean
+
+ASAH = pd.read_csv(Path(__file__).with_name("asah.csv"), comment="#")
 
 
 def panel_of(target, score, patients=None):
@@ -69,6 +80,111 @@ def test_interval_contains_the_value_and_widens_with_the_level(study):
     for name, estimate in narrow.items():
         assert estimate.low <= estimate.value <= estimate.high, name
         assert wide[name].high - wide[name].low > estimate.high - estimate.low, name
+
+
+def test_bca_is_that_of_scipy_on_the_same_draws():
+    """Skewed numbers of 60 patients: bias, acceleration and ends as scipy.stats.bootstrap has them."""
+    value = np.random.default_rng(3).exponential(size=60)
+    known = bootstrap((value,), np.mean, n_resamples=19_999, method="BCa", rng=np.random.default_rng(4))
+    without = leave_out(Panel([mean("loss", value)], np.arange(60), 60), 60)[:, 0]
+    low, high, method = bca(known.bootstrap_distribution, value.mean(), without, level=0.95, n_patients=60)
+    assert (low, high) == pytest.approx(tuple(known.confidence_interval), rel=1e-3)
+    plain = percentile(known.bootstrap_distribution, level=0.95, n_patients=60)
+    assert min(low - plain[0], high - plain[1]) > 0.01
+    assert method == "BCa bootstrap of 60 patients, 19999 resamples, leaving out one patient"
+
+
+def test_acceleration_of_a_mean_has_a_closed_form():
+    """A sixth of the skewness over the root of n (Efron & Tibshirani 1993, section 14.3); blocks find about the same."""
+    value = np.random.default_rng(5).exponential(size=4000)
+    exact = skew(value) / (6 * np.sqrt(4000))
+    single = acceleration((value.sum() - value) / 3999)
+    assert single == pytest.approx(exact, rel=1e-6)
+    blocks = leave_out(Panel([mean("loss", value)], np.arange(4000), 4000), 4000)
+    assert blocks.shape == (200, 1)
+    assert acceleration(blocks[:, 0]) == pytest.approx(exact, abs=0.005)
+
+
+def test_leaving_out_patients_leaves_out_all_their_samples(study):
+    target, score, patients = study
+    without = leave_out(panel_of(target, score, patients), 150)
+    dealt = np.random.default_rng(0).permutation(150)
+    for number in (0, 77):
+        kept = patients != np.flatnonzero(dealt == number)[0]
+        values = panel_of(target[kept], score[kept])(np.ones((1, kept.sum())))[0]
+        np.testing.assert_allclose(without[number], values, rtol=1e-7)
+
+
+def test_bca_says_where_it_has_no_correction():
+    low, high, method = bca(np.linspace(0.2, 0.3, 200), 0.1, np.linspace(0, 1, 40), level=0.9, n_patients=40)
+    assert (low, high) == percentile(np.linspace(0.2, 0.3, 200), level=0.9, n_patients=40)[:2]
+    assert "percentile bootstrap" in method
+    assert "all resamples lie on one side" in method
+    gaps = np.where(np.arange(40) < 10, np.nan, 0.2)
+    assert "without single patients" in bca(np.linspace(0, 0.3, 200), 0.1, gaps, level=0.9, n_patients=40)[2]
+
+
+def test_delong_has_the_published_interval_of_proc():
+    """pROC prints of s100b in the data set aSAH: area under the curve 0.7314, 95 % CI 0.6301-0.8326 (DeLong)."""
+    truth = (ASAH["outcome"] == 1).to_numpy()
+    folds = np.zeros(len(truth), dtype=int)
+    value, error, _ = area(truth, pairs_won(truth, ASAH["s100b"].to_numpy(), folds), folds, np.arange(113))
+    half = norm.ppf(0.975) * error
+    assert value == pytest.approx(roc_auc_score(truth, ASAH["s100b"]))
+    assert (value, value - half, value + half) == pytest.approx((0.7314, 0.6301, 0.8326), abs=5e-5)
+
+
+def test_the_interval_of_an_auroc_is_delongs_on_the_logit_scale():
+    truth = (ASAH["outcome"] == 1).to_numpy()
+    found = judged(truth, ASAH["s100b"].to_numpy() / 3, resamples=100)["auroc"]
+    half = (0.8326 - 0.6301) / 2 / (found.value * (1 - found.value))
+    assert found.value == pytest.approx(0.7313686, abs=1e-7)
+    assert (found.low, found.high) == pytest.approx(
+        tuple(expit(logit(found.value) + np.array([-half, half]))), abs=1e-6
+    )
+    assert found.method == "DeLong interval on the logit scale"
+
+
+def test_proportions_have_the_wilson_interval_of_statsmodels():
+    """One sample per patient: sensitivity, specificity, PPV, NPV and accuracy."""
+    rng = np.random.default_rng(6)
+    target = rng.random(120) < 0.4
+    score = np.clip(0.3 * target + 0.8 * rng.random(120), 0, 1)
+    found, called = judged(target, score, resamples=100), score >= 0.5
+    counts = {
+        "sensitivity": (called & target, target),
+        "specificity": (~called & ~target, ~target),
+        "ppv": (called & target, called),
+        "npv": (~called & ~target, ~called),
+        "accuracy": (called == target, np.ones(120)),
+    }
+    for name, (hits, among) in counts.items():
+        wanted = proportion_confint(hits.sum(), among.sum(), method="wilson")
+        assert (found[name].low, found[name].high) == pytest.approx(wanted), name
+        assert found[name].method == "Wilson interval"
+
+
+def test_copies_of_samples_are_worth_no_more_than_their_patients():
+    """Five identical samples per patient: Wilson on the patients, but for Student's t in place of the normal."""
+    rng = np.random.default_rng(8)
+    target = np.arange(60) < 30
+    score = np.clip(0.3 * target + 0.8 * rng.random(60), 0, 1)
+    five = judged(*(np.repeat(x, 5) for x in (target, score, np.arange(60))), resamples=100)["sensitivity"]
+    worth = 29 * (norm.ppf(0.975) / t.ppf(0.975, 29)) ** 2
+    assert (five.low, five.high) == pytest.approx(wilson(five.value * worth, worth, level=0.95))
+    assert five.method == "Wilson interval on the effective number of samples"
+
+
+@pytest.mark.parametrize("interval", ["percentile", "bca"])
+def test_a_kind_that_is_asked_for_is_used_for_everything_and_told(study, interval):
+    target, score, patients = study
+    panel = panel_of(target, score, patients)
+    draws = resample(panel, presence_of(target, patients), resamples=300, seed=0)
+    found = estimates([panel], panel(np.ones((1, 150)))[0], draws, level=0.95, interval=interval)
+    said = {estimate.metric: estimate.method for estimate in found}
+    kind = {"percentile": "percentile bootstrap of 150", "bca": "BCa bootstrap of 150"}[interval]
+    assert all(method.startswith(kind) for name, method in said.items() if name != "ece")
+    assert ("in place of BCa" in said["ece"]) == (interval == "bca")
 
 
 def test_a_perfect_proportion_gets_wilson_on_its_patients():
@@ -135,21 +251,3 @@ def test_perfect_predictions_of_a_number_get_no_interval():
     r2 = next(estimate for estimate in found if estimate.metric == "r2")
     assert (r2.value, r2.low) == (1, None)
     assert "resampling cannot tell" in r2.method
-
-
-def test_clustered_intervals_cover_and_naive_ones_do_not():
-    """200 studies of 60 patients with 4 samples that share one fate: only resampling patients keeps the promise."""
-    rng = np.random.default_rng(0)
-    clustered, naive = [], []
-    for number in range(200):
-        truth = np.repeat(rng.random(60) < 0.5, 4)
-        score = np.repeat(rng.normal(size=60), 4) + truth  # true AUROC: P(N(1, 2) > 0) = 0.7602
-        patients = np.repeat(np.arange(60), 4)
-        for covered, who in ((clustered, patients), (naive, np.arange(240))):
-            chance = 1 / (1 + np.exp(-score))
-            panel = Panel(binary(truth, chance, chance > 0.5)[:1], who, int(who.max()) + 1)
-            draws = resample(lambda weights, p=panel: p(weights), presence_of(truth, who), resamples=100, seed=number)
-            low, high = np.quantile(draws, [0.05, 0.95])
-            covered.append(low <= 0.7602 <= high)
-    assert 0.84 <= np.mean(clustered) <= 0.95
-    assert np.mean(naive) < 0.7

@@ -273,6 +273,9 @@ def evaluate(
     site: Annotated[str | None, typer.Option(help="Column that names the site.")] = None,
     subgroup: Annotated[list[str] | None, typer.Option(help="Column of a group, such as sex; repeat for more.")] = None,
     threshold: Annotated[float | None, typer.Option(min=0, max=1, help="Decision threshold; by default 0.5.")] = None,
+    prevalence: Annotated[
+        float | None, typer.Option(help="How common the class is where the scores will be used, such as 0.02.")
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for every estimate.")] = None,
     seed: Annotated[int, typer.Option(help="Drives the resampling of patients.")] = 0,
     separator: options.Separator = None,
@@ -288,8 +291,9 @@ def evaluate(
 
     reading = data_settings(separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
     record = evaluate_table(
-        predictions, target=target, score=score, predicted=predicted, positive=positive, patient=patient,
-        site=site, subgroups=subgroup or (), threshold=threshold, reading=build(DataSettings, reading, prefix="data."), seed=seed,
+        predictions, target=target, score=score, predicted=predicted, positive=positive, patient=patient, site=site,
+        subgroups=subgroup or (), threshold=threshold, prevalence=prevalence,
+        reading=build(DataSettings, reading, prefix="data."), seed=seed,
     )  # fmt: skip
     print_sentences(record, _console())
     print_estimates(record, _console())

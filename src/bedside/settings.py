@@ -201,6 +201,15 @@ class TrainSettings(Settings):
         return record
 
 
+_VALUES = {  # what `threshold_value` is to each rule
+    "sensitivity": "such as 0.95",
+    "specificity": "such as 0.95",
+    "cost": "such as 10 if a missed case is as bad as 10 false alarms",
+    "net_benefit": "such as 0.1 if acting on one true alarm is worth 9 false ones",
+    "fixed": "such as 0.5",
+}
+
+
 class EvaluationSettings(Settings):
     """How predictions are judged."""
 
@@ -208,12 +217,22 @@ class EvaluationSettings(Settings):
     """Bootstrap resamples of patients behind each interval."""
     level: float = Field(default=0.95, gt=0.5, lt=1)
     """Coverage of the intervals."""
-    threshold: Literal["youden", "sensitivity", "specificity", "fixed"] = "youden"
+    interval: Literal["auto", "percentile", "bca"] = "auto"
+    """How intervals are made: `auto` is DeLong for an AUROC, Wilson for a proportion, BCa of resampled patients for the rest; the others resample for everything."""
+    threshold: Literal["youden", "sensitivity", "specificity", "cost", "net_benefit", "fixed"] = "youden"
     """Rule for the decision threshold of a binary task; applied to validation samples, then frozen."""
     threshold_value: float = Field(
-        default=0.5, ge=0, le=1, json_schema_extra=only_when(threshold=("sensitivity", "specificity", "fixed"))
+        default=0.5,
+        ge=0,
+        json_schema_extra=only_when(threshold=tuple(_VALUES)),
     )
-    """Sensitivity or specificity to reach on validation, or the fixed threshold itself."""
+    """Sensitivity or specificity to reach on validation, cost of a missed case in false alarms, threshold probability of the net benefit, or the fixed threshold itself."""
+    threshold_bound: Literal["estimate", "lower"] = Field(
+        default="estimate", json_schema_extra=only_when(threshold=("sensitivity", "specificity"))
+    )
+    """What must reach the target on validation: the share found there, or the lower bound of its interval."""
+    prevalence: float | None = Field(default=None, gt=0, lt=1)
+    """Prevalence where a binary model will be used; gives predictive values there, and cost and net benefit weigh by it."""
     baseline: bool = True
     """Fit the simple baseline on the same folds and compare."""
     bands: dict[str, tuple[float, ...]] = Field(default_factory=dict)
@@ -230,8 +249,17 @@ class EvaluationSettings(Settings):
 
     @model_validator(mode="after")
     def _target_is_named(self) -> "EvaluationSettings":
-        if self.threshold in ("sensitivity", "specificity") and "threshold_value" not in self.model_fields_set:
-            raise ValueError(f"threshold={self.threshold} needs threshold_value, such as 0.95")
+        rule, value = self.threshold, self.threshold_value
+        if rule not in ("youden", "fixed") and "threshold_value" not in self.model_fields_set:
+            raise ValueError(f"threshold={rule} needs threshold_value, {_VALUES[rule]}")
+        certain = rule == "net_benefit" or self.threshold_bound == "lower"  # 1 is out of reach
+        if rule == "cost" and not value > 0:
+            raise ValueError(f"threshold_value must be greater than 0 with threshold=cost, {_VALUES[rule]}")
+        if rule != "cost" and (value > 1 or (certain and not 0 < value < 1)):
+            limits = "between 0 and 1" if certain else "at most 1"
+            raise ValueError(
+                f"threshold_value must be {limits} with threshold={rule}, {_VALUES[rule]}; it is {value:g}"
+            )
         return self
 
 

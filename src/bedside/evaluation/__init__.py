@@ -15,6 +15,8 @@ from bedside.evaluation import compare, panels, thresholds, uncertainty, verdict
 from bedside.evaluation.curves import Curves, agreement, curves
 from bedside.evaluation.foreign import foreign
 from bedside.evaluation.intervals import estimates, resample
+from bedside.evaluation.operating import operating
+from bedside.evaluation.repeats import over_repeats
 from bedside.evaluation.subgroups import Tested, by_group
 from bedside.settings import EvaluationSettings
 
@@ -48,7 +50,7 @@ def evaluate(
     Args:
         predictions: one row per repeat, fold and sample of the valid and test parts, as in predictions.csv.
         task: what was predicted.
-        settings: resamples, level and threshold rule.
+        settings: resamples, level, kind of interval, threshold rule and prevalence.
         seed: drives the resampling; same seed, same result.
         baseline: predictions of the simple baseline for the same samples and folds.
         baseline_family: its name.
@@ -64,13 +66,14 @@ def evaluate(
     patients = pd.factorize(test["patient"], sort=True)[0]
     n = panels.sizes(test, task, patient_column=patient_column)
     frozen = thresholds.per_fold(predictions, task, settings) if task.kind == "binary" else []
-    model = panels.per_repeat(test, task, frozen, patients)
+    stated = settings.prevalence
+    model = panels.per_repeat(test, task, frozen, patients, stated)
     sides = [model]
     if baseline is not None:
         rows = panels.tested(baseline)
         compare.check_same_samples(test, rows)
         cut = thresholds.per_fold(baseline, task, settings) if task.kind == "binary" else []
-        sides.append(panels.per_repeat(rows, task, cut, patients))
+        sides.append(panels.per_repeat(rows, task, cut, patients, stated))
 
     # One set of draws for model and baseline: columns are the metrics of the model, then those of the baseline.
     both = [panels.averaged(side) for side in sides]
@@ -85,8 +88,8 @@ def evaluate(
     drawn = np.split(draws, len(sides), axis=1)  # one (resamples, metrics) per side
 
     how, level = _how(n), settings.level
-    found = estimates(model, values[0], drawn[0], level=level, how=how)
-    folds = panels.per_fold(test, task, frozen, model)
+    found = estimates(model, values[0], drawn[0], level=level, how=how, interval=settings.interval)
+    folds = panels.per_fold(test, task, frozen, model, stated)
     result: dict[str, Any] = {
         "task": {"kind": task.kind, "classes": list(task.classes), "positive": task.positive},
         "n": n,
@@ -97,11 +100,13 @@ def evaluate(
         "per_fold": folds,
         "spread": panels.spread(folds),
         "spread_by_seed": panels.by_seed(folds, panels.divisions(test)),
+        "over_repeats": over_repeats(model, found, level),
         "confusion": panels.confusion(test, task, frozen),
+        "operating": operating(predictions, task, frozen, found, n, settings) if frozen else None,
         "baseline": None,
     }
     if len(sides) == 2:
-        simple = estimates(sides[1], values[1], drawn[1], level=level, how=how)
+        simple = estimates(sides[1], values[1], drawn[1], level=level, how=how, interval=settings.interval)
         paired = compare.differences(model[0], values[0] - values[1], drawn[0] - drawn[1], found, level=level, how=how)
         result["baseline"] = compare.comparison(task, baseline_family, found, simple, paired)
     tested = Tested(test, task, frozen, patients)

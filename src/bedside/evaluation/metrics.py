@@ -22,7 +22,7 @@ HIGHER_IS_BETTER = {
     **dict.fromkeys(
         ("auroc", "average_precision", "accuracy", "balanced_accuracy", "sensitivity", "specificity"), True
     ),
-    **dict.fromkeys(("ppv", "npv", "r2"), True),
+    **dict.fromkeys(("ppv", "npv", "ppv_at_prevalence", "npv_at_prevalence", "r2"), True),
     **dict.fromkeys(("brier", "log_loss", "ece", "mae", "rmse"), False),
 }
 HEADLINE = {"binary": "auroc", "multiclass": "auroc", "regression": "r2"}
@@ -35,6 +35,8 @@ LABELS = {
     "specificity": "specificity",
     "ppv": "positive predictive value",
     "npv": "negative predictive value",
+    "ppv_at_prevalence": "positive predictive value at the stated prevalence",
+    "npv_at_prevalence": "negative predictive value at the stated prevalence",
     "brier": "Brier score",
     "brier_null": "Brier score of the prevalence",
     "log_loss": "log loss",
@@ -55,6 +57,7 @@ def binary(
     *,
     positive: str = "positive",
     folds: np.ndarray | None = None,
+    prevalence: float | None = None,
 ) -> list[Metric]:
     """Metrics of a two-class task.
 
@@ -64,6 +67,7 @@ def binary(
         decision: True where the score reaches the threshold of its fold, shape (n,).
         positive: name of the positive class, for messages.
         folds: number of the fold of each sample, shape (n,); a ranking compares samples of one fold only.
+        prevalence: share of the positive class where the model will be used, in 0..1; gives predictive values there.
     """
     everyone = np.ones(len(target), dtype=bool)
     decided = _decisions(target, decision, positive)
@@ -82,6 +86,7 @@ def binary(
     chance = np.where(target, score, 1 - score)
     slope, intercept = recalibrated(target, score, positive)
     ece = calibration_error(target, score)
+    decided += [] if prevalence is None else at_prevalence(target, decision, prevalence)
     return [*ranks, accuracy, balanced, *decided, brier, null, _log_loss(chance), slope, intercept, ece]
 
 
@@ -182,6 +187,38 @@ def _decisions(target: np.ndarray, decision: np.ndarray, positive: str) -> list[
         _proportion("ppv", decision, target, f"no sample was called {positive}"),
         _proportion("npv", ~decision, ~target, f"every sample was called {positive}"),
     ]
+
+
+def at_prevalence(target: np.ndarray, decision: np.ndarray, prevalence: float) -> list[Metric]:
+    """PPV and NPV where `prevalence` is the share of the positive class, by Bayes' theorem; booleans of shape (n,).
+
+    Sensitivity and specificity are those of each draw, so both are as unsure as they are. They are taken to be the
+    same at the other prevalence, which a different mix of patients can spoil (Leeflang et al. 2013,
+    doi:10.1503/cmaj.121286).
+    """
+    rates = Sums(target, target & decision, ~target, ~target & ~decision)
+    made = {
+        "ppv_at_prevalence": (_ppv, "sens x prev / (sens x prev + (1 - spec) x (1 - prev))"),
+        "npv_at_prevalence": (_npv, "spec x (1 - prev) / (spec x (1 - prev) + (1 - sens) x prev)"),
+    }
+    return [
+        Metric(
+            name, (rates,), partial(formula, prevalence=prevalence), (target, ~target), edge="bayes",
+            undefined="sensitivity and specificity do not define it", note=f"{written}, prevalence {prevalence:g}",
+        )
+        for name, (formula, written) in made.items()
+    ]  # fmt: skip
+
+
+def _ppv(sums: np.ndarray, prevalence: float) -> np.ndarray:
+    """Sums of positives, hits, negatives and correct rejections, (b, 4) -> PPV (b,)."""
+    right = prevalence * ratio(sums[:, 1], sums[:, 0])
+    return ratio(right, right + (1 - prevalence) * (1 - ratio(sums[:, 3], sums[:, 2])))
+
+
+def _npv(sums: np.ndarray, prevalence: float) -> np.ndarray:
+    """Sums of positives, hits, negatives and correct rejections, (b, 4) -> NPV (b,)."""
+    return _ppv(sums[:, [2, 3, 0, 1]], 1 - prevalence)
 
 
 def _average(metrics: list[Metric], name: str) -> Metric:

@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm, t
 
-ALIKE = 1e-12  # differences closer together than this are the same: they differ by rounding
+from bedside.evaluation.areas import ALIKE, area, cells, pairs_won
+
+__all__ = ["ALIKE", "Paired", "corrected_t", "delong", "holm", "resampled_p"]
 
 
 @dataclass(frozen=True)
@@ -76,11 +78,7 @@ def delong(
 ) -> Paired:
     """Is the difference of two AUROCs on the same samples larger than other test patients would make it by chance?
 
-    AUROC compares samples within folds only and adds up over them, as in `statistics.Ranking`. With one fold and
-    one sample per patient this is the test of DeLong; with several samples per patient it is its generalisation by
-    Obuchowski, whose variance sums over patients what their samples contribute. A sample contributes the pairs it
-    is in, times how far its own share of them lies from the whole: the first-order term of the AUROC over folds, so
-    the variance is that of resampling patients. Repeats are averaged, patient by patient, and add no patients.
+    The samples of a patient are kept together, see `areas`.
 
     Args:
         truth: True for the positive class, (n,).
@@ -93,63 +91,14 @@ def delong(
     Source:
         DeLong et al. 1988, doi:10.2307/2531595; Obuchowski 1997, doi:10.2307/2533958.
     """
-    repeats = np.zeros(len(truth), dtype=np.int64) if repeats is None else np.unique(repeats, return_inverse=True)[1]
-    numbers = np.unique(folds, return_inverse=True)[1]
-    cells = repeats * (int(numbers.max()) + 1) + numbers  # one for each fold of each repeat
-    positives, negatives = np.bincount(cells, truth), np.bincount(cells, ~truth)
-    others = np.where(truth, negatives[cells], positives[cells])  # samples of the other class in the same fold
-    ahead = np.where(truth, 1, -1) * (_overtaken(truth, first, cells) - _overtaken(truth, second, cells))
-    pairs = np.bincount(repeats, others * truth)
-    if not pairs.all():
-        return Paired(None, why="no fold has samples of both classes")
-    each = np.bincount(repeats, ahead * truth) / pairs  # the difference in each repeat
-    value = float(each.mean())
-    terms = (ahead - others * each[repeats]) / pairs[repeats] / len(pairs)
-    error = _standard_error(truth, terms, others > 0, units)
-    if error is None:
-        return Paired(value, why="fewer than two patients of a class, so their spread is not known")
+    places = cells(folds, repeats)
+    ahead = pairs_won(truth, first, places) - pairs_won(truth, second, places)
+    value, error, why = area(truth, ahead, folds, units, repeats)
+    if value is None or error is None:
+        return Paired(value, why=why)
     if error <= ALIKE:
         return _unvarying(value, "every sample tells the same difference, so patients cannot tell its spread")
     return _tested(value, error, norm, level)
-
-
-def _overtaken(truth: np.ndarray, score: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Samples of the other class below each sample, ties one half, plus a number that does not depend on the score.
-
-    The number is that of the other class in the cells before, so it goes when two scores are compared.
-    """
-    ranks = _midranks(score, cells)
-    for side in (truth, ~truth):
-        ranks[side] -= _midranks(score[side], cells[side])
-    return ranks
-
-
-def _midranks(score: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Ranks from 1 by cell, then by score, (n,); tied scores of a cell share their mean rank."""
-    order = np.lexsort((score, cells))
-    new = np.diff(score[order], prepend=np.nan) != 0  # the first differs from not a number
-    new |= np.diff(cells[order], prepend=-1) != 0
-    starts = np.flatnonzero(new)
-    shared = (starts + 1 + np.append(starts[1:], len(order))) / 2
-    ranks = np.empty(len(order))
-    ranks[order] = shared[np.cumsum(new) - 1]
-    return ranks
-
-
-def _standard_error(truth: np.ndarray, terms: np.ndarray, used: np.ndarray, units: np.ndarray) -> float | None:
-    """Square root of Obuchowski's variance of a sum of terms (n,), which is DeLong's with one sample per unit.
-
-    None if either class has fewer than two units.
-    """
-    numbers = np.unique(units[used], return_inverse=True)[1]
-    sides = [used & truth, used & ~truth]
-    sums = [np.bincount(numbers, np.where(side, terms, 0)[used]) for side in sides]
-    sizes = [len(np.unique(units[side])) for side in sides]
-    if min(sizes) < 2:
-        return None
-    variance = sum(size / (size - 1) * (part @ part) for size, part in zip(sizes, sums, strict=True))
-    both = len(sums[0])  # a patient with samples of both classes contributes to both sums
-    return float(np.sqrt(max(0.0, variance + 2 * both / (both - 1) * (sums[0] @ sums[1]))))
 
 
 def _unvarying(value: float, why: str) -> Paired:

@@ -1,6 +1,5 @@
 """From a predictions table to panels of metrics, one per repeat, and what is told fold by fold."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -8,8 +7,10 @@ import pandas as pd
 
 from bedside.cohort import Task
 from bedside.evaluation.intervals import Panel
+from bedside.evaluation.intervals import averaged as averaged
 from bedside.evaluation.metrics import Metric, binary, multiclass, regression
 from bedside.evaluation.thresholds import decide
+from bedside.evaluation.thresholds import units as units
 
 
 def tested(predictions: pd.DataFrame) -> pd.DataFrame:
@@ -19,33 +20,32 @@ def tested(predictions: pd.DataFrame) -> pd.DataFrame:
     return test.sort_values(["repeat", "fold", "sample"], kind="stable", ignore_index=True)
 
 
-def units(predictions: pd.DataFrame) -> pd.Series:
-    """What is resampled, for each row: the patient, or the first of the patients linked by copies of a sample."""
-    return predictions["linked" if "linked" in predictions else "patient"]
-
-
-def metrics_of(rows: pd.DataFrame, task: Task, thresholds: list[dict[str, Any]]) -> list[Metric]:
-    """The metrics of the task on these rows, decided at the thresholds of their folds."""
+def metrics_of(
+    rows: pd.DataFrame, task: Task, thresholds: list[dict[str, Any]], prevalence: float | None = None
+) -> list[Metric]:
+    """The metrics of the task on these rows, decided at the thresholds of their folds; predictive values at a prevalence too."""
     target = task.encode(rows["target"])
     scores, folds = rows[task.score_columns()].to_numpy(dtype=np.float64), rows["fold"].to_numpy()
     if task.kind == "regression":
         return regression(target, scores[:, 0])
     if task.kind == "multiclass":
         return multiclass(target, scores, task.classes, folds=folds)
-    return binary(target == 1, scores[:, 1], decide(rows, task, thresholds), positive=task.classes[1], folds=folds)
+    decision = decide(rows, task, thresholds)
+    return binary(target == 1, scores[:, 1], decision, positive=task.classes[1], folds=folds, prevalence=prevalence)
 
 
-def per_repeat(test: pd.DataFrame, task: Task, thresholds: list[dict[str, Any]], patients: np.ndarray) -> list[Panel]:
+def per_repeat(
+    test: pd.DataFrame,
+    task: Task,
+    thresholds: list[dict[str, Any]],
+    patients: np.ndarray,
+    prevalence: float | None = None,
+) -> list[Panel]:
     """One panel per repeat, its folds together; patient number of each row of `test`, (n,)."""
     n_patients = int(patients.max()) + 1
     repeats = test["repeat"].to_numpy()
     masks = [repeats == repeat for repeat in np.unique(repeats)]
-    return [Panel(metrics_of(test[mask], task, thresholds), patients[mask], n_patients) for mask in masks]
-
-
-def averaged(panels: list[Panel]) -> Callable[[np.ndarray], np.ndarray]:
-    """The mean over repeats as a function of draws: (b, patients) -> (b, metrics)."""
-    return lambda draws: np.mean([panel(draws) for panel in panels], axis=0)
+    return [Panel(metrics_of(test[mask], task, thresholds, prevalence), patients[mask], n_patients) for mask in masks]
 
 
 def presence(test: pd.DataFrame, task: Task, patients: np.ndarray) -> np.ndarray:
@@ -57,14 +57,18 @@ def presence(test: pd.DataFrame, task: Task, patients: np.ndarray) -> np.ndarray
 
 
 def per_fold(
-    test: pd.DataFrame, task: Task, thresholds: list[dict[str, Any]], panels: list[Panel]
+    test: pd.DataFrame,
+    task: Task,
+    thresholds: list[dict[str, Any]],
+    panels: list[Panel],
+    prevalence: float | None = None,
 ) -> list[dict[str, Any]]:
     """Every whole and macro metric in every fold; null where the fold does not define it, such as one class only."""
     records = []
     for _, rows in test.groupby(["repeat", "fold"], sort=True):
         everyone = np.ones((1, len(rows)))
         alone = len(rows) == len(test)  # then the fold is the panel
-        for metric in panels[0].metrics if alone else metrics_of(rows, task, thresholds):
+        for metric in panels[0].metrics if alone else metrics_of(rows, task, thresholds, prevalence):
             if metric.of not in ("", "macro"):
                 continue
             value = float(metric(everyone)[0])

@@ -44,6 +44,7 @@ class Ranking:
     def __init__(self, target: np.ndarray, score: np.ndarray, folds: np.ndarray | None = None) -> None:
         """Target, boolean; score, any real numbers; number of the fold of each sample, one fold if None; all (n,)."""
         numbers = np.zeros(len(target), dtype=np.int64) if folds is None else np.unique(folds, return_inverse=True)[1]
+        self.target, self.score, self.folds = target, score, numbers
         self.n_folds = int(numbers.max()) + 1
         self.strata = np.full(len(target), -1)  # fold of each sample, -1 where the fold has one class only
         self.ranks: list[_Ranks] = []
@@ -124,7 +125,7 @@ class Metric:
 
     `rows` are the samples in the denominator, one mask of shape (n,) per proportion that is averaged. When the
     value lies at its `edge`, 0 or 1, resampling the same samples can only repeat it, and the interval comes from
-    the number of patients in `rows` instead (see `intervals.at_the_edge`); a `constant` score has nothing to rank.
+    the number of patients in `rows` instead (see `closed_forms.at_the_edge`); a `constant` score has nothing to rank.
     `strata` goes with `rows` for a ranking: the fold of each sample, -1 where it has no other to be compared with.
     """
 
@@ -133,7 +134,7 @@ class Metric:
     finish: Callable[[np.ndarray], np.ndarray]  # (b, k of all statistics) -> (b,)
     rows: tuple[np.ndarray, ...]
     of: str = ""
-    edge: Literal["", "proportion", "ranking", "constant"] = ""
+    edge: Literal["", "proportion", "ranking", "constant", "bayes"] = ""
     strata: tuple[np.ndarray, ...] = ()
     undefined: str = ""  # why there is no value, when there is none
     note: str = ""  # a choice the reader must know to repeat it

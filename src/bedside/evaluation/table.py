@@ -10,7 +10,7 @@ from bedside.data.files import read_file, refuse_idle
 from bedside.errors import SettingError
 from bedside.evaluation import evaluate
 from bedside.evaluation.foreign import foreign
-from bedside.settings import DataSettings, EvaluationSettings
+from bedside.settings import DataSettings, EvaluationSettings, build
 
 
 def evaluate_table(
@@ -24,6 +24,7 @@ def evaluate_table(
     site: str | None = None,
     subgroups: Sequence[str] = (),
     threshold: float | None = None,
+    prevalence: float | None = None,
     settings: EvaluationSettings | None = None,
     reading: DataSettings | None = None,
     seed: int = 0,
@@ -35,7 +36,9 @@ def evaluate_table(
         target, score, predicted, positive, patient, site, subgroups: columns and positive class, see
             `evaluation.foreign.foreign`.
         threshold: decision threshold in 0..1; without it, and without validation rows to choose it on, 0.5.
-        settings: resamples, level and threshold rule; not together with `threshold`.
+        prevalence: share of the positive class where the scores will be used, in 0..1; gives predictive values there.
+        settings: resamples, level, interval, threshold rule and prevalence; not together with `threshold` or
+            `prevalence`.
         reading: separator, decimal mark, encoding and sheet of the file.
         seed: drives the resampling.
 
@@ -44,7 +47,7 @@ def evaluate_table(
 
     Raises:
         DataError: if a column is missing, scores are not probabilities, or one class only is there.
-        SettingError: if both `threshold` and `settings` are given, or an option has no effect on these predictions.
+        SettingError: if `threshold` or `prevalence` are given beside `settings`, or an option has no effect on these predictions.
     """
     reading = reading or DataSettings()
     if isinstance(predictions, pd.DataFrame):
@@ -55,11 +58,16 @@ def evaluate_table(
         predictions, target=target, score=score, predicted=predicted, positive=positive, patient=patient,
         site=site, subgroups=subgroups, decimal=reading.decimal,
     )  # fmt: skip
-    if threshold is not None:
-        if task.kind != "binary":
-            raise SettingError(f"threshold={threshold:g} has no effect: the task is {task.kind}. Leave it away.")
-        if settings is not None:
-            raise SettingError("Give the threshold within settings, or without settings, but not both.")
-        settings = EvaluationSettings(threshold="fixed", threshold_value=threshold)
+    given = {"threshold_value": threshold, "prevalence": prevalence}
+    given = {name: value for name, value in given.items() if value is not None}
+    if given and settings is not None:
+        raise SettingError("Give threshold and prevalence within settings, or without settings, but not both.")
+    for name, value in {**given, **({"prevalence": settings.prevalence} if settings else {})}.items():
+        if value is not None and task.kind != "binary":
+            shown = name.removesuffix("_value")
+            raise SettingError(f"{shown}={value:g} has no effect: the task is {task.kind}. Leave it away.")
+    if settings is None:
+        rule: dict[str, Any] = {"threshold": "fixed"} if threshold is not None else {}
+        settings = build(EvaluationSettings, {**rule, **given}, prefix="evaluation.")
     known = not named["patient"].astype(str).equals(named["sample"].astype(str))  # else each sample is its own patient
-    return evaluate(named, task, settings or EvaluationSettings(), seed=seed, patient_column=known)
+    return evaluate(named, task, settings, seed=seed, patient_column=known)

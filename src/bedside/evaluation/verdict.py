@@ -9,7 +9,8 @@
    235 patients, which know its spread to 10 % (Archer et al. 2021, doi:10.1002/sim.8766). Without a patient column
    the sentence says that samples of one patient may lie on both sides of a split.
 3. Against the baseline: better, worse, or not distinguishable (see `compare`).
-4. The decision. Binary: sensitivity and specificity at the frozen threshold; multiclass: balanced accuracy.
+4. The decision. Binary: sensitivity and specificity at the frozen threshold, and if the lower bound could not reach
+   its target on validation, that and what was done instead; multiclass: balanced accuracy.
 5. Calibration, unless there are several classes, each with its own. Miscalibrated if the interval of the slope excludes
    1 or that of the intercept excludes 0 (regression: slope 1, mean error 0); Van Calster et al. 2019,
    doi:10.1186/s12916-019-1466-7. Not finding it is not proof.
@@ -35,7 +36,8 @@ def sentences(result: dict[str, Any], task: Task) -> list[str]:
     if result["baseline"]:
         said.append(result["baseline"]["sentence"])
     if task.kind == "binary":
-        said.append(_decision(found, result["thresholds"]))
+        problem = (result.get("operating") or {}).get("problem", "")
+        said.append(" ".join(part for part in (_decision(found, result["thresholds"]), problem) if part))
     if task.kind == "multiclass":
         said.append(f"Deciding for the likeliest class: balanced accuracy {found['balanced_accuracy', ''].text()}.")
     else:

@@ -58,8 +58,9 @@ def idle(settings: RunSettings, cohort: Cohort) -> Iterator[tuple[str, str, str]
     if family.data == "any":
         yield "preparation", "", f"family '{settings.family}' reads no features"
     if task.kind != "binary":
-        for setting in ("threshold", "threshold_value"):
+        for setting in ("threshold", "threshold_value", "threshold_bound"):
             yield "evaluation", setting, f"a {task.kind} task has no decision threshold"
+        yield "evaluation", "prevalence", f"a {task.kind} task has no prevalence"
         yield "data", "positive", f"a {task.kind} task has no positive class"
     if task.kind == "regression":
         for setting in ("class_weights", "sampling"):

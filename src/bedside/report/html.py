@@ -10,6 +10,7 @@ from bedside.report import methods as words_of
 from bedside.report.figures import draw
 from bedside.report.gallery import gallery
 from bedside.report.images import image_facts, short_facts
+from bedside.report.operating import point
 from bedside.report.panel import panel, static_rows
 
 
@@ -65,6 +66,8 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "baseline_words": image_words.baseline_words(estimates),
         "drawings": drawings,
         "numbers": {drawing.name: i for i, drawing in enumerate(ordered, start=1)},
+        "point": point(run),
+        "repeated": tables.repeat_rows(estimates, page.HEADLINES[estimates["task"]["kind"]]),
         "panel": operating,
         "panel_rows": static_rows(operating) if operating else [],
         "grouped": grouped,
@@ -118,6 +121,7 @@ def _contents(
         ("estimates", "Estimates", True),
         ("baseline", "Against the baseline", bool(estimates["baseline"])),
         ("performance", "Performance in figures", True),
+        ("operating", "The operating point", bool(estimates.get("operating"))),
         ("panel", "Choose an operating point", operating is not None),
         ("groups", "Groups and sites", bool(estimates.get("subgroups"))),
         ("uncertainty", "What the model does not know", bool(estimates.get("uncertainty"))),

@@ -136,17 +136,13 @@ def decisions(run: Run) -> str:
         return "The class with the highest score is the decision."
     if not thresholds:
         return ""
-    reached = run.settings.get("evaluation", {}).get("threshold_value")
-    rules = {
-        "youden": "the largest sum of sensitivity and specificity (Youden 1950, doi:10.1002/1097-0142(1950)3:1<32::aid-cncr2820030106>3.0.co;2-3)",
-        "sensitivity": f"the highest value that reaches a sensitivity of {reached}",
-        "specificity": f"the lowest value that reaches a specificity of {reached}",
-    }
     first = thresholds[0]
     if first["chosen_on"] == "given":
         return f"The threshold {first['value']:.3g} was given before training."
+    point = run.estimates.get("operating") or {}
     where = "in each fold on its validation patients" if len(thresholds) > 1 else "on validation patients"
-    return f"The threshold was chosen {where} by {rules.get(first['rule'], first['rule'])}, then frozen and applied to the test patients."
+    said = f"The threshold was chosen {where} by {point.get('chosen_by') or first['rule']}, then frozen and applied to the test patients."
+    return f"{said} {point['problem']}" if point.get("problem") else said
 
 
 def intervals(estimates: dict[str, Any]) -> str:

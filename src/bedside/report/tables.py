@@ -1,6 +1,6 @@
 """Rows of the tables of a report, ready to print: estimates, comparison, features, splits, settings."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bedside import settings as known
@@ -71,6 +71,21 @@ def class_table(estimates: dict[str, Any]) -> dict[str, Any] | None:
         for name in names
     ]
     return {"metrics": [metric_name(metric) for metric in metrics], "rows": rows, "records": records}
+
+
+def repeat_rows(estimates: dict[str, Any], metrics: Sequence[str]) -> list[dict[str, Any]]:
+    """The named metrics with their t interval over repeats beside the interval over patients; empty without repeats."""
+    known = {(record["metric"], record["of"]): record for record in estimates.get("over_repeats", [])}
+    rows = [record for record in estimates["estimates"] if (record["metric"], record["of"]) in known]
+    return [
+        {
+            "name": metric_name(record["metric"]) + (", macro" if record["of"] == "macro" else ""),
+            "repeats": Estimate.from_dict(known[record["metric"], record["of"]]),
+            "patients": Estimate.from_dict(record),
+        }
+        for record in rows
+        if record["metric"] in metrics
+    ]
 
 
 def comparison_rows(estimates: dict[str, Any]) -> list[dict[str, Any]]:

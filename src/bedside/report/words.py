@@ -29,6 +29,8 @@ METRICS = {
     "specificity": Metric("At the decision threshold", "share of those without the condition who are left in peace", _SHARE),
     "ppv": Metric("At the decision threshold", "share of alarms that are right, at this prevalence", _SHARE),
     "npv": Metric("At the decision threshold", "share of all-clears that are right, at this prevalence", _SHARE),
+    "ppv_at_prevalence": Metric("At the decision threshold", "share of alarms that are right where the condition is as common as stated", _SHARE),
+    "npv_at_prevalence": Metric("At the decision threshold", "share of all-clears that are right where the condition is as common as stated", _SHARE),
     "accuracy": Metric("At the decision threshold", "share of decisions that are right", _SHARE),
     "balanced_accuracy": Metric("At the decision threshold", "mean of the shares found in each class", _SHARE),
     "calibration_slope": Metric("Calibration", "1 is ideal; below 1 the predictions are too extreme", (0.0, 2.0), 1.0),
