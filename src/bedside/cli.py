@@ -296,11 +296,11 @@ def evaluate(
 @app.command()
 def explain(
     run: options.RunFolder,
+    source: options.DataOfRun = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Test samples to show; as in the run by default.")] = None,
-    method: Annotated[str | None, typer.Option(help="auto, grad-cam, attention or occlusion.")] = None,
-    source: Annotated[str | None, typer.Option(help="Where the images lie now, if they were moved.")] = None,
+    method: Annotated[str | None, typer.Option(help="auto, grad-cam, attention or occlusion; for images.")] = None,
 ) -> None:
-    """Show what an image model looked at, check whether that can be trusted, and renew the report."""
+    """Show what a model uses, columns or places, check whether that can be trusted, and renew the report."""
     from bedside.run import explain_steps
     from bedside.terminal.progress import show_explanations
 
