@@ -6,6 +6,7 @@ from typing import Any
 from bedside.folder import Run
 from bedside.report import image_words, page, tables
 from bedside.report import methods as words_of
+from bedside.report.columns import columns
 from bedside.report.figures import draw
 from bedside.report.gallery import gallery
 from bedside.report.images import image_facts, short_facts
@@ -22,7 +23,7 @@ def write_report(run: Run) -> Path:
         StorageError: if the disk is full.
     """
     drawings = draw(run)
-    every = (drawing for section in drawings.values() for drawing in section)
+    every = (drawing for section in drawings.values() for drawing in section if not drawing.name.endswith("-narrow"))
     return page.write_page(run.path / "report.html", "report.html", page_context(run, drawings), every)
 
 
@@ -30,7 +31,11 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
     """Everything the templates need, as plain values."""
     estimates, description = run.estimates, run.description
     splits, operating, seen = tables.split_rows(run), panel(run), gallery(run)
-    ordered = [drawing for section in ("performance", "latent", "training", "folds") for drawing in drawings[section]]
+    ordered = [
+        drawing
+        for section in ("performance", "columns", "latent", "training", "folds")
+        for drawing in drawings[section]
+    ]
     groups = tables.estimate_groups(estimates["estimates"])
     per_class = tables.class_table(estimates)
     paragraphs = words_of.methods(run)
@@ -44,7 +49,7 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "predicted": words_of.what_is_predicted(run),
         "facts": _facts(run),
         "headlines": _headlines(groups, estimates["task"]["kind"]),
-        "contents": _contents(estimates, operating, seen or run.environment.get("explanation_problem"), drawings),
+        "contents": _contents(estimates, operating, _explained(run, seen), drawings),
         "level": f"{estimates['level']:.0%}",
         "groups": groups,
         "per_class": per_class,
@@ -60,6 +65,7 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "panel": operating,
         "panel_rows": static_rows(operating) if operating else [],
         "gallery": seen,
+        "columns": columns(run),
         "images": image_facts(description),
         "splits": splits,
         "patient_ranges": tables.split_ranges(splits, "patients"),
@@ -96,10 +102,17 @@ def _headlines(groups: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [rows[metric] for metric in page.HEADLINES[kind] if metric in rows]
 
 
+def _explained(run: Run, seen: dict[str, Any] | None) -> str:
+    """The heading of what the model uses, of the reason why it is not known, or nothing."""
+    images = "images" in run.description
+    there = seen or run.columns or run.environment.get("explanation_problem")
+    return ("What the network looked at" if images else "What the model uses") if there else ""
+
+
 def _contents(
     estimates: dict[str, Any],
     operating: dict[str, Any] | None,
-    seen: Any,
+    explained: str,
     drawings: dict[str, list[Any]],
 ) -> list[tuple[str, str]]:
     """Sections that this run has, in order: (id, heading)."""
@@ -109,7 +122,7 @@ def _contents(
         ("baseline", "Against the baseline", bool(estimates["baseline"])),
         ("performance", "Performance in figures", True),
         ("panel", "Choose an operating point", operating is not None),
-        ("seen", "What the network looked at", seen is not None),
+        ("seen", explained, bool(explained)),
         ("latent", "How the network sorts the samples", bool(drawings["latent"])),
         (
             "learning",
