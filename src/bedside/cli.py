@@ -308,6 +308,28 @@ def explain(
 
 
 @app.command()
+def stress(
+    run: options.RunFolder,
+    source: options.DataOfRun = None,
+    unit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=UNIT", help="Unit of a column, such as glucose=mg/dl; repeat for more."),
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Test samples at most; 5,000 of a table, 300 images by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Drives noise, gaps and the resampling of patients.")] = 0,
+) -> None:
+    """Try noise, gaps, wrong units or poor images on a finished model, and say what they do to it."""
+    from bedside.robustness.stress import stress_steps
+    from bedside.robustness.units import parse_units
+    from bedside.terminal.progress import show_stress
+
+    units = parse_units(unit or [])
+    show_stress(stress_steps(run, source, units=units, samples=samples, seed=seed), _console())
+
+
+@app.command()
 def report(run: options.RunFolder) -> None:
     """Make report.html and card.md anew from a run's files."""
     from bedside.run import report as make_report

@@ -14,7 +14,7 @@ import pandas as pd
 
 from bedside.cohort import Cohort, Task
 from bedside.errors import RunError
-from bedside.explain.choose import decided, member_of
+from bedside.explain.choose import decided, learned_from, member_of
 from bedside.folder import Run
 
 CELLS = 4_000_000  # prepared numbers that are scored at once
@@ -115,7 +115,7 @@ def scene_of(run: Run, cohort: Cohort, members: Mapping[str, Any], seed: int) ->
     columns = tuple(feature.name for feature in cohort.inputs.features)
     number = {name: k for k, name in enumerate(columns)}
     rows = np.asarray(cohort.samples.index.get_indexer(pd.Index(test["sample"])))
-    train = {name: _trained_on(run, cohort, name) for name in dict.fromkeys(names.sort_values())}
+    train = {name: learned_from(run, cohort, name) for name in dict.fromkeys(names.sort_values())}
     parts = []
     for k, (name, learned) in enumerate(train.items()):
         fitted, places = members[name], np.flatnonzero(names == name)
@@ -124,12 +124,3 @@ def scene_of(run: Run, cohort: Cohort, members: Mapping[str, Any], seed: int) ->
         owners = np.array([number[column] for column in fitted.reader.sources()])
         parts.append(Part(name, fitted, cohort.task, places, *prepared, owners, len(columns)))
     return TableScene(cohort, test, tuple(parts), columns, train, list(members) == ["everything"])
-
-
-def _trained_on(run: Run, cohort: Cohort, name: str) -> np.ndarray:
-    """Rows of the cohort that a member learned from."""
-    if name == "everything":
-        return np.arange(len(cohort))
-    folds = run.folds[run.folds["part"] == "train"]
-    places = "repeat" + folds["repeat"].astype(str) + "-fold" + folds["fold"].astype(str)
-    return np.asarray(cohort.samples.index.get_indexer(pd.Index(folds.loc[places == name, "sample"])))
