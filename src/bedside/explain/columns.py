@@ -40,6 +40,8 @@ class Part:
 
     def scores(self, x: np.ndarray) -> np.ndarray:
         """Prepared samples (n, d) -> probabilities (n, classes), or numbers (n, 1), in pieces that fit into memory."""
+        if not len(x):
+            return np.zeros((0, max(1, len(self.task.classes))))
         step = max(1, CELLS // max(1, x.shape[1]))
         found = [self.fitted.score(x[start : start + step]) for start in range(0, len(x), step)]
         return np.concatenate(found).reshape(len(x), -1)
@@ -48,7 +50,7 @@ class Part:
         """The score in the column `output` (n,) of each sample, (n,)."""
         return np.asarray(self.scores(x)[np.arange(len(x)), output])
 
-    def of(self, columns: Sequence[int]) -> np.ndarray:
+    def of(self, columns: Sequence[int] | np.ndarray) -> np.ndarray:
         """True for prepared columns that belong to these raw columns, (d,)."""
         return np.isin(self.owners, columns)
 
@@ -120,7 +122,7 @@ def scene_of(run: Run, cohort: Cohort, members: Mapping[str, Any], seed: int) ->
     for k, (name, learned) in enumerate(train.items()):
         fitted, places = members[name], np.flatnonzero(names == name)
         some = np.random.default_rng([seed, k]).permutation(len(learned))[:REFERENCE]
-        prepared = [fitted.reader(cohort.inputs.take(chosen)) for chosen in (rows[places], learned[np.sort(some)])]
+        x, reference = (fitted.reader(cohort.inputs.take(chosen)) for chosen in (rows[places], learned[np.sort(some)]))
         owners = np.array([number[column] for column in fitted.reader.sources()])
-        parts.append(Part(name, fitted, cohort.task, places, *prepared, owners, len(columns)))
+        parts.append(Part(name, fitted, cohort.task, places, x, reference, owners, len(columns)))
     return TableScene(cohort, test, tuple(parts), columns, train, list(members) == ["everything"])

@@ -127,7 +127,10 @@ def _draw_number(axes: Axes, curve: dict[str, Any], ends: tuple[float, float]) -
         markeredgewidth=0.5,
         transform=axes.get_xaxis_transform(),
     )
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+    if len(x) <= 5:
+        axes.set_xticks(x)
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(4))
 
 
 def _draw_category(axes: Axes, curve: dict[str, Any]) -> None:

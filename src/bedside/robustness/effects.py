@@ -128,7 +128,7 @@ def sentences(plain: Estimate, rows: Sequence[dict[str, Any]], *, seen: bool) ->
         worst = max(silent, key=lambda row: row["flipped"]["value"] or 0.0)
         if worst["flipped"]["value"]:
             said.append(
-                f"The {label} does not show everything: {worst['label']} leaves it not distinguishable from before{_flips(worst)}."
+                f"The {label} does not show everything: {worst['label']} leaves it not distinguishable from before{_flips(worst).replace(', and', ', but')}."
             )
     few = plain.n_patients < 2 * FEWEST
     if few:

@@ -43,8 +43,18 @@ class Change:
     strength: float
     columns: tuple[str, ...] = ()
 
-    def __call__(self, inputs: ImageInputs, seed: int) -> ImageInputs:
-        return replace(inputs, pictures=_Changed(inputs.pictures, self.kind, self.strength, seed))
+    def __call__(self, inputs: ImageInputs, seed: int, *, named: bool) -> ImageInputs:
+        """The changed images of one member.
+
+        Args:
+            inputs: its test images.
+            seed: drives noise.
+            named: keep the sha256 of the images as they are, by which a network draws the versions that it averages over;
+                a member that remembers what it computed of an image must not know it by that name.
+        """
+        pictures = _Changed(inputs.pictures, self.kind, self.strength, seed)
+        records = inputs.records if named else inputs.records.assign(sha256="")
+        return replace(inputs, pictures=pictures, records=records)
 
 
 @dataclass(frozen=True)

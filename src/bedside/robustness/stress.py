@@ -153,7 +153,7 @@ class Bench:
 
     def _changed(self, change: Any, inputs: Any, name: str, seed: int) -> Any:
         if self.cohort.inputs.kind == "image":
-            return change(inputs, seed)
+            return change(inputs, seed, named=hasattr(self.members[name], "versions"))
         numbers = [feature.name for feature in inputs.features if feature.kind == "number"]
         learned = self.cohort.inputs.frame.iloc[self.train[name]]
         return change(inputs, learned[numbers].std(ddof=0).fillna(0.0), seed)
