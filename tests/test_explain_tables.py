@@ -346,10 +346,12 @@ def test_every_task_and_refits_are_explained(task, tmp_path):
 def test_nothing_is_explained_where_it_is_switched_off_or_no_column_is_read(tmp_path):
     run, _ = train(planted(90), tmp_path / "off", family="logistic", explain={"samples": 0})
     assert run.columns is None
-    run, _ = train(planted(90), tmp_path / "none", family="prevalence", explain={})
-    assert run.columns is None
+    data, quick = {"target": "outcome", "patient": "patient"}, {"evaluation": FAST["evaluation"]}
+    source = _file(planted(90), tmp_path)
+    null = bedside.train(source, quick, data=data, family="prevalence", folder=tmp_path / "none")
+    assert null.columns is None
     with pytest.raises(SettingError, match="looks at no single column"):
-        list(explain_steps(run.path, source=_file(planted(90), tmp_path)))
+        list(explain_steps(null.path))
 
 
 def _file(table, folder):

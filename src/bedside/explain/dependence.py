@@ -62,7 +62,8 @@ def dependence(
     scores = np.empty((len(places), len(grid), max(1, len(scene.task.classes))))
     for part in scene.parts:
         inside = where[part.places] >= 0
-        scores[where[part.places[inside]]] = _curves(scene, part, part.x[inside], column, grid)
+        if inside.any():
+            scores[where[part.places[inside]]] = _curves(scene, part, part.x[inside], column, grid)
     change = scores - scores[:, :1]
     patients = np.unique(scene.patients[places], return_inverse=True)[1]
     low, high = _interval(change, patients, resamples, level, seed)
