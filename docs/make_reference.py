@@ -46,9 +46,12 @@ FILES = {
     "baseline.csv": "the same of the simple baseline",
     "estimates.json": "every number with its interval, the number of patients and its method",
     "model/": "the final model: model.json, and weights and preparation of each member",
-    "explanations/": "what a network for images looked at, the sanity checks of that, and the latent map",
+    "explanations/": "what the model uses (columns of a table, places in images), the sanity checks of that, and the latent map of images",
     "figures/": "the figures of the report as SVG, for papers",
     "report.html": "the report; opens without a network",
+    "stress.json": "what noise, gaps, wrong units or poor images do to scores and performance; after `bedside stress`",
+    "stress.csv": "the same as a table, worst first",
+    "stress.html": "the same as a page",
     "card.md": "the model card; what only a person can answer is marked",
 }
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bedside.folder import Run, open_run
     from bedside.models import FAMILIES
     from bedside.report.html import write_report
+    from bedside.robustness.stress import stress
     from bedside.run import train
     from bedside.scoring import predict
     from bedside.settings import RunSettings
@@ -56,6 +57,7 @@ _PLACES = {
     "predict": "scoring",
     "read_cohort": "data",
     "read_table": "data.table",
+    "stress": "robustness.stress",
     "train": "run",
     "write_report": "report.html",
 }
@@ -85,6 +87,7 @@ __all__ = [
     "predict",
     "read_cohort",
     "read_table",
+    "stress",
     "train",
     "write_report",
 ]

@@ -12,6 +12,7 @@ import numpy as np
 from bedside.cohort import Cohort, Finding, Fold
 from bedside.data import read_cohort
 from bedside.data.description import describe
+from bedside.data.samples import COHORTS
 from bedside.environment import describe_environment, versions
 from bedside.errors import RunError, SettingError, StorageError
 from bedside.folder import Run, explained, is_run, whole_folder, write_json, write_table, write_yaml
@@ -58,7 +59,7 @@ def settled(cohort: Cohort, settings: RunSettings) -> RunSettings:
 
 def _written_out(cohort: Cohort, settings: RunSettings) -> RunSettings:
     """The settings with what a network for images takes from its weights and from what the images are."""
-    if not explainable(settings, cohort):
+    if not looks_at_images(settings, cohort):
         return settings
     from bedside.training.image_members import augment_settings, image_size
 
@@ -67,9 +68,14 @@ def _written_out(cohort: Cohort, settings: RunSettings) -> RunSettings:
     return settings.model_copy(update={"augment": augment_settings(settings, cohort), "preparation": preparation})
 
 
-def explainable(settings: RunSettings, cohort: Cohort) -> bool:
+def looks_at_images(settings: RunSettings, cohort: Cohort) -> bool:
     """Whether the model is a network that looks at images."""
     return cohort.inputs.kind == "image" and family_named(str(settings.family)).network
+
+
+def explainable(settings: RunSettings, cohort: Cohort) -> bool:
+    """Whether it can be said what the model uses: a network for images, or any family that reads the columns of a table."""
+    return looks_at_images(settings, cohort) or family_named(str(settings.family)).data == "table"
 
 
 def begin(
@@ -167,6 +173,28 @@ def go_on(old: Run, cohort: Cohort, folds: list[Fold]) -> Run:
     if not np.array_equal(folds_table(cohort, folds).to_numpy(dtype=str), old.folds.to_numpy(dtype=str)):
         raise RunError(f"The folds of {old.path} cannot be repeated with these data; start a new run.")
     return old
+
+
+def read_again(run: Run, settings: RunSettings, source: str | Path | None, *, verb: str) -> Cohort:
+    """The cohort of a finished run, from where it was or from `source`.
+
+    Raises:
+        RunError: if the data cannot be found or are not those of the run.
+    """
+    place = str(source) if source is not None else found_again(run, settings.source)
+    if place is None:
+        raise RunError(
+            f"{run.path} was trained on a cohort without a name; say where its data lie: "
+            f"`bedside {verb} {run.path} DATA`."
+        )
+    if source is None and place not in COHORTS and not Path(place).exists():
+        raise RunError(
+            f"The data of {run.path} are no longer in {place}; say where they are now: `bedside {verb} {run.path} DATA`."
+        )
+    cohort = read_cohort(place, settings.data)
+    if cohort.fingerprint() != run.environment["data_fingerprint"]:
+        raise RunError(f"The data in {place} are not those that {run.path} was made from.")
+    return cohort
 
 
 def settings_of(old: Run, given: RunSettings, source: Any) -> RunSettings:

@@ -305,15 +305,37 @@ def evaluate(
 @app.command()
 def explain(
     run: options.RunFolder,
+    source: options.DataOfRun = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Test samples to show; as in the run by default.")] = None,
-    method: Annotated[str | None, typer.Option(help="auto, grad-cam, attention or occlusion.")] = None,
-    source: Annotated[str | None, typer.Option(help="Where the images lie now, if they were moved.")] = None,
+    method: Annotated[str | None, typer.Option(help="auto, grad-cam, attention or occlusion; for images.")] = None,
 ) -> None:
-    """Show what an image model looked at, check whether that can be trusted, and renew the report."""
+    """Show what a model uses, columns or places, check whether that can be trusted, and renew the report."""
     from bedside.run import explain_steps
     from bedside.terminal.progress import show_explanations
 
     show_explanations(explain_steps(run, source=source, samples=samples, method=method), _console())
+
+
+@app.command()
+def stress(
+    run: options.RunFolder,
+    source: options.DataOfRun = None,
+    unit: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COLUMN=UNIT", help="Unit of a column, such as glucose=mg/dl; repeat for more."),
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, help="Test samples at most; 5,000 of a table, 300 images by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Drives noise, gaps and the resampling of patients.")] = 0,
+) -> None:
+    """Try noise, gaps, wrong units or poor images on a finished model, and say what they do to it."""
+    from bedside.robustness.stress import stress_steps
+    from bedside.robustness.units import parse_units
+    from bedside.terminal.progress import show_stress
+
+    units = parse_units(unit or [])
+    show_stress(stress_steps(run, source, units=units, samples=samples, seed=seed), _console())
 
 
 @app.command()

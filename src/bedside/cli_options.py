@@ -55,6 +55,9 @@ SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.", rich_help_panel=IMAGES)
 ]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder, such as runs/heart-2026-11-22-101500.")]
+DataOfRun = Annotated[
+    str | None, typer.Argument(help="Where the table or the images of the run lie now, if they were moved.")
+]
 Jobs = Annotated[int, typer.Option(min=1, help="Processes that share the work; the results are the same.")]
 Cluster = Annotated[str | None, typer.Option(help="Run on this cluster: ray, ray://HOST:PORT or dask://HOST:PORT.")]
 Assign = Annotated[

@@ -242,6 +242,12 @@ class Run:
         return self._table(name, text=text) if (self.path / name).exists() else None
 
     @cached_property
+    def columns(self) -> dict[str, Any] | None:
+        """What a model of a table uses: importance, curves and single patients; None if nothing was explained."""
+        name = "explanations/columns.json"
+        return dict(self._json(name)) if (self.path / name).exists() else None
+
+    @cached_property
     def sanity(self) -> dict[str, Any] | None:
         """What the sanity checks of the explanations found; None if nothing was explained."""
         name = "explanations/sanity.json"

@@ -13,17 +13,25 @@ from typing import Any
 
 import numpy as np
 
-from bedside.begin import begin, explainable, found_again, go_on, read_source, settings_of, settled
+from bedside.begin import (
+    begin,
+    explainable,
+    go_on,
+    looks_at_images,
+    read_again,
+    read_source,
+    settings_of,
+    settled,
+)
 from bedside.cohort import Cohort, Finding, Fold
-from bedside.data import read_cohort
 from bedside.data.checks import refuse_leaks
 from bedside.data.codes import worst_first
-from bedside.data.samples import COHORTS
 from bedside.errors import BedsideError, RunError, SettingError
 from bedside.evaluation import evaluate
 from bedside.evaluation.conformal import calibration_scores
 from bedside.evaluation.groups import refuse_idle_bands
 from bedside.explain import FOLDER, explain_run
+from bedside.explain.tables import explain_table
 from bedside.fold_parts import HERE, PARTS, FitTask, Way, fit_folds, kept_epochs, record, tidy
 from bedside.folder import Run, checksum, locked, open_run, write_json
 from bedside.models import baseline_for, model_settings
@@ -190,13 +198,13 @@ def explain_steps(
 
     Args:
         path: the run.
-        source: where the images lie, if they were moved since.
+        source: where the table or the images lie, if they were moved since.
         samples: how many to show; as in the run by default.
-        method: see `ExplainSettings.method`.
+        method: see `ExplainSettings.method`; for images.
 
     Raises:
-        RunError: if the images are not those of the run, or it is not finished.
-        SettingError: if the model is no network for images.
+        RunError: if the data are not those of the run, or it is not finished.
+        SettingError: if the family looks at no single column or place, or a setting would have no effect.
     """
     run = open_run(path)
     if not run.finished:
@@ -204,19 +212,14 @@ def explain_steps(
     settings = build(RunSettings, {name: value for name, value in run.settings.items() if name != "bedside"})
     asked = {name: value for name, value in (("samples", samples), ("method", method)) if value is not None}
     explain = build(ExplainSettings, {**settings.explain.model_dump(), **asked}, prefix="explain.")
-    place = str(source) if source is not None else found_again(run, settings.source)
-    if place is None:
-        raise RunError(f"{run.path} was trained on a cohort without a name; add --source with the place of its images.")
-    if source is None and place not in COHORTS and not Path(place).exists():
-        raise RunError(f"The data of {run.path} are no longer in {place}; say where they are now with --source.")
-    cohort = read_cohort(place, settings.data)
+    cohort = read_again(run, settings, source, verb="explain")
     if not explainable(settings, cohort):
         raise SettingError(
-            f"`bedside explain` shows what a network for images looked at; this is {settings.family} on "
-            f"{cohort.inputs.kind} data."
+            f"`bedside explain` shows what a model of a table or a network for images uses; this is {settings.family} on "
+            f"{cohort.inputs.kind} data, which looks at no single column or place."
         )
-    if cohort.fingerprint() != run.environment["data_fingerprint"]:
-        raise RunError(f"The images in {place} are not those that {run.path} was made from.")
+    if method is not None and not looks_at_images(settings, cohort):
+        raise SettingError(f"Setting explain.method={method} has no effect on tables; leave it away.")
     with locked(run.path):
         yield from _explain(run, cohort, settings.model_copy(update={"explain": explain}))
         yield Stage("report")
@@ -239,11 +242,12 @@ def _explain_if_possible(run: Run, cohort: Cohort, settings: RunSettings) -> Ite
 
 
 def _explain(run: Run, cohort: Cohort, settings: RunSettings) -> Iterator[Event]:
-    """explanations/, by the networks of model/ that were tested on the samples."""
+    """explanations/, by the members in model/ that were tested on the samples."""
     yield Stage("explanation")
     model = load_model(run.path / "model", known=run.environment.get("model_sha256"))
     members: dict[str, Any] = dict(zip(model.names, model.members, strict=True))
-    for done, total in explain_run(run, cohort, settings, members):
+    steps = explain_run if looks_at_images(settings, cohort) else explain_table
+    for done, total in steps(run, cohort, settings, members):
         yield Explained(done, total)
     record(run, explanation_problem=None)
 

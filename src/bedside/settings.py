@@ -264,12 +264,12 @@ class EvaluationSettings(Settings):
 
 
 class ExplainSettings(Settings):
-    """What the report shows of what the network looked at."""
+    """What the report shows of what the model uses: columns of a table, places in images."""
 
     samples: int = Field(default=12, ge=0, le=200)
-    """Test samples to explain; 0 for none."""
+    """Test samples to show one by one; 0 switches explanations off."""
     method: Literal["auto", "grad-cam", "attention", "occlusion"] = "auto"
-    """`auto` is attention for transformers and Grad-CAM for everything else; occlusion is always shown beside it."""
+    """For images: `auto` is attention for transformers and Grad-CAM for everything else; occlusion is always shown beside it."""
 
 
 class DeviceSettings(Settings):
@@ -309,7 +309,7 @@ class RunSettings(Settings):
     evaluation: EvaluationSettings = EvaluationSettings()
     """Metrics, intervals, threshold and baseline."""
     explain: ExplainSettings = ExplainSettings()
-    """What the network looked at."""
+    """What the model uses."""
     device: DeviceSettings = DeviceSettings()
     """CPU or GPU, precision and threads."""
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bedside.cohort import Task
+from bedside.cohort import Cohort, Task
 from bedside.evaluation.panels import units
 from bedside.evaluation.thresholds import decide
 from bedside.folder import Run
@@ -106,3 +106,12 @@ def for_checks(test: pd.DataFrame, task: Task, count: int, seed: int) -> pd.Data
 def member_of(row: Mapping[Any, Any], names: Sequence[str]) -> str:
     """Name of the member that explains a test prediction: the one that made it, or the only one there is."""
     return names[0] if list(names) == ["everything"] else f"repeat{row['repeat']}-fold{row['fold']}"
+
+
+def learned_from(run: Run, cohort: Cohort, name: str) -> np.ndarray:
+    """Rows of the cohort that a member learned from."""
+    if name == "everything":
+        return np.arange(len(cohort))
+    folds = run.folds[run.folds["part"] == "train"]
+    places = "repeat" + folds["repeat"].astype(str) + "-fold" + folds["fold"].astype(str)
+    return np.asarray(cohort.samples.index.get_indexer(pd.Index(folds.loc[places == name, "sample"])))

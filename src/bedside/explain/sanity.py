@@ -139,31 +139,31 @@ def checks(
         unit: what `areas` are measured in.
         seed: drives the resampling of patients.
     """
-    value, low, high, n = _mean(randomised, patients, seed)
+    value, low, high, n = mean_over_patients(randomised, patients, seed)
     passed = n >= FEWEST and high is not None and high < ALIKE
     if n < FEWEST or value is None:
-        sentence = f"{_few(n, ' with a map')} whether the map depends on what the network learned."
+        sentence = f"{few(n, ' with a map')} whether the map depends on what the network learned."
     else:
         verdict = "changes" if passed else "does not change enough"
         sentence = (
             f"With randomised weights the map {verdict}: mean rank correlation {value:.2f} [{low:.2f}, {high:.2f}], "
             f"the interval must lie below {ALIKE}."
         )
-    records = [_record("randomised weights", passed, value, low, high, f"below {ALIKE}", sentence)]
-    value, low, high, n = _mean(areas, patients, seed)
+    records = [record("randomised weights", passed, value, low, high, f"below {ALIKE}", sentence)]
+    value, low, high, n = mean_over_patients(areas, patients, seed)
     passed = n >= FEWEST and low is not None and low > 0
     if n < FEWEST or value is None:
-        sentence = f"{_few(n)} whether what is highlighted matters more than the rest."
+        sentence = f"{few(n)} whether what is highlighted matters more than the rest."
     else:
         verdict = "lowers" if passed else "does not clearly lower"
         sentence = (
             f"Deleting what is highlighted {verdict} the score faster than deleting at random: on average by "
             f"{value:.3f} [{low:.3f}, {high:.3f}] {unit}, the interval must lie above 0."
         )
-    return [*records, _record("deletion", passed, value, low, high, "above 0", sentence)]
+    return [*records, record("deletion", passed, value, low, high, "above 0", sentence)]
 
 
-def _record(name: str, passed: bool, value: Any, low: Any, high: Any, needed: str, sentence: str) -> dict[str, Any]:
+def record(name: str, passed: bool, value: Any, low: Any, high: Any, needed: str, sentence: str) -> dict[str, Any]:
     return {
         "name": name,
         "passed": bool(passed),
@@ -175,7 +175,7 @@ def _record(name: str, passed: bool, value: Any, low: Any, high: Any, needed: st
     }
 
 
-def _mean(
+def mean_over_patients(
     values: np.ndarray, patients: Sequence[str], seed: int
 ) -> tuple[float | None, float | None, float | None, int]:
     """Mean with its 95 % interval over patients, and their number; no interval below `FEWEST` of them."""
@@ -195,5 +195,5 @@ def _mean(
     return mean, low if low is not None else mean, high if high is not None else mean, n
 
 
-def _few(n: int, which: str = "") -> str:
+def few(n: int, which: str = "") -> str:
     return f"Too few samples to tell ({n} patients{which}; {FEWEST} are needed)"

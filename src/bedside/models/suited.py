@@ -82,7 +82,9 @@ def _idle_by_kind(settings: RunSettings, data: str, *, network: bool) -> Iterato
         for setting in ("modality", "skip_unreadable"):
             yield "data", setting, reason
         yield "augment", "", reason
-        yield "explain", "", reason
+        if family_named(str(settings.family)).data == "any":
+            yield "explain", "", f"family '{settings.family}' reads no features"
+        yield "explain", "method", "tables are explained by column, see docs/explanations.md"
         return
     if settings.source is not None and settings.data.image is None:
         for setting in ("separator", "decimal", "encoding", "sheet"):

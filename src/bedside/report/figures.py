@@ -7,12 +7,13 @@ from bedside.report import curve_figures, decision_figures, number_figures
 from bedside.report import training_figures as learned
 from bedside.report.abstention_figures import abstention_figures
 from bedside.report.group_figures import coverage_figure, group_figures
+from bedside.report.columns import draw as draw_columns
 from bedside.report.latent_figures import latent_figure
 from bedside.report.style import Drawing, calm
 
 
 def draw(run: Run) -> dict[str, list[Any]]:
-    """Figures by section of the report: `performance`, `groups` and `coverage` (pairs), `abstention`, `latent`, `training`, `folds`.
+    """Figures by section of the report: `performance`, `groups` and `coverage` (pairs), `abstention`, `columns`, `latent`, `training`, `folds`.
 
     Raises:
         RunError: if the run is not finished.
@@ -22,6 +23,7 @@ def draw(run: Run) -> dict[str, list[Any]]:
         return {
             "performance": _performance(run),
             **_groups(run),
+            **draw_columns(run),
             "latent": [latent] if latent else [],
             "training": _training(run),
             "folds": _folds(run),

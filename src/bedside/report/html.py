@@ -7,6 +7,7 @@ from bedside.folder import Run
 from bedside.report import groups as groups_of
 from bedside.report import image_words, page, tables
 from bedside.report import methods as words_of
+from bedside.report.columns import columns
 from bedside.report.figures import draw
 from bedside.report.gallery import gallery
 from bedside.report.images import image_facts, short_facts
@@ -24,7 +25,13 @@ def write_report(run: Run) -> Path:
         StorageError: if the disk is full.
     """
     drawings = draw(run)
-    every = (drawing for section in drawings.values() for pair in section for drawing in _each(pair))
+    every = (
+        drawing
+        for section in drawings.values()
+        for pair in section
+        for drawing in _each(pair)
+        if not drawing.name.endswith("-narrow")
+    )
     return page.write_page(run.path / "report.html", "report.html", page_context(run, drawings), every)
 
 
@@ -37,7 +44,7 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
     """Everything the templates need, as plain values."""
     estimates, description = run.estimates, run.description
     splits, operating, seen = tables.split_rows(run), panel(run), gallery(run)
-    order = ("performance", "groups", "coverage", "abstention", "latent", "training", "folds")
+    order = ("performance", "groups", "coverage", "abstention", "columns", "latent", "training", "folds")
     ordered = [_each(drawing)[0] for section in order for drawing in drawings[section]]
     grouped, doubts = groups_of.group_tables(run), groups_of.uncertainty(run)
     groups = tables.estimate_groups(estimates["estimates"])
@@ -53,7 +60,7 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "predicted": words_of.what_is_predicted(run),
         "facts": _facts(run),
         "headlines": _headlines(groups, estimates["task"]["kind"]),
-        "contents": _contents(estimates, operating, seen or run.environment.get("explanation_problem"), drawings),
+        "contents": _contents(estimates, operating, _explained(run, seen), drawings),
         "level": f"{estimates['level']:.0%}",
         "groups": groups,
         "per_class": per_class,
@@ -73,6 +80,7 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "grouped": grouped,
         "doubts": doubts,
         "gallery": seen,
+        "columns": columns(run),
         "images": image_facts(description),
         "splits": splits,
         "patient_ranges": tables.split_ranges(splits, "patients"),
@@ -109,10 +117,17 @@ def _headlines(groups: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [rows[metric] for metric in page.HEADLINES[kind] if metric in rows]
 
 
+def _explained(run: Run, seen: dict[str, Any] | None) -> str:
+    """The heading of what the model uses, of the reason why it is not known, or nothing."""
+    images = "images" in run.description
+    there = seen or run.columns or run.environment.get("explanation_problem")
+    return ("What the network looked at" if images else "What the model uses") if there else ""
+
+
 def _contents(
     estimates: dict[str, Any],
     operating: dict[str, Any] | None,
-    seen: Any,
+    explained: str,
     drawings: dict[str, list[Any]],
 ) -> list[tuple[str, str]]:
     """Sections that this run has, in order: (id, heading)."""
@@ -125,7 +140,7 @@ def _contents(
         ("panel", "Choose an operating point", operating is not None),
         ("groups", "Groups and sites", bool(estimates.get("subgroups"))),
         ("uncertainty", "What the model does not know", bool(estimates.get("uncertainty"))),
-        ("seen", "What the network looked at", seen is not None),
+        ("seen", explained, bool(explained)),
         ("latent", "How the network sorts the samples", bool(drawings["latent"])),
         (
             "learning",

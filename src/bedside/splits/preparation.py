@@ -90,6 +90,25 @@ class TablePreparation:
             )
         return prepared
 
+    def sources(self) -> list[str]:
+        """Name of the raw column behind each prepared column, in their order: one number, all of its levels, its gaps."""
+        found: list[str] = []
+        for name, step in self.steps.items():
+            columns = self.numbers if _kind(name) == "number" else self.levels
+            if name.endswith("gaps"):
+                found += [columns[k] for k in step.features_]
+            elif name == "numbers":
+                found += columns
+            else:
+                encoder = step["encode"]
+                rare = encoder.infrequent_categories_
+                widths = [
+                    len(levels) - (0 if few is None else len(few) - 1)
+                    for levels, few in zip(encoder.categories_, rare, strict=True)
+                ]
+                found += [column for column, width in zip(columns, widths, strict=True) for _ in range(width)]
+        return found
+
     def save(self, path: Path) -> None:
         import skops.io
 

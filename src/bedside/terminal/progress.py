@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from bedside.folder import Run, read_json
 from bedside.many.search import Tried
 from bedside.run import Begun, Event, Explained, Finished, Stage
-from bedside.terminal.tables import print_findings, print_summary
+from bedside.terminal.tables import print_changes, print_findings, print_summary
 from bedside.training.events import Extracted, FoldFit, FoldKept, Plan
 from bedside.training.events import Progress as Epoch
 
@@ -92,6 +92,22 @@ def show_explanations(events: Iterator[Event], console: Console) -> None:
         for sentence in (run.sanity or {}).get("sentences", ()):
             console.print(escape(sentence), highlight=False)
         console.print(f"\nReport: [bold]{escape(str(run.path / 'report.html'))}[/]", soft_wrap=True, highlight=False)
+
+
+def show_stress(events: Iterator[Event], console: Console) -> None:
+    """Draw the events of `robustness.stress.stress_steps`, then say what was found."""
+    run: Run | None = None
+    with Progress(*_COLUMNS, TimeElapsedColumn(), console=console) as bars:
+        board = _Board(bars)
+        for event in events:
+            board.show(event)
+            run = event.run if isinstance(event, Finished) else run
+    if run is not None:
+        record = read_json(run.path / "stress.json")
+        for sentence in [*record["units"], "", *record["sentences"]]:
+            console.print(escape(sentence), highlight=False)
+        print_changes(record, console)
+        console.print(f"\nPage: [bold]{escape(str(run.path / 'stress.html'))}[/]", soft_wrap=True, highlight=False)
 
 
 def _print_start(cohort: "Cohort", console: Console) -> None:

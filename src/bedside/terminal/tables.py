@@ -128,3 +128,25 @@ def print_settings(title: str, records: Sequence[Mapping[str, str]], console: Co
         table.add_row(*(escape(record[key]) for key in ("name", "range", "default", "meaning")))
     console.print(table)
     console.print()
+
+
+def print_changes(record: Mapping[str, Any], console: Console) -> None:
+    """The ten worst changes of a stress, from stress.json."""
+    shown = record["changes"][:10]
+    headline = record["headline"].replace("_", " ")
+    level = f"{record['level']:.0%} interval"
+    table = _table(
+        f"The {len(shown)} worst of {len(record['changes'])} changes",
+        "change",
+        escape(f"{headline} [{level}]"),
+        "difference",
+    )
+    if any(row["flipped"] for row in shown):
+        table.add_column("decisions that flip")
+    for row in shown:
+        cells = [row["label"], Estimate.from_dict(row["stressed"]).text(), Estimate.from_dict(row["difference"]).text()]
+        if row["flipped"]:
+            cells.append(Estimate.from_dict(row["flipped"]).text())
+        table.add_row(*map(escape, cells))
+    console.print()
+    console.print(table)
