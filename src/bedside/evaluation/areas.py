@@ -61,11 +61,11 @@ def cells(folds: np.ndarray, repeats: np.ndarray | None = None) -> np.ndarray:
 
 def pairs_won(truth: np.ndarray, score: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """How many samples of the other class in its cell each sample is on the right side of, ties one half: (n,)."""
-    ranks = _midranks(score, cells)
+    ranks = midranks(score, cells)
     below = np.empty(len(truth))
     for side in (truth, ~truth):
         before = np.append(0, np.cumsum(np.bincount(cells, ~side)))[cells[side]]  # of the other class, in cells before
-        below[side] = ranks[side] - _midranks(score[side], cells[side]) - before
+        below[side] = ranks[side] - midranks(score[side], cells[side]) - before
     return np.where(truth, below, _others(truth, cells) - below)
 
 
@@ -75,7 +75,7 @@ def _others(truth: np.ndarray, cells: np.ndarray) -> np.ndarray:
     return np.where(truth, negatives[cells], positives[cells])
 
 
-def _midranks(score: np.ndarray, cells: np.ndarray) -> np.ndarray:
+def midranks(score: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """Ranks from 1 by cell, then by score, (n,); tied scores of a cell share their mean rank."""
     order = np.lexsort((score, cells))
     new = np.diff(score[order], prepend=np.nan) != 0  # the first differs from not a number

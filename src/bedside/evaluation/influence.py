@@ -16,8 +16,9 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import t
 
+from bedside.evaluation.areas import midranks
 from bedside.evaluation.calibration import log_odds
-from bedside.evaluation.paired import Paired, _midranks
+from bedside.evaluation.paired import Paired
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,10 @@ def auroc(truth: np.ndarray, score: np.ndarray, cells: Cells, rows: np.ndarray) 
     repeat = cells.repeat[rows]
     present = np.unique(cell, return_inverse=True)[1]
     sizes = [np.bincount(present, side, minlength=present.max() + 1) for side in (positive, ~positive)]
-    below = _midranks(ranked, present)  # from 1 by cell, then by score: less the own class and the cells before ...
+    below = midranks(ranked, present)  # from 1 by cell, then by score: less the own class and the cells before ...
     for side, other in ((positive, 1), (~positive, 0)):
         before = np.append(0, np.cumsum(sizes[other])[:-1])
-        below[side] -= _midranks(ranked[side], present[side]) + before[present[side]]
+        below[side] -= midranks(ranked[side], present[side]) + before[present[side]]
     ahead = np.where(positive, below, sizes[0][present] - below)  # ... the samples of the other class that lie below
     others = np.where(positive, sizes[1][present], sizes[0][present])
     n_repeats = int(cells.repeat.max()) + 1

@@ -6,8 +6,8 @@ from bedside.folder import Run
 from bedside.report import curve_figures, decision_figures, number_figures
 from bedside.report import training_figures as learned
 from bedside.report.abstention_figures import abstention_figures
-from bedside.report.group_figures import coverage_figure, group_figures
 from bedside.report.columns import draw as draw_columns
+from bedside.report.group_figures import coverage_figure, group_figures
 from bedside.report.latent_figures import latent_figure
 from bedside.report.style import Drawing, calm
 
