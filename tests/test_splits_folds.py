@@ -304,3 +304,13 @@ def test_seeds_train_on_the_same_divisions_as_repeats_of_their_own():
     held = make_folds(cohort, FoldSettings(scheme="holdout", seeds=4), seed=0)
     assert [fold.repeat for fold in held] == [0, 1, 2, 3]
     assert all(np.array_equal(fold.test, held[0].test) for fold in held)
+
+
+def test_seeds_share_a_split_that_came_with_the_data():
+    cohort = make()
+    parts = np.array(["train", "train", "train", "valid", "test"])[pd.factorize(cohort.samples["patient"])[0] % 5]
+    cohort = replace(cohort, split=parts)
+    settings = FoldSettings(scheme="given", seeds=3)
+    folds = make_folds(cohort, settings, seed=0)
+    assert [fold.name for fold in folds] == ["repeat0-fold0", "repeat1-fold0", "repeat2-fold0"]
+    assert not [found for found in fold_findings(cohort, folds, settings) if found.code == "own-split-leaks"]

@@ -1,6 +1,7 @@
 """The loop learns, stops on validation, keeps the best epoch, and a stack is the same as separate fits."""
 
 import copy
+import warnings
 
 import numpy as np
 import pytest
@@ -131,8 +132,69 @@ class Remembering(nn.Module):
         return self.layer(x - self.seen)
 
 
+class Evaluating(nn.Module):
+    """Another chain of layers in evaluation than in training."""
+
+    def __init__(self, n_inputs, n_outputs):
+        super().__init__()
+        self.first, self.more, self.last = nn.Linear(n_inputs, 8), nn.Linear(8, 8), nn.Linear(8, n_outputs)
+        self.register_buffer("unsaved", torch.ones(8), persistent=False)
+
+    def forward(self, x):
+        hidden = torch.relu(self.first(x)) * self.unsaved
+        return self.last(hidden if self.training else self.more(hidden))
+
+
+def hooked(n_inputs, n_outputs):
+    network = nn.Sequential(nn.Linear(n_inputs, 8), nn.ReLU(), nn.Linear(8, n_outputs))
+    network[0].register_forward_hook(lambda layer, inputs, output: 3 * output)
+    return network
+
+
+def tied(n_inputs, n_outputs):
+    network = nn.Sequential(
+        nn.Linear(n_inputs, 8), nn.Tanh(), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 8), nn.Linear(8, n_outputs)
+    )
+    network[4].weight = network[2].weight
+    return network
+
+
+def batch_statistics(n_inputs, n_outputs):
+    """Its rows act on each other, and no buffer tells."""
+    norm = nn.BatchNorm1d(8, track_running_stats=False)
+    return nn.Sequential(nn.Linear(n_inputs, 8), norm, nn.ReLU(), nn.Linear(8, n_outputs))
+
+
+class UnitLength(nn.Module):
+    """A row of zeros has no direction."""
+
+    def __init__(self, n_inputs, n_outputs):
+        super().__init__()
+        self.layer = nn.Linear(n_inputs, n_outputs)
+
+    def forward(self, x):
+        return self.layer(x / x.norm(dim=-1, keepdim=True))
+
+
+def uncopied(n_inputs, n_outputs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return nn.Sequential(nn.utils.weight_norm(nn.Linear(n_inputs, 8)), nn.ReLU(), nn.Linear(8, n_outputs))
+
+
 @pytest.mark.parametrize(
-    ("network", "reason"), [(Residual, ""), (Deciding, "several members at once"), (Remembering, "same numbers")]
+    ("network", "reason"),
+    [
+        (Residual, ""),
+        (Evaluating, ""),
+        (hooked, ""),
+        (tied, ""),
+        (UnitLength, ""),
+        (batch_statistics, "rows act on each other"),
+        (Deciding, "several members at once"),
+        (Remembering, "same numbers"),
+        (uncopied, "several members at once"),
+    ],
 )
 def test_any_module_is_stacked_or_trains_alone_with_the_reason(cohort, network, reason, monkeypatch):
     def own(family, shape, n_outputs, settings):
@@ -145,6 +207,7 @@ def test_any_module_is_stacked_or_trains_alone_with_the_reason(cohort, network, 
     (plan,) = (event for event in events if isinstance(event, Plan))
     assert reason in plan.alone
     assert bool(plan.alone) == bool(reason) == (plan.stacks == (1,) * 5)
+    assert len({len(fold.train) for fold in folds}) > 1, "nothing is filled up"
     for found in (event for event in events if isinstance(event, FoldFit)):
         (alone,) = (e for e in train_folds("mlp", cohort, [found.fold], settings) if isinstance(e, FoldFit))
         difference = np.subtract(*(fitted.scores(cohort.inputs) for fitted in (found.fitted, alone.fitted)))
@@ -274,6 +337,14 @@ def test_a_loss_that_is_not_a_number_says_what_to_do(cohort):
     wild = {"learning_rate": 100, "optimizer": "sgd", "clip_norm": None, "momentum": 0.99, "schedule": "constant"}
     with pytest.raises(TrainingError, match=r"never a number.*Lower train.learning_rate \(now 100\)"):
         run_folds(cohort, {"train": wild, "model": {"hidden": [64, 64, 64]}, "folds": {"scheme": "holdout"}})
+
+
+def test_networks_that_diverge_in_a_stack_are_named(cohort):
+    folds = make_folds(cohort, build(RunSettings, SMALL).folds, seed=0)
+    wild = {"optimizer": "sgd", "learning_rate": 100, "clip_norm": None, "momentum": 0.99, "schedule": "constant"}
+    settings = build(RunSettings, merge(SMALL, {"train": wild, "model": {"hidden": [64, 64, 64]}}))
+    with pytest.raises(TrainingError, match=r"^repeat0-fold\d(, repeat0-fold\d)*: The validation loss was never"):
+        list(train_folds("mlp", cohort, folds, settings))
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

@@ -21,7 +21,9 @@ class SettingError(BedsideError):
 
 
 class TrainingError(BedsideError):
-    """Training ran but gave nothing usable."""
+    """Training ran but gave nothing usable; `members` are the numbers of the networks of a stack that did not."""
+
+    members: tuple[int, ...] = ()
 
 
 class RunError(BedsideError):

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from bedside.cohort import Cohort, Fold, Task
-from bedside.errors import RunError
+from bedside.errors import RunError, TrainingError
 from bedside.folder import Run, whole_folder, write_json, write_table
 from bedside.models import model_settings
 from bedside.models.backbone import frozen_part
@@ -59,6 +59,7 @@ class FitTask:
     settings: RunSettings
     finished: tuple[str, ...] = ()
     members: bool = True  # keep the trained models; without, only what they predict
+    name: str = ""  # of the candidate that is fitted, for errors
 
 
 @dataclass(frozen=True)
@@ -117,7 +118,7 @@ def fit_elsewhere(task: FitTask) -> FitResult:
 def _fit(task: FitTask, parts: Path) -> Events:
     """Fit, and write a folder for each fold into `parts`."""
     epochs: dict[str, list[dict[str, Any]]] = {fold.name: [] for fold in task.folds}
-    for event in train_folds(task.family, task.cohort, task.folds, task.settings, finished=task.finished):
+    for event in _named(task, train_folds(task.family, task.cohort, task.folds, task.settings, finished=task.finished)):
         yield event
         if isinstance(event, Progress):
             for fold, row in _history_rows(event, task.cohort.task):
@@ -128,6 +129,16 @@ def _fit(task: FitTask, parts: Path) -> Events:
                 if task.members:
                     event.fitted.save(part)
                 _save_fold(part, event, task.cohort, epochs[event.fold.name])
+
+
+def _named(task: FitTask, events: Events) -> Events:
+    """The events; an error of the training says of which candidate."""
+    try:
+        yield from events
+    except TrainingError as error:
+        if not task.name:
+            raise
+        raise TrainingError(f"Candidate {task.name}: {error} Or compare again without this candidate.") from error
 
 
 def finished_in(parts: Path, folds: Sequence[Fold]) -> tuple[str, ...]:

@@ -89,7 +89,7 @@ def evaluate(
 
     how, level = _how(n), settings.level
     found = estimates(model, values[0], drawn[0], level=level, how=how, interval=settings.interval)
-    folds = panels.per_fold(test, task, frozen, model, stated)
+    folds, dealt = panels.per_fold(test, task, frozen, model, stated), panels.divisions(test)
     result: dict[str, Any] = {
         "task": {"kind": task.kind, "classes": list(task.classes), "positive": task.positive},
         "n": n,
@@ -98,8 +98,8 @@ def evaluate(
         "thresholds": frozen,
         "estimates": [estimate.to_dict() for estimate in found],
         "per_fold": folds,
-        "spread": panels.spread(folds),
-        "spread_by_seed": panels.by_seed(folds, panels.divisions(test)),
+        "spread": panels.spread(folds, dealt),
+        "spread_by_seed": panels.by_seed(folds, dealt),
         "over_repeats": over_repeats(model, found, level),
         "confusion": panels.confusion(test, task, frozen),
         "operating": operating(predictions, task, frozen, found, n, settings) if frozen else None,

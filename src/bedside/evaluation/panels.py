@@ -85,16 +85,19 @@ def per_fold(
     return records
 
 
-def spread(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Mean, standard deviation and range of each metric over the folds that define it.
+def spread(records: list[dict[str, Any]], dealt: dict[int, int]) -> list[dict[str, Any]]:
+    """Mean, standard deviation and range of each metric over the folds that define it, each averaged over its seeds.
 
     The standard deviation describes the folds; it is no standard error, because folds share training samples
     (Bengio & Grandvalet 2004, Journal of Machine Learning Research 5:1089).
     """
-    found: dict[str, list[float]] = {}
+    seeds: dict[tuple[str, int, int], list[float]] = {}
     for record in records:
         if record["value"] is not None:
-            found.setdefault(record["metric"], []).append(record["value"])
+            seeds.setdefault((record["metric"], dealt[record["repeat"]], record["fold"]), []).append(record["value"])
+    found: dict[str, list[float]] = {}
+    for (metric, _, _), values in seeds.items():
+        found.setdefault(metric, []).append(float(np.mean(values)))
     return [
         {
             "metric": name,

@@ -91,7 +91,9 @@ def _key(number: int) -> str:
 
 
 def _task(cohort: Cohort, folds: Sequence[Fold], candidate: Candidate) -> FitTask:
-    return FitTask(str(candidate.settings.family), cohort, tuple(folds), candidate.settings, members=False)
+    return FitTask(
+        str(candidate.settings.family), cohort, tuple(folds), candidate.settings, members=False, name=candidate.name
+    )
 
 
 def _judge(run: Run, cohort: Cohort, candidates: Sequence[Candidate], common: RunSettings) -> None:

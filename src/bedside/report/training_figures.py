@@ -196,7 +196,7 @@ def spread_figure(per_fold: list[dict], spread: list[dict], by_seed: list[dict])
     return Drawing(
         "spread",
         "From fold to fold",
-        "Each dot is the test part of one fold, the bar is their mean; every row has its own scale. Other metrics are in estimates.json. Folds share "
+        f"Each dot is the test part of one fold{', trained with one seed' if by_seed else ''}, the bar is their mean; every row has its own scale. Other metrics are in estimates.json. Folds share "
         "training patients, so this spread is not an interval: those are in the table of estimates."
         + _seeds_text(by_seed),
         "; ".join(f"{metric_name(r['metric'])} from {r['low']:.3g} to {r['high']:.3g}" for r in rows) + ".",

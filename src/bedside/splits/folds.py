@@ -398,7 +398,7 @@ def _own_split(cohort: Cohort, folds: list[Fold], settings: FoldSettings) -> Ite
         message = f"The data came with a split, which is not used because folds.scheme={settings.scheme} was asked for."
         yield Finding("note", "own-split-ignored", message, "Leave --folds away to use it.")
         return
-    (fold,) = folds
+    fold = folds[0]  # several seeds share it
     used = np.concatenate([getattr(fold, part) for part in PARTS])
     lost = [int((np.delete(cohort.split, used) == part).sum()) for part in ("train", "valid")]
     shown = " and ".join(f"{n} of {part}" for n, part in zip(lost, ("train", "valid"), strict=True) if n)

@@ -113,12 +113,15 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
 
 
 def stack_members(members: Sequence[Batch]) -> Batch:
-    """Data sets of unequal length, side by side: (members, rows, features); short ones are filled with weight 0."""
+    """Data sets of unequal length, side by side: (members, rows, features).
+
+    Short ones are filled with copies of their last row, which any network can read, at weight 0.
+    """
     rows = max(len(target) for _, target, _ in members)
 
-    def filled(part: Tensor) -> Tensor:
-        gap = torch.zeros((rows - len(part), *part.shape[1:]), dtype=part.dtype)
-        return torch.cat([part, gap])
+    def filled(part: Tensor, *, again: bool) -> Tensor:
+        last = part[-1:] if again else torch.zeros_like(part[-1:])
+        return torch.cat([part, last.expand(rows - len(part), *part.shape[1:])])
 
-    inputs, target, weight = (torch.stack([filled(member[i]) for member in members]) for i in range(3))
+    inputs, target, weight = (torch.stack([filled(member[i], again=i < 2) for member in members]) for i in range(3))
     return inputs, target, weight

@@ -4,6 +4,7 @@ The general way (`torch.func.vmap`) gives the same numbers in more time. Where e
 the gradient is written out as well: for small layers, watching and replaying operations costs more than they do.
 """
 
+import copy
 from collections.abc import Callable, Mapping
 
 import torch
@@ -18,13 +19,26 @@ ELEMENTWISE = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.LeakyReLU, nn.ELU, nn.S
 
 def chain_of(module: nn.Module) -> Chain | None:
     """Names and layers in the order in which they act; None if there is more to it than one layer after the other."""
-    import copy
-
+    if any(layer._forward_hooks or layer._forward_pre_hooks for layer in module.modules()):
+        return None
     try:  # on a copy: tracing may leave its marks on a module
-        graph = torch.fx.Tracer().trace(copy.deepcopy(module))
+        trial = copy.deepcopy(module)
+        training, evaluating = (_layers(torch.fx.Tracer().trace(trial.train(mode))) for mode in (True, False))
     except Exception:  # whatever it is that cannot be traced, it is no chain
         return None
-    layers: Chain = []
+    if training is None or training != evaluating:
+        return None
+    layers = [(name, module.get_submodule(name)) for name in training]
+    acting = dict(layers)
+    weights = [weight for layer in acting.values() for weight in layer.parameters()]
+    if len({id(weight) for weight in weights}) < len(weights):
+        return None  # layers that share a weight, which then goes by one of its names
+    return layers if all(_is_simple(layer) for layer in acting.values()) else None
+
+
+def _layers(graph: torch.fx.Graph) -> list[str] | None:
+    """Names of the layers, each of which reads what the one before gives; None if there is more to it."""
+    names = []
     start, *nodes = graph.nodes
     before = start
     for node in nodes:
@@ -32,13 +46,9 @@ def chain_of(module: nn.Module) -> Chain | None:
             return None
         if node.op == "output":
             break
-        name, before = str(node.target), node
-        layers.append((name, module.get_submodule(name)))
-    acting = dict(layers)
-    weights = [weight for layer in acting.values() for weight in layer.parameters()]
-    if len({id(weight) for weight in weights}) < len(weights):
-        return None  # layers that share a weight, which then goes by one of its names
-    return layers if all(_is_simple(layer) for layer in acting.values()) else None
+        before = node
+        names.append(str(node.target))
+    return names
 
 
 def _is_simple(layer: nn.Module) -> bool:

@@ -13,7 +13,7 @@ from bedside.seeds import derive
 from bedside.settings import RunSettings
 from bedside.training.events import Extracted, FoldFit, Plan, Progress
 from bedside.training.fitted import PREPARATIONS, FittedEstimator
-from bedside.training.groups import Job, groups_of, train_members
+from bedside.training.groups import Job, never_stacked, train_members
 from bedside.training.hardware import limited_threads, make_fabric, threads_for
 from bedside.training.members import ESTIMATOR, table_member
 
@@ -50,7 +50,7 @@ def dealt(family: str, cohort: Cohort, folds: Sequence[Fold], settings: RunSetti
     elif cohort.inputs.kind == "image":
         if frozen_part(model_settings(family, settings.model)) in (None, "none"):
             together = [(fold,) for fold in folds]
-    elif groups_of([table_member(family, cohort, fold, settings) for fold in folds[:2]], settings)[1]:
+    elif never_stacked([table_member(family, cohort, fold, settings) for fold in folds[:2]], settings):
         together = [(fold,) for fold in folds]
     return together
 

@@ -8,6 +8,7 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from bedside.cohort import Cohort, Fold, Task
+from bedside.errors import TrainingError
 from bedside.models.losses import Supervised
 from bedside.seeds import derive
 from bedside.settings import RunSettings
@@ -18,7 +19,7 @@ from bedside.training.hardware import make_fabric
 from bedside.training.isolated import isolated
 from bedside.training.loop import fit, refuse_broken
 from bedside.training.members import DROPOUT, JUDGED_AT_ONCE, ORDER, Member, Vectors
-from bedside.training.stack import Stack, why_alone
+from bedside.training.stack import Stack, rows_mix, why_alone
 
 
 @dataclass(frozen=True)
@@ -85,22 +86,26 @@ def train_members(
 def groups_of(members: Sequence[Member], settings: RunSettings) -> tuple[list[list[Member]], str]:
     """Members dealt to stacks, in order, and why all of them stand alone although there are several, if they do.
 
-    A stack has members of one shape that take as many steps per epoch. If they have buffers, such as the statistics
-    of batch normalisation, they also have as many rows: the rows that fill up a shorter member would count in them.
+    A stack has members of one shape that take as many steps per epoch. If rows of a batch act on each other, as in batch
+    normalisation, they also have as many rows: those that fill up a shorter member would count.
     """
-    reason = _why_alone(members, settings)
+    reason = never_stacked(members, settings)
     if reason or not all(isinstance(member.data, Vectors) for member in members):
         return [[member] for member in members], reason
     stacks: dict[tuple[int, ...], list[Member]] = {}
+    mixing = rows_mix(members[0].network, _some_rows(members[0], settings)) if len(members) > 1 else (False, False)
     for member in members:
         key = [_width(member), n_batches(member.n_train, settings.train.batch_size)]
-        if next(member.network.buffers(), None) is not None:
-            key.append(member.n_train)
+        sizes = (member.n_train, len(member.data.valid[1]))
+        key += [size for size, mixed in zip(sizes, mixing, strict=True) if mixed]
         stacks.setdefault(tuple(key), []).append(member)
+    if any(mixing) and len(members) == len(stacks) > 1:
+        return list(stacks.values()), "their rows act on each other, and no two of them have as many"
     return list(stacks.values()), ""
 
 
-def _why_alone(members: Sequence[Member], settings: RunSettings) -> str:
+def never_stacked(members: Sequence[Member], settings: RunSettings) -> str:
+    """Why members like these train one by one whatever their number of rows, or nothing."""
     if len(members) < 2:
         return ""
     if settings.train.find_learning_rate:
@@ -111,7 +116,12 @@ def _why_alone(members: Sequence[Member], settings: RunSettings) -> str:
     if not isinstance(first.data, Vectors):
         return "they see images, which fill the processor one by one"
     alike = [member.network for member in members if _width(member) == _width(first)]
-    return why_alone(alike, first.data.train[0][: settings.train.batch_size]) if len(alike) > 1 else ""
+    return why_alone(alike, _some_rows(first, settings)) if len(alike) > 1 else ""
+
+
+def _some_rows(member: Member, settings: RunSettings) -> torch.Tensor:
+    assert isinstance(member.data, Vectors)
+    return member.data.train[0][: settings.train.batch_size]
 
 
 def _width(member: Member) -> int:
@@ -140,10 +150,14 @@ def _train(
         generators[0].manual_seed(_order_seed(group[0].fold, settings.seed))
         options = options.model_copy(update={"learning_rate": sweep.chosen})
     records = fit(fabric, model, train, valid, objective, options, start_counts=group[0].trained_before)
-    for record in records if stop_after != 0 else ():
-        yield Progress(tuple(member.fold for member in group), record, options.epochs, phase)
-        if record.epoch == stop_after:
-            break
+    try:
+        for record in records if stop_after != 0 else ():
+            yield Progress(tuple(member.fold for member in group), record, options.epochs, phase)
+            if record.epoch == stop_after:
+                break
+    except TrainingError as error:
+        named = ", ".join(group[k].fold.name for k in error.members)
+        raise TrainingError(f"{named}: {error}" if named else str(error)) from error
     refuse_broken(model, options)
     for k, member in enumerate(group):
         if isinstance(model, Stack):

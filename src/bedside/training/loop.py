@@ -105,7 +105,9 @@ def fit(
 
     _keep(tensors_of(model), best, torch.ones(members, dtype=torch.bool))
     if torch.isinf(best_loss).any():
-        raise _broken("The validation loss was never a number", settings)
+        error = _broken("The validation loss was never a number", settings)
+        error.members = tuple(torch.isinf(best_loss).nonzero().flatten().tolist())
+        raise error
 
 
 def casts(fabric: Fabric) -> bool:

@@ -44,6 +44,9 @@ class Stack(nn.Module):
         chain = chain_of(members[0])
         self.written = chain is not None and is_written(chain)
         self._chain = None if chain is None else [(name, self._shape[0].get_submodule(name)) for name, _ in chain]
+        # Names of the saved state, where weights that are shared have several and passing buffers none.
+        once = {id(value): name for name, value in (*members[0].named_parameters(), *members[0].named_buffers())}
+        self._saved = {name: once[id(value)] for name, value in members[0].state_dict(keep_vars=True).items()}
         self._share_memory()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -81,7 +84,7 @@ class Stack(nn.Module):
 
     def member(self, k: int) -> dict[str, Tensor]:
         """State of member `k`, with the names that its own module uses."""
-        return {name: value[k].clone() for name, value in self._tensors.items()}
+        return {name: self._tensors[source][k].clone() for name, source in self._saved.items()}
 
     def clip(self, max_norm: float) -> None:
         """Shorten each member's gradient to `max_norm`, as clipping would if the member were alone."""
@@ -129,11 +132,9 @@ def why_alone(members: Sequence[nn.Module], rows: Tensor) -> str:
     """
     if chain_of(members[0]) is not None:
         return ""  # layers that are known
-    pair = [copy.deepcopy(member).train() for member in members[:2]]
-    for layer in (layer for member in pair for layer in member.modules() if isinstance(layer, nn.Dropout)):
-        layer.p = 0.0  # chance would make them differ
     both = torch.stack([rows, rows])
     try:
+        pair = [_without_chance(member).train() for member in members[:2]]
         with torch.random.fork_rng(devices=[]):
             stack = Stack(pair)
             stack(both).square().sum().backward()
@@ -148,3 +149,32 @@ def why_alone(members: Sequence[nn.Module], rows: Tensor) -> str:
     except Exception as error:  # a module may fail in any way; alone it works as its author meant it to
         return f"it cannot be computed for several members at once ({str(error).strip().splitlines()[0][:160]})"
     return ""
+
+
+def rows_mix(network: nn.Module, rows: Tensor) -> tuple[bool, bool]:
+    """Whether what a network gives for a row depends on the other rows of the batch, in training and in evaluation.
+
+    Statistics of a batch do that. Rows that fill up a shorter member must then not be there.
+    """
+    if chain_of(network) is not None:
+        return any(isinstance(layer, nn.BatchNorm1d) for layer in network.modules()), False
+    half = max(1, len(rows) // 2)
+
+    def mix(*, training: bool) -> bool:
+        try:
+            trial = _without_chance(network).train(training)
+            with torch.random.fork_rng(devices=[]), torch.no_grad():
+                return not torch.allclose(trial(rows)[:half], trial(rows[:half]), rtol=AGREE, atol=AGREE)
+        except Exception:  # also a module that refuses half a batch
+            return True
+
+    return mix(training=True), mix(training=False)
+
+
+def _without_chance(network: nn.Module) -> nn.Module:
+    """A copy without dropout, which would make two of its outputs differ."""
+    trial = copy.deepcopy(network)
+    for layer in trial.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = 0.0
+    return trial
