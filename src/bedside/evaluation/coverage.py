@@ -39,6 +39,8 @@ def coverage(predictions: Any, tested: Tested, settings: EvaluationSettings, *, 
     if not np.isfinite(size).all():
         return {"why": f"intervals at {settings.conformal:g} need more validation samples in each fold than there are"}
     places = _places(tested, settings)
+    if ("", "") not in places:
+        return {"why": f"coverage of fewer than {FEWEST} test patients says nothing"}
     found = _estimates(tested, held, size, places, settings, seed)
     counts = table.drop_duplicates(["member"]).shape[0]
     promised = _calibrated(table, tested, counts)
