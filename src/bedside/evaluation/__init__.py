@@ -15,7 +15,7 @@ from bedside.evaluation import compare, panels, thresholds, uncertainty, verdict
 from bedside.evaluation.curves import Curves, agreement, curves
 from bedside.evaluation.foreign import foreign
 from bedside.evaluation.intervals import estimates, resample
-from bedside.evaluation.subgroups import Tested, by_group
+from bedside.evaluation.subgroups import Judged, by_group
 from bedside.settings import EvaluationSettings
 
 __all__ = ["Curves", "agreement", "curves", "evaluate", "foreign"]
@@ -103,7 +103,7 @@ def evaluate(
         simple = estimates(sides[1], values[1], drawn[1], level=level, how=how)
         paired = compare.differences(model[0], values[0] - values[1], drawn[0] - drawn[1], found, level=level, how=how)
         result["baseline"] = compare.comparison(task, baseline_family, found, simple, paired)
-    tested = Tested(test, task, frozen, patients)
+    tested = Judged(test, task, frozen, patients)
     result["subgroups"] = by_group(tested, settings, seed=seed)
     result["uncertainty"] = uncertainty.uncertainty(predictions, tested, settings, seed=seed)
     result["sentences"] = verdict.sentences(result, task)
