@@ -17,7 +17,7 @@ from bedside.evaluation.foreign import foreign
 from bedside.evaluation.intervals import estimates, resample
 from bedside.evaluation.operating import operating
 from bedside.evaluation.repeats import over_repeats
-from bedside.evaluation.subgroups import Tested, by_group
+from bedside.evaluation.subgroups import Judged, by_group
 from bedside.settings import EvaluationSettings
 
 __all__ = ["Curves", "agreement", "curves", "evaluate", "foreign"]
@@ -100,7 +100,7 @@ def evaluate(
         "per_fold": folds,
         "spread": panels.spread(folds, dealt),
         "spread_by_seed": panels.by_seed(folds, dealt),
-        "over_repeats": over_repeats(model, found, level),
+        "over_repeats": over_repeats(model, found, level, dealt),
         "confusion": panels.confusion(test, task, frozen),
         "operating": operating(predictions, task, frozen, found, n, settings) if frozen else None,
         "baseline": None,
@@ -109,7 +109,7 @@ def evaluate(
         simple = estimates(sides[1], values[1], drawn[1], level=level, how=how, interval=settings.interval)
         paired = compare.differences(model[0], values[0] - values[1], drawn[0] - drawn[1], found, level=level, how=how)
         result["baseline"] = compare.comparison(task, baseline_family, found, simple, paired)
-    tested = Tested(test, task, frozen, patients)
+    tested = Judged(test, task, frozen, patients)
     result["subgroups"] = by_group(tested, settings, seed=seed)
     result["uncertainty"] = uncertainty.uncertainty(predictions, tested, settings, seed=seed)
     result["sentences"] = verdict.sentences(result, task)

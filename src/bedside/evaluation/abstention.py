@@ -17,7 +17,7 @@ from bedside.evaluation.coverage import share
 from bedside.evaluation.intervals import Panel, estimates, percentile, resample
 from bedside.evaluation.panels import averaged, presence
 from bedside.evaluation.statistics import Metric
-from bedside.evaluation.subgroups import Tested
+from bedside.evaluation.subgroups import Judged
 from bedside.evaluation.thresholds import decide
 from bedside.settings import EvaluationSettings
 
@@ -25,7 +25,7 @@ SHARES = tuple(k / 20 for k in range(20, 0, -1))  # answered, from everything do
 TOLD = 0.8  # the share that the sentence speaks of
 
 
-def abstention(tested: Tested, settings: EvaluationSettings, *, seed: int) -> dict[str, Any] | None:
+def abstention(tested: Judged, settings: EvaluationSettings, *, seed: int) -> dict[str, Any] | None:
     """The part `abstention` of the uncertainty; None where the target is a number, whose predictions come without doubt."""
     if tested.task.kind == "regression":
         return None
@@ -58,7 +58,7 @@ def abstention(tested: Tested, settings: EvaluationSettings, *, seed: int) -> di
     }
 
 
-def sureness(tested: Tested) -> tuple[np.ndarray, np.ndarray]:
+def sureness(tested: Judged) -> tuple[np.ndarray, np.ndarray]:
     """How sure the decision of each test row is, any rising number, and whether it is wrong; (n,) each."""
     scores = tested.rows[tested.task.score_columns()].to_numpy(dtype=np.float64)
     if tested.task.kind == "multiclass":
@@ -69,7 +69,7 @@ def sureness(tested: Tested) -> tuple[np.ndarray, np.ndarray]:
     return np.abs(log_odds(scores[:, 1]) - log_odds(cut)), alarm != (tested.target == 1)
 
 
-def _metrics(tested: Tested, answered: np.ndarray, wrong: np.ndarray, here: np.ndarray) -> list[Metric]:
+def _metrics(tested: Judged, answered: np.ndarray, wrong: np.ndarray, here: np.ndarray) -> list[Metric]:
     """Error and share answered, and for a binary task sensitivity and specificity, among the answered rows of a repeat."""
     inside, right = answered[here], ~wrong[here]
     found = [share("error", inside, ~right), share("answered", np.ones(len(inside), dtype=bool), inside)]
@@ -79,7 +79,7 @@ def _metrics(tested: Tested, answered: np.ndarray, wrong: np.ndarray, here: np.n
     return found
 
 
-def _point(tested: Tested, answered: np.ndarray, found: list[Estimate]) -> dict[str, Any]:
+def _point(tested: Judged, answered: np.ndarray, found: list[Estimate]) -> dict[str, Any]:
     """One share: what is answered, and the metrics; null where they rest on fewer than `FEWEST` patients."""
     by = {estimate.metric: estimate for estimate in found}
     return {
@@ -93,7 +93,7 @@ def _point(tested: Tested, answered: np.ndarray, found: list[Estimate]) -> dict[
     }
 
 
-def _difference(name: str, value: float, draws: np.ndarray, tested: Tested, settings: EvaluationSettings) -> Estimate:
+def _difference(name: str, value: float, draws: np.ndarray, tested: Judged, settings: EvaluationSettings) -> Estimate:
     """Error with abstention minus error with random abstention, on the same resampled patients."""
     n = tested.patients(np.ones(len(tested.rows), dtype=bool))
     low, high, method = percentile(draws, level=settings.level, n_patients=n)

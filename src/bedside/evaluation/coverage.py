@@ -14,13 +14,13 @@ from bedside.evaluation.intervals import Panel, estimates, resample
 from bedside.evaluation.paired import holm
 from bedside.evaluation.panels import averaged, presence
 from bedside.evaluation.statistics import Metric, Sums, mean, ratio
-from bedside.evaluation.subgroups import Tested
+from bedside.evaluation.subgroups import Judged
 from bedside.settings import EvaluationSettings
 
 Record = dict[str, Any]
 
 
-def coverage(predictions: Any, tested: Tested, settings: EvaluationSettings, *, seed: int) -> Record | None:
+def coverage(predictions: Any, tested: Judged, settings: EvaluationSettings, *, seed: int) -> Record | None:
     """The part `conformal` of the uncertainty: sets from the validation samples of each fold, judged on its test samples.
 
     None if no sets are asked for; a record with only `why` if there is nothing to calibrate on.
@@ -39,6 +39,8 @@ def coverage(predictions: Any, tested: Tested, settings: EvaluationSettings, *, 
     if not np.isfinite(size).all():
         return {"why": f"intervals at {settings.conformal:g} need more validation samples in each fold than there are"}
     places = _places(tested, settings)
+    if ("", "") not in places:
+        return {"why": f"coverage of fewer than {FEWEST} test patients says nothing"}
     found = _estimates(tested, held, size, places, settings, seed)
     counts = table.drop_duplicates(["member"]).shape[0]
     promised = _calibrated(table, tested, counts)
@@ -53,7 +55,7 @@ def coverage(predictions: Any, tested: Tested, settings: EvaluationSettings, *, 
 
 
 def _held(
-    tested: Tested, names: np.ndarray, members: dict[str, dict[str, np.ndarray]], level: float
+    tested: Judged, names: np.ndarray, members: dict[str, dict[str, np.ndarray]], level: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Whether the set of each test row holds the truth, and its number of classes or its width; (n,) each."""
     task, n = tested.task, len(tested.rows)
@@ -71,7 +73,7 @@ def _held(
     return held, size
 
 
-def _places(tested: Tested, settings: EvaluationSettings) -> dict[tuple[str, str], np.ndarray]:
+def _places(tested: Judged, settings: EvaluationSettings) -> dict[tuple[str, str], np.ndarray]:
     """Masks of the rows whose coverage is judged: everybody, each class, each group with enough patients."""
     everyone = np.ones(len(tested.rows), dtype=bool)
     masks = {("", ""): everyone}
@@ -88,7 +90,7 @@ def _places(tested: Tested, settings: EvaluationSettings) -> dict[tuple[str, str
 
 
 def _estimates(
-    tested: Tested, held: np.ndarray, size: np.ndarray, places: dict[tuple[str, str], np.ndarray],
+    tested: Judged, held: np.ndarray, size: np.ndarray, places: dict[tuple[str, str], np.ndarray],
     settings: EvaluationSettings, seed: int,
 ) -> list[Estimate]:  # fmt: skip
     """Coverage of each place, then sizes, each with its interval from one set of resampled patients."""
@@ -125,7 +127,7 @@ def share(name: str, among: np.ndarray, hits: np.ndarray, of: str = "") -> Metri
     )
 
 
-def _calibrated(table: Any, tested: Tested, members: int) -> dict[str, float]:
+def _calibrated(table: Any, tested: Judged, members: int) -> dict[str, float]:
     """Validation samples behind the sets: all together, and by class; of one repeat."""
     repeats = tested.rows["repeat"].nunique()
     counts = {name: len(rows) / repeats for name, rows in table.groupby("class")}
@@ -133,7 +135,7 @@ def _calibrated(table: Any, tested: Tested, members: int) -> dict[str, float]:
 
 
 def _judge(
-    tested: Tested, held: np.ndarray, places: dict[tuple[str, str], np.ndarray], found: list[Estimate],
+    tested: Judged, held: np.ndarray, places: dict[tuple[str, str], np.ndarray], found: list[Estimate],
     calibrated: dict[str, float], settings: EvaluationSettings,
 ) -> list[Record]:  # fmt: skip
     """Each coverage with a one-sided test of the promise, adjusted by Holm over all of them.

@@ -27,7 +27,7 @@ ONE_CLASS = {"sensitivity": [1], "specificity": [0]}  # of a binary task
 
 
 @dataclass(frozen=True)
-class Tested:
+class Judged:
     """Test rows with what every group needs of them: number of the patient and of the class of each row, (n,)."""
 
     rows: pd.DataFrame
@@ -54,7 +54,7 @@ class Tested:
         return next((self.task.classes[c] for c in classes if self.patients(rows & (target == c)) < FEWEST), "")
 
 
-def by_group(tested: Tested, settings: EvaluationSettings, *, seed: int) -> dict[str, Any] | None:
+def by_group(tested: Judged, settings: EvaluationSettings, *, seed: int) -> dict[str, Any] | None:
     """The part `subgroups` of estimates.json; None if no column makes groups.
 
     Raises:
@@ -95,7 +95,7 @@ def _ranked(judged: dict[tuple[str, str], list[Estimate]]) -> set[str]:
 
 
 def _judged(
-    found: list[Grouping], tested: Tested, settings: EvaluationSettings, seed: int
+    found: list[Grouping], tested: Judged, settings: EvaluationSettings, seed: int
 ) -> dict[tuple[str, str], list[Estimate]]:
     """Estimates of every group that is shown, by column and name."""
     panels = {
@@ -123,13 +123,13 @@ def _judged(
     }
 
 
-def _shown(group: Group, tested: Tested) -> bool:
+def _shown(group: Group, tested: Judged) -> bool:
     """Whether the group has enough patients, and samples in every repeat."""
     repeats = tested.rows["repeat"]
     return tested.patients(group.rows) >= FEWEST and repeats[group.rows].nunique() == repeats.nunique()
 
 
-def _panels(group: Group, tested: Tested) -> list[Panel]:
+def _panels(group: Group, tested: Judged) -> list[Panel]:
     """One panel per repeat, of the whole and macro metrics."""
     n_patients, repeats = int(tested.units.max()) + 1, tested.rows["repeat"].to_numpy()
     masks = [group.rows & (repeats == repeat) for repeat in np.unique(repeats)]
@@ -151,7 +151,7 @@ def _quick(metric: Metric) -> Metric:
     return replace(metric, statistics=(fit.sums(),), finish=lambda sums: metric.finish(fit.step(sums)))
 
 
-def _hide(found: list[Estimate], group: Group, panels: list[Panel], tested: Tested) -> list[Estimate]:
+def _hide(found: list[Estimate], group: Group, panels: list[Panel], tested: Judged) -> list[Estimate]:
     """The estimates of a group, without those that rest on too few patients."""
     shown = []
     for number, estimate in enumerate(found):
@@ -162,7 +162,7 @@ def _hide(found: list[Estimate], group: Group, panels: list[Panel], tested: Test
     return shown
 
 
-def _too_few(tested: Tested, rows: np.ndarray, metric: str) -> str:
+def _too_few(tested: Judged, rows: np.ndarray, metric: str) -> str:
     """Why a metric of the samples in a mask is hidden, as far as that hangs on their classes, or nothing."""
     if tested.patients(rows) < FEWEST:
         return f"there are fewer than {FEWEST} patients"
@@ -176,7 +176,7 @@ def _hidden(estimate: Estimate, reason: str) -> Estimate:
     return replace(estimate, value=None, low=None, high=None, method=f"hidden: {reason}")
 
 
-def _column(grouping: Grouping, tested: Tested, judged: dict[tuple[str, str], list[Estimate]]) -> dict[str, Any]:
+def _column(grouping: Grouping, tested: Judged, judged: dict[tuple[str, str], list[Estimate]]) -> dict[str, Any]:
     """A column with its groups, as plain values; sizes of a hidden group are not told."""
     return {
         "column": grouping.column,
@@ -185,7 +185,7 @@ def _column(grouping: Grouping, tested: Tested, judged: dict[tuple[str, str], li
     }
 
 
-def _record(column: str, group: Group, tested: Tested, judged: dict[tuple[str, str], list[Estimate]]) -> dict[str, Any]:
+def _record(column: str, group: Group, tested: Judged, judged: dict[tuple[str, str], list[Estimate]]) -> dict[str, Any]:
     if (column, group.name) not in judged:
         few = tested.patients(group.rows) < FEWEST
         hidden = f"fewer than {FEWEST} patients" if few else "not tested in every repeat"

@@ -11,12 +11,12 @@ from bedside.evaluation.coverage import coverage
 from bedside.evaluation.intervals import Panel, estimates, resample
 from bedside.evaluation.panels import presence
 from bedside.evaluation.statistics import mean
-from bedside.evaluation.subgroups import Tested
+from bedside.evaluation.subgroups import Judged
 from bedside.settings import EvaluationSettings
 
 
 def uncertainty(
-    predictions: pd.DataFrame, tested: Tested, settings: EvaluationSettings, *, seed: int
+    predictions: pd.DataFrame, tested: Judged, settings: EvaluationSettings, *, seed: int
 ) -> dict[str, Any]:
     """The part `uncertainty` of estimates.json.
 
@@ -33,7 +33,7 @@ def uncertainty(
     }
 
 
-def _between_repeats(tested: Tested, settings: EvaluationSettings, *, seed: int) -> dict[str, Any] | None:
+def _between_repeats(tested: Judged, settings: EvaluationSettings, *, seed: int) -> dict[str, Any] | None:
     """How far the models of different repeats disagree on the same sample; None with one repeat.
 
     The standard deviation of a sample's score over repeats (of a binary task that of the positive class, of several the

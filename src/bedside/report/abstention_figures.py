@@ -12,7 +12,7 @@ from bedside.report.style import BASELINE, DOTTED, EVENT, MODEL, Drawing, canvas
 def abstention_figures(run: Run) -> list[Drawing]:
     """The error, and for a binary task the decisions; nothing where the predictions come without doubt."""
     found = (run.estimates.get("uncertainty") or {}).get("abstention")
-    if not found or "points" not in found:
+    if not found or "points" not in found or found["points"][0]["error"] is None:
         return []
     figure, axes = canvas()
     _line(axes, found["points"], "error", MODEL, "the surest samples")
