@@ -218,7 +218,7 @@ class EvaluationSettings(Settings):
     level: float = Field(default=0.95, gt=0.5, lt=1)
     """Coverage of the intervals."""
     interval: Literal["auto", "percentile", "bca"] = "auto"
-    """How intervals are made: `auto` is DeLong for an AUROC, Wilson for a proportion, BCa of resampled patients for the rest; the others resample for everything."""
+    """How intervals are made: `auto` is DeLong for an AUROC, Wilson for a proportion, resampled patients, mostly by BCa, for the rest; the others resample for everything."""
     threshold: Literal["youden", "sensitivity", "specificity", "cost", "net_benefit", "fixed"] = "youden"
     """Rule for the decision threshold of a binary task; applied to validation samples, then frozen."""
     threshold_value: float = Field(

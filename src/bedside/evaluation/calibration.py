@@ -158,9 +158,12 @@ def _obstacle(target: np.ndarray, odds: np.ndarray, positive: str) -> str:
 
 def _coefficient(name: str, fit: Recalibration | None, rows: np.ndarray, obstacle: str, *, divisor: float) -> Metric:
     """The last coefficient of a recalibration, in the unit of log odds; NaN if there is no fit."""
+    plain = name == "calibration_intercept"
     if fit is None:
         return Metric(name, (Sums(rows),), lambda s: np.full(len(s), np.nan), (rows,), undefined=obstacle)
     undefined = obstacle or "not estimable: the logistic recalibration does not converge"
     if len(rows) <= EXACT_ROWS:
-        return Metric(name, (fit,), lambda s: s[:, -1] / divisor, (rows,), undefined=undefined)
-    return Metric(name, (fit.sums(),), lambda s: fit.step(s)[:, -1] / divisor, (rows,), undefined=undefined)
+        return Metric(name, (fit,), lambda s: s[:, -1] / divisor, (rows,), undefined=undefined, plain=plain)
+    return Metric(
+        name, (fit.sums(),), lambda s: fit.step(s)[:, -1] / divisor, (rows,), undefined=undefined, plain=plain
+    )

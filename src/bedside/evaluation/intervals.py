@@ -2,7 +2,8 @@
 
 Patients are the unit, whatever the method: whole patients are drawn, left out or summed over, their samples stay
 together (Field & Welsh 2007, doi:10.1111/j.1467-9868.2007.00593.x). `auto` takes what covers what it promises in
-simulated studies (docs/evaluation.md): DeLong for an AUROC, Wilson for a proportion, BCa of resampled patients for the rest.
+simulated studies (docs/evaluation.md): DeLong for an AUROC, Wilson for a proportion, BCa of resampled patients for
+the rest but for the calibration intercept, which takes percentiles.
 
 Where resampling is blind it is not used: at 0 or 1 every resample repeats the value, and the interval comes from
 the number of patients (`at_the_edge`); where no honest interval is known, none is given and the method says so.
@@ -61,7 +62,8 @@ def estimates(
     without = leave_out(averaged(panels), panels[0].n_patients) if needed else None
     found = []
     for number, metric in enumerate(panels[0].metrics):
-        alike, value, left = sides[number], float(values[number]), None if without is None else without[:, number]
+        alike, value = sides[number], float(values[number])
+        left = None if without is None or (metric.plain and interval == "auto") else without[:, number]
         low, high, method = closed[number] or _resampled(panels, alike, value, draws[:, number], left, level)
         masks = [other.samples for other in alike]
         defined = not np.isnan(value)

@@ -139,6 +139,7 @@ class Metric:
     undefined: str = ""  # why there is no value, when there is none
     note: str = ""  # a choice the reader must know to repeat it
     biased: bool = False  # resampling adds to it, so its draws are shifted back
+    plain: bool = False  # percentiles cover better than BCa where they differ, see docs/evaluation.md
 
     @property
     def samples(self) -> np.ndarray:
