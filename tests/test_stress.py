@@ -56,6 +56,11 @@ def record(run):
     return json.loads((run.path / "stress.json").read_text(encoding="utf-8"))
 
 
+def copied(run, folder):
+    """A copy to stress in another way."""
+    return shutil.copytree(run.path, folder / "copy")
+
+
 def change_named(record, label):
     return next(row for row in record["changes"] if row["label"] == label)
 
@@ -142,8 +147,8 @@ def test_effects_are_those_of_the_scores(run, source):
     assert found["flipped"]["value"] == pytest.approx(((scores[1] >= cut) != (scores[0] >= cut)).mean())
 
 
-def test_a_unit_error_of_a_used_column_flips_decisions_of_the_named_one_only(run):
-    found = bedside.stress(run, units={"marker": "cm of height", "glucose": "mg/dl"})
+def test_a_unit_error_of_a_used_column_flips_decisions_of_the_named_one_only(run, tmp_path):
+    found = bedside.stress(copied(run, tmp_path), units={"marker": "cm of height", "glucose": "mg/dl"})
     assert change_named(found, "marker in inch instead of cm")["flipped"]["value"] > 0.2
     assert change_named(found, "glucose in mmol/l instead of mg/dl")["flipped"]["value"] < 0.2
 
@@ -159,12 +164,10 @@ def test_several_classes_and_numbers_move_as_they_should():
 
 
 def test_same_seed_same_bytes_another_seed_other_noise(run, tmp_path):
-    before = {name: (run.path / name).read_bytes() for name in ("stress.json", "stress.csv", "stress.html")}
-    copy = tmp_path / "run"
-    shutil.copytree(run.path, copy)
-    bedside.stress(copy)
-    again = bedside.stress(copy, seed=0)
-    assert (copy / "stress.json").read_bytes() == (Run(copy).path / "stress.json").read_bytes()
+    copy = copied(run, tmp_path)
+    again = bedside.stress(copy)
+    for name in ("stress.json", "stress.csv"):
+        assert (copy / name).read_bytes() == (run.path / name).read_bytes()
     other = bedside.stress(copy, seed=1)
     label = "noise of 0.5 standard deviations in all numbers"
     assert change_named(again, label)["moved"] != change_named(other, label)["moved"]
@@ -172,8 +175,6 @@ def test_same_seed_same_bytes_another_seed_other_noise(run, tmp_path):
         change_named(again, "marker missing")["moved"]["value"]
         == change_named(other, "marker missing")["moved"]["value"]
     )
-    bedside.stress(copy)
-    assert all((copy / name).read_bytes() == content for name, content in before.items() if name != "stress.html")
 
 
 # Units
@@ -255,8 +256,9 @@ def test_the_page_shows_every_change_and_the_sentences(run, record):
     assert (run.path / "figures" / "stress.svg").exists()
 
 
-def test_the_command_line_prints_what_was_found(run, monkeypatch, capsys):
-    arguments = ["bedside", "stress", str(run.path), "--samples", "100", "--unit", "glucose=mg/dl"]
+def test_the_command_line_prints_what_was_found(run, tmp_path, monkeypatch, capsys):
+    copy = copied(run, tmp_path)
+    arguments = ["bedside", "stress", str(copy), "--samples", "100", "--unit", "glucose=mg/dl"]
     monkeypatch.setattr("sys.argv", arguments)
     with pytest.raises(SystemExit) as ended:
         main()
@@ -264,8 +266,7 @@ def test_the_command_line_prints_what_was_found(run, monkeypatch, capsys):
     printed = " ".join(capsys.readouterr().out.split())
     assert "It falls most with" in printed
     assert "stress.html" in printed
-    assert json.loads((run.path / "stress.json").read_text())["n"]["samples"] == 100
-    bedside.stress(run)
+    assert json.loads((copy / "stress.json").read_text())["n"]["samples"] == 100
 
 
 def test_a_run_without_columns_or_with_other_data_is_refused(source, run, tmp_path):
