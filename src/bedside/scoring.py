@@ -6,15 +6,19 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 
 from bedside.cohort import Finding
-from bedside.data.align import Aligned, align
+from bedside.data.align import Aligned, align, outside
+from bedside.data.codes import count, finding, plural
 from bedside.data.new_images import read_new_images
+from bedside.data.table import TableInputs
 from bedside.errors import SettingError
 from bedside.folder import Run, open_run, require_folder_of, write_table
 from bedside.models import family_named
 from bedside.settings import DataSettings
 from bedside.training.model import Model, load_model
+from bedside.training.novelty import judge
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,9 @@ class Prediction:
     """Scores of new samples and what was noticed about their data.
 
     `table` has one row per sample: sample, patient if the new data name one, one `score_<class>` per class (or `predicted`), and for a binary task the
-    `decision` at the frozen threshold. `spread` is the standard deviation between the members of an ensemble.
+    `decision` at the frozen threshold. `spread` is the standard deviation between the members of an ensemble. `unusual` says whether
+    the sample lies farther from those of training than nearly all held-out ones, `distance` how far, where the usual held-out sample
+    has 1, and `outside` names columns whose value training never saw.
     """
 
     table: pd.DataFrame
@@ -55,10 +61,10 @@ def predict(
     if output is not None and not isinstance(source, pd.DataFrame) and Path(output).resolve() == Path(source).resolve():
         raise SettingError(f"The scores would overwrite the data in {source}; name another file with -o.")
     model = load_model(opened.path / "model", known=opened.environment.get("model_sha256"))
-    new = _read(model, source, settings)
-    members = model.scores(new.inputs)
+    new = read_new(model, source, settings)
+    members, distances = model.scores_and_distances(new.inputs)
     scores = members.mean(axis=0)
-    scored = new.samples.reset_index(names="sample")
+    scored = new.samples.drop(columns="target", errors="ignore").reset_index(names="sample")
     scored[model.task.score_columns()] = scores.reshape(len(scored), -1)
     if model.threshold is not None:
         positive, other = model.task.classes[1], model.task.classes[0]
@@ -68,13 +74,37 @@ def predict(
         if model.task.kind == "multiclass":
             last = np.take_along_axis(members, scores.argmax(1)[None, :, None], axis=2)[..., 0]
         scored["spread"] = last.std(axis=0, ddof=1)
+    findings = (*new.findings, *_flag(scored, model, distances))
+    if isinstance(new.inputs, TableInputs):
+        scored["outside"] = outside(new.inputs)
     if output is not None:
         require_folder_of(Path(output))
         write_table(Path(output), scored)
-    return Prediction(scored, new.findings)
+    return Prediction(scored, findings)
 
 
-def _read(model: Model, source: pd.DataFrame | str | Path, settings: DataSettings | None) -> Aligned:
+def _flag(scored: pd.DataFrame, model: Model, distances: np.ndarray) -> list[Finding]:
+    """Columns `unusual` and `distance`, and what they say of all samples together."""
+    if not model.novelties:
+        message = "This model keeps nothing to tell usual from unusual samples, so none is flagged."
+        return [finding("note", "no-reference", message, "Runs keep it unless reference.keep=nothing.")]
+    judged = judge(model.novelties, distances, model.unusual)
+    scored["unusual"], scored["distance"] = judged.unusual, judged.distance
+    flagged, n = int(judged.unusual.sum()), len(scored)
+    if not flagged:
+        return []
+    known = sum(len(novelty.held_out) for novelty in model.novelties)
+    message = (
+        f"{flagged:,} of {count(n, 'sample')} {plural(flagged, 'is', 'are')} unusual: farther from the training samples than "
+        f"{1 - judged.rate:.3g} of {known:,} held-out ones. About {n * judged.rate:.2g} would be by chance."
+    )
+    more = binom.sf(flagged - 1, n, judged.rate) < 0.05
+    remedy = "Look at them before their scores are used."
+    return [finding("warning" if more else "note", "unusual", message, remedy)]
+
+
+def read_new(model: Model, source: pd.DataFrame | str | Path, settings: DataSettings | None) -> Aligned:
+    """New samples as the model reads them."""
     if family_named(model.family).data == "table" or model.images is None:
         return align(source, model.features, settings, roles=model.roles)
     if not isinstance(source, str | Path):
