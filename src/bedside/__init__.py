@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bedside.evaluation.table import evaluate_table as evaluate
     from bedside.folder import Run, open_run
     from bedside.models import FAMILIES
+    from bedside.monitoring import monitor
     from bedside.report.html import write_report
     from bedside.run import train
     from bedside.scoring import predict
@@ -52,6 +53,7 @@ _PLACES = {
     "TrainingError": "errors",
     "check": "data.checks",
     "evaluate": "evaluation.table:evaluate_table",
+    "monitor": "monitoring",
     "open_run": "folder",
     "predict": "scoring",
     "read_cohort": "data",
@@ -81,6 +83,7 @@ __all__ = [
     "TrainingError",
     "check",
     "evaluate",
+    "monitor",
     "open_run",
     "predict",
     "read_cohort",

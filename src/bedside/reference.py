@@ -13,8 +13,9 @@ import numpy as np
 
 from bedside.cohort import Cohort
 from bedside.errors import RunError
-from bedside.evaluation.histograms import counted, histogram, one_per_patient
+from bedside.evaluation.histograms import counted, histogram
 from bedside.folder import read_json, write_json
+from bedside.seeds import one_per_patient
 from bedside.splits.image_statistics import measured
 from bedside.splits.images import learned_white
 

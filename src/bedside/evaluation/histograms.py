@@ -16,13 +16,6 @@ MOST_LEVELS = 200  # of a category that are counted apart; rarer ones are counte
 OTHER = "(rare levels)"
 
 
-def one_per_patient(patients: np.ndarray, seed: int) -> np.ndarray:
-    """Rows (k,), ascending: one of each patient, drawn at random; `patients` names that of each row, (n,)."""
-    order = np.random.default_rng(seed).permutation(len(patients))
-    _, first = np.unique(np.asarray(patients, dtype=str)[order], return_index=True)
-    return np.sort(order[first])
-
-
 def histogram(name: str, kind: str, values: np.ndarray, *, words: tuple[str, ...] = ()) -> dict[str, Any]:
     """Counts of one column over known patients.
 

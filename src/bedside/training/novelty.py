@@ -20,6 +20,7 @@ import numpy as np
 
 from bedside.cohort import Cohort, Fold
 from bedside.errors import RunError
+from bedside.seeds import one_per_patient
 from bedside.training.fitted import Fitted, each
 from bedside.training.space import Space, read_tensors, write_tensors
 
@@ -67,6 +68,7 @@ def learn(member: Fitted, name: str, cohort: Cohort, fold: Fold, *, single: bool
         single: the fold is the only one; then its validation samples count as held out too.
     """
     held = np.concatenate([fold.valid, fold.test]) if single else fold.test
+    held = held[one_per_patient(cohort.patients[held], fold.number)]  # so that they are independent of each other
     if len(held) < FEWEST or len(fold.train) < FEWEST:
         return None
     train = fold.train[np.unique(np.linspace(0, len(fold.train) - 1, min(MOST, len(fold.train))).round().astype(int))]
