@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from bedside.begin import claim, filled
-from bedside.cohort import Finding, Task
+from bedside.cohort import Estimate, Finding, Task
 from bedside.data.align import Aligned
 from bedside.data.cells import as_numbers, read_text, text_cells
 from bedside.data.codes import count
@@ -27,6 +27,7 @@ from bedside.evaluation import evaluate
 from bedside.evaluation.discrepancy import discrepancy
 from bedside.evaluation.drift_verdict import column_record, judged
 from bedside.evaluation.histograms import counted, histogram
+from bedside.evaluation.metrics import LABELS
 from bedside.evaluation.outcome_drift import enough_outcomes, outcome_changes
 from bedside.folder import Run, open_run, write_json
 from bedside.reference import FOLDER, count_new, read_columns
@@ -159,7 +160,9 @@ def _distance(run: Run, new: _New, rows: np.ndarray) -> list[dict[str, Any]]:
     known = np.concatenate([novelty.held_out / one for novelty, one in zip(new.model.novelties, usual, strict=True)])
     dealt = new.dealt[rows] % len(usual)
     found = new.distances[dealt, rows] / np.array(usual)[dealt]
-    return [_compared(name, known, found, "New patients lie at another distance from the training patients: {}.")]
+    return [
+        _compared(name, known, found, "New patients lie at another distance from training than held-out ones did: {}.")
+    ]
 
 
 def _scores(run: Run, new: _New, rows: np.ndarray) -> list[dict[str, Any]]:
@@ -174,8 +177,9 @@ def _scores(run: Run, new: _New, rows: np.ndarray) -> list[dict[str, Any]]:
     records = []
     for name in wanted:
         column = own if task.kind == "regression" else own[:, task.score_columns().index(name)]
-        words = f"{'Predictions' if name == 'predicted' else 'Scores of ' + name.removeprefix('score_')} are distributed otherwise: {{}}."
-        records.append(_compared(name.replace("_", " of ", 1), test[name].to_numpy(float), column[rows], words))
+        what = "Predictions" if name == "predicted" else f"Scores of {name.removeprefix('score_')}"
+        known = test[name].to_numpy(dtype=np.float64)
+        records.append(_compared(what.lower(), known, column[rows], f"{what} are distributed otherwise: {{}}."))
     return records
 
 
@@ -208,20 +212,22 @@ def _latent(run: Run, new: _New, seed: int) -> dict[str, Any]:
     name = "latent space" if kept.of == "latent" else "all columns together"
     record = {"name": name, "p": found.p, "value": found.value, "bandwidth": found.bandwidth, "why": found.why}
     counts = {"known_patients": found.known_patients, "new_patients": found.new_patients}
-    words = f"In the {name} new patients lie elsewhere than known ones."
+    sentence = f"In the {name} new patients lie elsewhere than known ones."
+    words = f"squared discrepancy {found.value:.4f}" if found.value is not None else found.why
     verdict = {"verdict": TOO_FEW} if found.p is None and found.why.startswith("fewer") else {}
-    return {**record, **counts, "permutations": found.permutations, "words": words, **verdict}
+    return {**record, **counts, "permutations": found.permutations, "words": words, "sentence": sentence, **verdict}
 
 
-def _compared(name: str, known: np.ndarray, new: np.ndarray, words: str) -> dict[str, Any]:
+def _compared(name: str, known: np.ndarray, new: np.ndarray, sentence: str) -> dict[str, Any]:
     """One number of known and new patients as a column of its own."""
     before = histogram(name, "number", known)
     record = column_record(before, counted(before, new))
-    return {**record, "words": words.format(record["words"]), "known_patients": len(known), "new_patients": len(new)}
+    sizes = {"known_patients": len(known), "new_patients": len(new)}
+    return {**record, **sizes, "sentence": sentence.format(record["words"])}
 
 
 def _not_compared(name: str, why: str) -> dict[str, Any]:
-    return {"name": name, "p": None, "why": why, "words": "", "known_patients": 0, "new_patients": 0}
+    return {"name": name, "p": None, "why": why, "words": why, "sentence": "", "known_patients": 0, "new_patients": 0}
 
 
 def _outcomes(run: Run, new: _New, settings: DataSettings, seed: int) -> dict[str, Any]:
@@ -230,7 +236,9 @@ def _outcomes(run: Run, new: _New, settings: DataSettings, seed: int) -> dict[st
     known = ~samples["target"].isna().to_numpy() & ~pd.isna(read_text(samples["target"]))
     target = _targets(samples["target"][known], str(settings.target), settings.decimal, task)
     fold = np.zeros(len(new.dealt), dtype=int) if _not_alike(run, new.model) else new.dealt
-    table = pd.DataFrame({"sample": samples.index[known], "patient": new.patients[known], "repeat": 0, "fold": fold[known]})
+    table = pd.DataFrame(
+        {"sample": samples.index[known], "patient": new.patients[known], "repeat": 0, "fold": fold[known]}
+    )
     table["part"], table["target"] = "test", target
     mean, own = new.scores.mean(axis=0), _own_scores(new) if fold.any() else new.scores.mean(axis=0)
     record: dict[str, Any] = {
@@ -239,14 +247,21 @@ def _outcomes(run: Run, new: _New, settings: DataSettings, seed: int) -> dict[st
     }  # fmt: skip
     some, enough = enough_outcomes(table, task)
     if not some:
-        return {**record, "changes": [{**_not_compared("outcomes", "fewer than 10 patients of a class"), "verdict": TOO_FEW}]}
+        return {
+            **record,
+            "changes": [{**_not_compared("outcomes", "fewer than 10 patients of a class"), "verdict": TOO_FEW}],
+        }
     asked = build_settings(run)
     scored = table.assign(**dict(zip(task.score_columns(), own[known].reshape(len(table), -1).T, strict=True)))
-    changes = outcome_changes(run.predictions, scored, task, resamples=asked.resamples, level=asked.level, seed=derive(seed, 4) % 2**32)
+    changes = outcome_changes(
+        run.predictions, scored, task, resamples=asked.resamples, level=asked.level, seed=derive(seed, 4) % 2**32
+    )
     for change in changes:
         label = _metric_words(change)
-        record["changes"].append({**change, "name": label, "enough": enough, "words": _change_words(label, change)})
-    deployed = table.assign(fold=0, **dict(zip(task.score_columns(), mean[known].reshape(len(table), -1).T, strict=True)))
+        record["changes"].append({**change, "name": label, "enough": enough, **_change_words(label, change)})
+    deployed = table.assign(
+        fold=0, **dict(zip(task.score_columns(), mean[known].reshape(len(table), -1).T, strict=True))
+    )
     fixed = {"threshold": "fixed", "threshold_value": new.model.threshold} if new.model.threshold is not None else {}
     judge = EvaluationSettings(resamples=asked.resamples, level=asked.level, **fixed)  # type: ignore[arg-type]
     record["estimates"] = evaluate(deployed, task, judge, seed=seed)["estimates"]
@@ -260,17 +275,16 @@ def build_settings(run: Run) -> EvaluationSettings:
 
 
 def _metric_words(change: dict[str, Any]) -> str:
-    from bedside.evaluation.metrics import LABELS
-
     of = f" of {change['of']}" if change["of"] not in ("", "macro") else ""
     return f"{LABELS[change['metric']]}{of}"
 
 
-def _change_words(label: str, change: dict[str, Any]) -> str:
-    from bedside.cohort import Estimate
-
+def _change_words(label: str, change: dict[str, Any]) -> dict[str, str]:
     before, now = (Estimate.from_dict(change[key]).text().replace("-", "−") for key in ("before", "now"))
-    return f"{label[0].upper()}{label[1:]} was {before} and is {now}."
+    return {
+        "words": f"{before} before, {now} now",
+        "sentence": f"{label[0].upper()}{label[1:]} was {before} and is {now}.",
+    }
 
 
 def _targets(raw: pd.Series, name: str, decimal: str, task: Task) -> np.ndarray:

@@ -66,7 +66,12 @@ def columns_of(inputs: Any, record: dict[str, Any]) -> Sequence[Column]:
         names, values = measured(inputs, record["channels"], record["white"])
         return [Column(name, "number", column) for name, column in zip(names, values.T, strict=True)]
     return [
-        Column(feature.name, feature.kind, inputs.frame[feature.name].to_numpy(), feature.levels if feature.kind == "boolean" else ())
+        Column(
+            feature.name,
+            feature.kind,
+            inputs.frame[feature.name].to_numpy(),
+            feature.levels if feature.kind == "boolean" else (),
+        )
         for feature in inputs.features
     ]
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import binom, chi2, fisher_exact, kstwobign, norm
+from scipy.special import gammaln
+from scipy.stats import chi2, fisher_exact, kstwobign, norm
 
 ALPHA = 0.05  # false alarms, over everything that is tested at once
 LARGEST = 20_000  # patients on both sides, above which Smirnov's p-value comes from its limit
@@ -51,12 +52,18 @@ def smirnov(known: np.ndarray, new: np.ndarray) -> tuple[float, float]:
         return distance / (n * m), float(kstwobign.sf(distance / (n * m) * np.sqrt(n * m / (n + m))))
     share, ways, above = m / (n + m), np.ones(1), 0
     for total in (known + new)[(known + new) > 0].astype(int):
-        ways = np.convolve(ways, binom.pmf(np.arange(total + 1), total, share))[: m + 1]
+        ways = np.convolve(ways, _binomial(np.arange(total + 1), total, share))[: m + 1]
         above += int(total)
         dealt = np.arange(len(ways))
         ways[np.abs(dealt * n - (above - dealt) * m) >= distance] = 0
-    inside = ways[m] / binom.pmf(m, n + m, share) if len(ways) > m else 0.0
+    inside = ways[m] / _binomial(np.array(m), n + m, share) if len(ways) > m else 0.0
     return distance / (n * m), float(np.clip(1 - inside, 0, 1))
+
+
+def _binomial(hits: np.ndarray, trials: int, share: float) -> np.ndarray:
+    """Probability of so many hits, as scipy's `binom.pmf` without its checks."""
+    ways = gammaln(trials + 1) - gammaln(hits + 1) - gammaln(trials - hits + 1)
+    return np.exp(ways + hits * np.log(share) + (trials - hits) * np.log1p(-share))
 
 
 def levels_changed(known: np.ndarray, new: np.ndarray) -> float:
@@ -175,7 +182,7 @@ def weighted_holm(p: Sequence[float | None], weights: Sequence[float]) -> list[f
         weights: of each test, positive; only their ratios count.
 
     Source:
-        Holm 1979, Scandinavian Journal of Statistics 6:65, section 4.
+        Holm 1979, Scandinavian Journal of Statistics 6:65.
     """
     adjusted: list[float | None] = [None] * len(p)
     known = sorted((value / weights[place], place) for place, value in enumerate(p) if value is not None)

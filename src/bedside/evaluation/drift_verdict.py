@@ -30,7 +30,9 @@ def judged(columns: list[dict[str, Any]], whole: list[dict[str, Any]], n: dict[s
     tested = [value is not None for value in p]
     n_columns, n_whole = sum(tested[: 2 * len(columns)]), sum(tested[2 * len(columns) :])
     shares = (0.5, 0.5) if n_columns and n_whole else (1.0, 1.0)
-    weights = [shares[k >= 2 * len(columns)] / max(1, (n_columns, n_whole)[k >= 2 * len(columns)]) for k in range(len(p))]
+    weights = [
+        shares[k >= 2 * len(columns)] / max(1, (n_columns, n_whole)[k >= 2 * len(columns)]) for k in range(len(p))
+    ]
     adjusted = weighted_holm(p, weights)
     alphas = [ALPHA * shares[0] / max(1, n_columns), ALPHA * shares[1] / max(1, n_whole)]
     for k, one in enumerate(columns):
@@ -38,14 +40,17 @@ def judged(columns: list[dict[str, Any]], whole: list[dict[str, Any]], n: dict[s
         one["p_adjusted"] = min(found) if found else None
         present = [one[side]["n"] - one[side]["missing"] for side in ("known", "new")]
         counts = present if one["p"] is not None else [one["known"]["n"], one["new"]["n"]]
-        one["verdict"] = verdict(one["p_adjusted"], *counts, alphas[0])
-        one["by"] = [name for name, value in zip(("values", "gaps"), adjusted[2 * k : 2 * k + 2], strict=True) if _small(value)]
+        one["verdict"] = verdict(one["p_adjusted"], counts[0], counts[1], alphas[0])
+        one["by"] = [
+            name for name, value in zip(("values", "gaps"), adjusted[2 * k : 2 * k + 2], strict=True) if _small(value)
+        ]
     for one, value in zip(whole, adjusted[2 * len(columns) :], strict=True):
         one["p_adjusted"] = value
         one["verdict"] = _whole_verdict(one, alphas[1])
     shift = detectable(n["known_patients"], n["new_patients"], alphas[0] if n_columns else alphas[1])
-    record = {"alpha": ALPHA, "tests": sum(tested), "shift": shift, "verdict": _overall(columns, whole)}
-    return {**record, "sentences": sentences(record["verdict"], columns, whole, n, shift)}
+    said = _overall(columns, whole)
+    record = {"alpha": ALPHA, "tests": sum(tested), "shift": shift, "verdict": said}
+    return {**record, "sentences": sentences(said, columns, whole, n, shift)}
 
 
 def _small(p: float | None) -> bool:
@@ -77,9 +82,13 @@ def sentences(
 ) -> list[str]:
     """At most four sentences for the top of the page."""
     new = f"{n['new_patients']:,} new {'patient' if n['new_patients'] == 1 else 'patients'}"
-    size = f" A column whose values shifted by {shift:.1f} standard deviations would be found four times in five." if shift else ""
+    size = (
+        f" A column whose values shifted by {shift:.1f} standard deviations would be found four times in five."
+        if shift
+        else ""
+    )
     drifted = [one["name"] for one in columns if one["verdict"] == "drift"]
-    others = [one["words"] for one in whole if one["verdict"] == "drift"]
+    others = [one["sentence"] for one in whole if one["verdict"] == "drift"]
     lines = []
     if said == "drift":
         told = f"{len(drifted)} of {len(columns)} columns ({_listed(drifted)})" if drifted else ""
@@ -104,7 +113,7 @@ def _listed(names: list[str]) -> str:
 def column_record(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """One column with its counts on both sides, its tests, and what changed in words."""
     side = {key: known[key] for key in ("n", "missing", "counts")}
-    shape = {key: known[key] for key in ("edges", "levels") if key in known}
+    shape: dict[str, Any] = {key: known[key] for key in ("edges", "levels") if key in known}
     record = {"name": known["name"], "kind": known["kind"], **shape, "known": side, "new": new}
     return {**record, **column_tests(known, new), "words": changed(known, new)}
 
@@ -113,7 +122,9 @@ def changed(known: dict[str, Any], new: dict[str, Any]) -> str:
     """What differs most, in words: where the values are farthest apart, a level, and gaps."""
     parts = []
     if known["missing"] or new["missing"]:
-        parts.append(f"missing in {_share(known['missing'], known['n'])} before, {_share(new['missing'], new['n'])} now")
+        parts.append(
+            f"missing in {_share(known['missing'], known['n'])} before, {_share(new['missing'], new['n'])} now"
+        )
     before, after = np.array(known["counts"]), np.array(new["counts"])
     if not before.sum() or not (after.sum() + sum(new["unseen"].values())):
         return "; ".join([*parts, "no values to compare"])
@@ -123,7 +134,9 @@ def changed(known: dict[str, Any], new: dict[str, Any]) -> str:
         total = after.sum() + sum(new["unseen"].values())
         gap = np.abs(after / total - before / before.sum())
         k = int(gap.argmax())
-        parts.insert(0, f"{known['levels'][k]}: {_share(before[k], before.sum())} before, {_share(after[k], total)} now")
+        parts.insert(
+            0, f"{known['levels'][k]}: {_share(before[k], before.sum())} before, {_share(after[k], total)} now"
+        )
         if new["unseen"]:
             shown = ", ".join(f"{level} ({count:,})" for level, count in list(new["unseen"].items())[:3])
             more = len(new["unseen"]) - 3
@@ -137,8 +150,9 @@ def _farthest_apart(known: dict[str, Any], before: np.ndarray, after: np.ndarray
         return "one value only"
     shares = [np.cumsum(side)[:-1] / side.sum() if side.sum() else np.zeros(len(side) - 1) for side in (before, after)]
     k = int(np.abs(shares[1] - shares[0]).argmax())
-    return f"at most {known['edges'][k]:.4g}: {100 * shares[0][k]:.0f} % before, {100 * shares[1][k]:.0f} % now"
+    edge = f"{known['edges'][k]:.4g}".replace("-", "−")
+    return f"at most {edge}: {100 * shares[0][k]:.0f}\u00a0% before, {100 * shares[1][k]:.0f}\u00a0% now"
 
 
 def _share(part: float, total: float) -> str:
-    return f"{100 * part / total:.0f} %" if total else "–"
+    return f"{100 * part / total:.0f}\u00a0%" if total else "–"

@@ -30,13 +30,13 @@ def histogram(name: str, kind: str, values: np.ndarray, *, words: tuple[str, ...
         first bin whose edge it does not exceed, or `levels` with `counts`.
     """
     record: dict[str, Any] = {"name": name, "kind": kind, "n": len(values), "missing": int(pd.isna(values).sum())}
-    present = _levels_of(values, words) if kind in ("boolean", "category") else values[~pd.isna(values)]
     if kind in ("boolean", "category"):
-        common = Counter(present).most_common()
+        common = Counter(_levels_of(values, words)).most_common()
         shown, rest = common[:MOST_LEVELS], sum(count for _, count in common[MOST_LEVELS:])
         levels = [*(level for level, _ in shown), *([OTHER] if rest else [])]
         more = {"levels": levels, "counts": [*(count for _, count in shown), *([rest] if rest else [])]}
         return {**record, **more, "words": list(words)}
+    present = values[~pd.isna(values)]
     edges = _edges(present)
     return {**record, "edges": edges.tolist(), "counts": _binned(present, edges).tolist()}
 

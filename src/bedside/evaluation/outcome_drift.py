@@ -96,7 +96,9 @@ def _estimate(
     if not np.isfinite(value):
         return Estimate(name[0], None, None, None, level, *size, "not defined on these patients", name[1])
     if not error:
-        return Estimate(name[0], float(value), None, None, level, *size, "no interval: resampling only repeats it", name[1])
+        return Estimate(
+            name[0], float(value), None, None, level, *size, "no interval: resampling only repeats it", name[1]
+        )
     half = error * norm.ppf((1 + level) / 2)
     method = "normal interval, standard error from resampled patients"
     return Estimate(name[0], float(value), float(value - half), float(value + half), level, *size, method, name[1])

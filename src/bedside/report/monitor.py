@@ -80,7 +80,7 @@ def _headlines(record: dict[str, Any]) -> list[dict[str, str]]:
     shift = record["shift"]
     return [
         {"name": "Columns with drift", "value": f"{drifted}", "beside": f"of {len(record['columns']):,}"},
-        {"name": "Shift that would be found", "value": f"{shift:.1f}" if shift else "–", "beside": "standard deviations, 4 times in 5"},
+        {"name": "Shift that would be found", "value": f"{shift:.1f}" if shift else "–", "beside": "SD, 4 times in 5"},
     ]
 
 
@@ -89,7 +89,7 @@ def _row(one: dict[str, Any]) -> dict[str, Any]:
     return {
         "name": one["name"],
         "verdict": one["verdict"],
-        "words": one.get("why") or one["words"],
+        "words": one["words"],
         "p": p_text(one["p_adjusted"]),
         "index": _index(one),
         "picture": picture(one) if "known" in one and one["known"]["counts"] else "",
@@ -127,8 +127,12 @@ def picture(one: dict[str, Any]) -> str:
         parts.append(
             f'<rect class="{kind}" x="{k * step + step * 0.08:.1f}" y="{HEIGHT - height:.1f}" width="{step * 0.84:.1f}" height="{height:.1f}"/>'
         )
-    places = [f"{k * step:.1f} {HEIGHT - HEIGHT * share / top:.1f} {(k + 1) * step:.1f}" for k, share in enumerate(shares[0])]
-    line = " ".join(f"{'M' if k == 0 else 'L'}{x} {y}H{end}" for k, (x, y, end) in enumerate(place.split() for place in places))
+    places = [
+        f"{k * step:.1f} {HEIGHT - HEIGHT * share / top:.1f} {(k + 1) * step:.1f}" for k, share in enumerate(shares[0])
+    ]
+    line = " ".join(
+        f"{'M' if k == 0 else 'L'}{x} {y}H{end}" for k, (x, y, end) in enumerate(place.split() for place in places)
+    )
     return (
         f'<svg class="counts" viewBox="0 -1 {WIDTH:.0f} {HEIGHT + 2:.0f}" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
         f'{"".join(parts)}<path class="known" d="{line}" vector-effect="non-scaling-stroke"/></svg>'
@@ -136,7 +140,9 @@ def picture(one: dict[str, Any]) -> str:
 
 
 def _change(one: dict[str, Any]) -> dict[str, Any]:
-    estimates = {key: Estimate.from_dict(one[key]) for key in ("before", "now", "difference") if key in one}
+    estimates: dict[str, Any] = {
+        key: Estimate.from_dict(one[key]) for key in ("before", "now", "difference") if key in one
+    }
     return {**_row(one), **estimates, "why": one.get("why", "")}
 
 
@@ -147,7 +153,11 @@ def _estimates(records: list[dict[str, Any]]) -> list[tuple[str, Estimate]]:
 
 def _methods(record: dict[str, Any], run: Run) -> list[dict[str, str]]:
     """What was compared and how, in the words of docs/monitoring.md."""
-    unit = "Each patient counts once, with one sample drawn at random." if record["n"]["new_samples"] != record["n"]["new_patients"] else "Each patient has one sample."
+    unit = (
+        "Each patient counts once, with one sample drawn at random."
+        if record["n"]["new_samples"] != record["n"]["new_patients"]
+        else "Each patient has one sample."
+    )
     latent = next((one for one in record["whole"] if one.get("permutations")), None)
     paragraphs = [
         ("Columns", f"{unit} Numbers are compared by Smirnov's test, exact within the bins that the run kept; categories by Pearson's; gaps by Fisher's exact test."),

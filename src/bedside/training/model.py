@@ -17,7 +17,6 @@ from bedside.training.fitted import Fitted, each, scores
 from bedside.training.novelty import Novelty, distances_in
 from bedside.training.saved import load_members
 
-
 NOVELTY = "novelty"  # folder of what tells usual from unusual samples
 
 

@@ -126,7 +126,8 @@ def judge(novelties: Sequence[Novelty], distances: np.ndarray, rate: float) -> J
     """
     known = sum(len(novelty.held_out) for novelty in novelties)
     beyond = sum(
-        len(novelty.held_out) - np.searchsorted(novelty.held_out, row) for novelty, row in zip(novelties, distances, strict=True)
+        len(novelty.held_out) - np.searchsorted(novelty.held_out, row)
+        for novelty, row in zip(novelties, distances, strict=True)
     )
     share = (beyond + 1) / (known + 1)
     usual = [float(np.median(novelty.held_out)) or 1.0 for novelty in novelties]
