@@ -1,7 +1,8 @@
 """Did a column change? Tests of known against new patients that need nothing but counts.
 
 Everything here takes each patient once, so counts are independent and the tests are exact or nearly so: Smirnov's
-test for numbers, Pearson's for categories, Fisher's for gaps. The population stability index says how much changed,
+test for numbers (did they shift?) together with Pearson's over tenths (did they spread?), Pearson's for categories, Fisher's
+for gaps. The population stability index says how much changed,
 never whether: its customary limits of 0.1 and 0.25 pay no heed to the number of patients, and chance alone passes them
 when there are few (Yurdakul & Naranjo 2020, doi:10.21314/JRMV.2020.227). `weighted_holm` keeps false alarms rare however
 many columns there are.
@@ -154,8 +155,9 @@ def column_tests(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     before, after = np.array(known["counts"], dtype=int), np.array(new["counts"], dtype=int)
     numbers = "edges" in known
     if numbers:
-        distance, p = smirnov(before, after)
+        distance, shifted = smirnov(before, after)
         before, after = tenths(before), tenths(after)
+        p = min(1.0, 2 * min(shifted, levels_changed(before, after)))  # two questions, and the price of two
     else:
         unseen = np.array(list(new["unseen"].values()), dtype=int)
         before, after = np.append(before, np.zeros_like(unseen)), np.append(after, unseen)

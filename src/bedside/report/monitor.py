@@ -160,7 +160,7 @@ def _methods(record: dict[str, Any], run: Run) -> list[dict[str, str]]:
     )
     latent = next((one for one in record["whole"] if one.get("permutations")), None)
     paragraphs = [
-        ("Columns", f"{unit} Numbers are compared by Smirnov's test, exact within the bins that the run kept; categories by Pearson's; gaps by Fisher's exact test."),
+        ("Columns", f"{unit} Numbers are compared by Smirnov's test, exact within the bins that the run kept, and by Pearson's over tenths, with the price of two tests; categories by Pearson's; gaps by Fisher's exact test."),
         ("Stability index", "Says how much changed, never whether: it is compared with what chance alone exceeds in 5 % of studies of this size (Yurdakul & Naranjo 2020)."),
         ("False alarms", "All p-values are adjusted together by Holm's method, with half of the 5 % for the columns and half for the patients as a whole. Without drift at most 5 % of such pages say that there is some."),
     ]  # fmt: skip
