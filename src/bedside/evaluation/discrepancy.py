@@ -79,7 +79,7 @@ def discrepancy(
 
 def _one_thread() -> AbstractContextManager[Any]:
     """Products as small as these wait longer for other threads than they take."""
-    return _libraries().limit(limits=1, user_api="blas")  # type: ignore[no-any-return]
+    return _libraries().limit(limits=1, user_api="blas")
 
 
 @cache
