@@ -45,6 +45,7 @@ FILES = {
     "predictions.csv": "the scores of validation and test samples, from which every number is made",
     "baseline.csv": "the same of the simple baseline",
     "estimates.json": "every number with its interval, the number of patients and its method",
+    "reference/": "what new patients are held against: counts of each column, and vectors of some patients; see monitoring.md",
     "model/": "the final model: model.json, and weights and preparation of each member",
     "explanations/": "what the model uses (columns of a table, places in images), the sanity checks of that, and the latent map of images",
     "figures/": "the figures of the report as SVG, for papers",

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bedside.evaluation.table import evaluate_table as evaluate
     from bedside.folder import Run, open_run
     from bedside.models import FAMILIES
+    from bedside.monitoring import monitor
     from bedside.report.html import write_report
     from bedside.robustness.stress import stress
     from bedside.run import train
@@ -53,6 +54,7 @@ _PLACES = {
     "TrainingError": "errors",
     "check": "data.checks",
     "evaluate": "evaluation.table:evaluate_table",
+    "monitor": "monitoring",
     "open_run": "folder",
     "predict": "scoring",
     "read_cohort": "data",
@@ -83,6 +85,7 @@ __all__ = [
     "TrainingError",
     "check",
     "evaluate",
+    "monitor",
     "open_run",
     "predict",
     "read_cohort",

@@ -259,6 +259,44 @@ def predict(
 
 
 @app.command()
+def monitor(
+    run: options.RunFolder,
+    source: Annotated[Path, typer.Argument(help="New samples: a table, or images like those of training.")],
+    target: Annotated[str | None, typer.Option(help="Column with the outcomes, if they are known.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="New folder; by default one beside the run.")
+    ] = None,
+    fail_on_drift: Annotated[bool, typer.Option("--fail-on-drift", help="Exit code 1 if there is drift.")] = False,
+    seed: Annotated[int, typer.Option(help="Drives draws of samples, permutations and resampling.")] = 0,
+    patient: Annotated[
+        str | None, typer.Option(help="Column that identifies the patient; by default that of the run.")
+    ] = None,
+    image: options.Image = None,
+    skip_unreadable: options.SkipUnreadable = False,
+    separator: options.Separator = None,
+    decimal: options.Decimal = None,
+    encoding: options.Encoding = None,
+    sheet: options.Sheet = None,
+) -> None:
+    """Hold new patients against those of a run: did columns, scores or outcomes drift?"""
+    from bedside.monitoring import monitor as monitor_samples
+    from bedside.settings import DataSettings, build
+    from bedside.terminal.tables import print_findings, print_monitoring
+
+    reading = data_settings(
+        patient=patient, image=image, skip_unreadable=skip_unreadable,
+        separator=separator, decimal=decimal, encoding=encoding, sheet=sheet,
+    )  # fmt: skip
+    asked = build(DataSettings, reading, prefix="data.")
+    found = monitor_samples(run, source, target=target, output=output, settings=asked, seed=seed)
+    print_findings(found.findings, _console())
+    print_monitoring(found.record, _console())
+    _console().print(f"Page: [bold]{_escaped(str(found.path / 'monitor.html'))}[/]", soft_wrap=True)
+    if fail_on_drift and found.drift:
+        raise typer.Exit(1)
+
+
+@app.command()
 def evaluate(
     predictions: Annotated[Path, typer.Argument(help="Table with one row per sample: its target and its score.")],
     target: Annotated[str | None, typer.Option(help="Column with the truth; by default 'target'.")] = None,

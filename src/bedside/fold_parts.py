@@ -28,6 +28,8 @@ from bedside.splits.folds import linked_patients
 from bedside.training.events import Extracted, FoldFit, FoldKept, Plan, Progress
 from bedside.training.fits import dealt, train_folds
 from bedside.training.fitted import scores
+from bedside.training.kept_vectors import keep_vectors
+from bedside.training.novelty import learn
 
 PARTS = ".parts"
 
@@ -128,6 +130,7 @@ def _fit(task: FitTask, parts: Path) -> Events:
             with whole_folder(parts / event.fold.name) as part:
                 if task.members:
                     event.fitted.save(part)
+                    _save_reference(part, event, task)
                 _save_fold(part, event, task.cohort, epochs[event.fold.name])
 
 
@@ -205,6 +208,22 @@ def keep_facts(run: Run, facts: dict[str, Any]) -> None:
             "would differ; start a new run."
         )
     record(run, **facts)
+
+
+def _save_reference(part: Path, fit: FoldFit, task: FitTask) -> None:
+    """What new samples are held against, of the folds of the first repeat: each patient is tested in one of them."""
+    asked, fold = task.settings.reference, fit.fold
+    if asked.keep == "nothing" or fold.repeat > 0:
+        return
+    scheme = task.settings.folds.scheme
+    single = scheme in ("holdout", "time", "given")
+    if (novelty := learn(fit.fitted, fold.name, task.cohort, fold, single=single)) is not None:
+        novelty.save(part)
+    if asked.keep != "summaries" and fold.number == 0:
+        given = (task.cohort, fold, asked)
+        kept = keep_vectors(fit.fitted, fold.name, *given, by_site=scheme == "site", seed=task.settings.seed)
+        if kept is not None:
+            kept.save(part)
 
 
 def _save_fold(part: Path, fit: FoldFit, cohort: Cohort, epochs: list[dict[str, Any]]) -> None:

@@ -33,17 +33,22 @@ from bedside.evaluation.groups import refuse_idle_bands
 from bedside.explain import FOLDER, explain_run
 from bedside.explain.tables import explain_table
 from bedside.fold_parts import HERE, PARTS, FitTask, Way, fit_folds, kept_epochs, record, tidy
-from bedside.folder import Run, checksum, locked, open_run, write_json
+from bedside.folder import Run, checksum, locked, open_run, whole_folder, write_json
 from bedside.models import baseline_for, model_settings
 from bedside.models.suited import setting_findings
 from bedside.models.weight_places import named_file
+from bedside.reference import FOLDER as REFERENCE
+from bedside.reference import write_columns
 from bedside.report.card import write_card
 from bedside.report.html import write_report
-from bedside.settings import ExplainSettings, RunSettings, build, merge, nested
+from bedside.settings import ExplainSettings, ReferenceSettings, RunSettings, build, merge, nested
 from bedside.splits.folds import everything, fold_findings, make_folds
 from bedside.training.events import Extracted, FoldFit, FoldKept, Plan, Progress
 from bedside.training.fits import train_everything
+from bedside.training.kept_vectors import KeptVectors
 from bedside.training.model import Conformal, Model, load_model, save_model
+from bedside.training.novelty import FACTS as NOVELTY_FACTS
+from bedside.training.novelty import Novelty, learn
 from bedside.training.saved import load_members
 
 
@@ -156,6 +161,7 @@ def train_steps(
             raise
         yield Stage("evaluation")
         run = _evaluate(run, cohort, settings)
+        _keep_reference(run, cohort, settings)
         yield from _keep_model(run, cohort, folds, settings)
         if explainable(settings, cohort) and settings.explain.samples and not (run.path / FOLDER).exists():
             yield from _explain_if_possible(Run(run.path), cohort, settings)
@@ -169,7 +175,8 @@ def train_steps(
 def _train(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSettings, way: Way) -> Iterator[Event]:
     """predictions.csv of the family and baseline.csv of the simple one, from the same folds."""
     simple = baseline_for(cohort.task, str(settings.family))
-    plain = settings.model_copy(update={"family": simple, "model": {}})
+    nothing = ReferenceSettings(keep="nothing")
+    plain = settings.model_copy(update={"family": simple, "model": {}, "reference": nothing})
     for name, asked in (("predictions.csv", settings), ("baseline.csv", plain)):
         wanted = name != "baseline.csv" or settings.evaluation.baseline
         if wanted and not (run.path / name).exists():
@@ -287,6 +294,7 @@ def _keep_model(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSe
         final="tested" if len(folds) == 1 else settings.final,
         parameters=run.environment.get("parameters"),
         images=run.description.get("images"),
+        unusual=settings.reference.unusual,
     )
     if settings.evaluation.conformal is not None and model.final != "refit":
         table = calibration_scores(run.predictions, cohort.task)
@@ -297,11 +305,37 @@ def _keep_model(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSe
         for event in train_everything(family, cohort, fold, settings, epochs=kept_epochs(run.history)):
             yield event
             if isinstance(event, FoldFit):
-                _save(run, replace(model, members=(event.fitted,), names=("everything",)))
+                novelties = _novelties_of_refit(event, cohort, folds, settings)
+                _save(run, replace(model, members=(event.fitted,), names=("everything",), novelties=novelties))
         return
     parts = [run.path / PARTS / "predictions" / fold.name for fold in folds]
     members = load_members(parts, family, options, cohort.task)
-    _save(run, replace(model, members=members, names=tuple(fold.name for fold in folds)))
+    novelties = tuple(Novelty.load(part) for part in parts if (part / NOVELTY_FACTS).exists())
+    names = tuple(fold.name for fold in folds)
+    _save(run, replace(model, members=members, names=names, novelties=novelties))
+
+
+def _keep_reference(run: Run, cohort: Cohort, settings: RunSettings) -> None:
+    """reference/: what new patients are held against."""
+    if settings.reference.keep == "nothing" or (run.path / REFERENCE).exists():
+        return
+    with whole_folder(run.path / REFERENCE) as folder:
+        write_columns(folder, cohort, settings.seed)
+        for part in sorted((run.path / PARTS / "predictions").iterdir()):
+            if (kept := KeptVectors.load(part)) is not None:
+                kept.save(folder)
+
+
+def _novelties_of_refit(
+    fit: FoldFit, cohort: Cohort, folds: Sequence[Fold], settings: RunSettings
+) -> tuple[Novelty, ...]:
+    """Fold by fold, in what the final model is given; none if it is a network that has seen every image in training."""
+    member = fit.fitted
+    if settings.reference.keep == "nothing" or (cohort.inputs.kind == "image" and not member.frozen):
+        return ()
+    first = [fold for fold in folds if fold.repeat == folds[0].repeat]
+    learned = (learn(member, "everything", cohort, fold, single=False) for fold in first)
+    return tuple(novelty for novelty in learned if novelty is not None)
 
 
 def _save(run: Run, model: Model) -> None:

@@ -6,16 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binom
 
 from bedside.cohort import Finding
-from bedside.data.align import Aligned, align
+from bedside.data.align import Aligned, align, outside
+from bedside.data.codes import count, finding, plural
 from bedside.data.new_images import read_new_images
+from bedside.data.table import TableInputs
 from bedside.errors import SettingError
 from bedside.evaluation.conformal import class_sets, number_intervals, yardsticks
 from bedside.folder import Run, open_run, require_folder_of, write_table
 from bedside.models import family_named
 from bedside.settings import DataSettings
 from bedside.training.model import Conformal, Model, load_model
+from bedside.training.novelty import judge
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,9 @@ class Prediction:
 
     `table` has one row per sample: sample, patient if the new data name one, one `score_<class>` per class (or `predicted`), and for a binary task the
     `decision` at the frozen threshold. `spread` is the standard deviation between the members of an ensemble, `set` the
-    classes of a conformal set (`well|sick`, `none` if it is empty), `low` and `high` the interval of a number.
+    classes of a conformal set (`well|sick`, `none` if it is empty), `low` and `high` the interval of a number. `unusual`
+    says whether the sample lies farther from those of training than nearly all held-out ones, `distance` how far, where
+    the usual held-out sample has 1, and `outside` names columns whose value training never saw.
     """
 
     table: pd.DataFrame
@@ -57,10 +63,10 @@ def predict(
     if output is not None and not isinstance(source, pd.DataFrame) and Path(output).resolve() == Path(source).resolve():
         raise SettingError(f"The scores would overwrite the data in {source}; name another file with -o.")
     model = load_model(opened.path / "model", known=opened.environment.get("model_sha256"))
-    new = _read(model, source, settings)
-    members = model.scores(new.inputs)
+    new = read_new(model, source, settings)
+    members, distances = model.scores_and_distances(new.inputs)
     scores = members.mean(axis=0)
-    scored = new.samples.reset_index(names="sample")
+    scored = new.samples.drop(columns="target", errors="ignore").reset_index(names="sample")
     scored[model.task.score_columns()] = scores.reshape(len(scored), -1)
     if model.threshold is not None:
         positive, other = model.task.classes[1], model.task.classes[0]
@@ -72,10 +78,13 @@ def predict(
         scored["spread"] = last.std(axis=0, ddof=1)
     if model.conformal is not None:
         _add_sets(scored, members, model, model.conformal)
+    findings = (*new.findings, *_flag(scored, model, distances))
+    if isinstance(new.inputs, TableInputs):
+        scored["outside"] = outside(new.inputs)
     if output is not None:
         require_folder_of(Path(output))
         write_table(Path(output), scored)
-    return Prediction(scored, new.findings)
+    return Prediction(scored, findings)
 
 
 def _add_sets(scored: pd.DataFrame, members: np.ndarray, model: Model, measured: Conformal) -> None:
@@ -90,7 +99,28 @@ def _add_sets(scored: pd.DataFrame, members: np.ndarray, model: Model, measured:
     scored["set"] = ["|".join(names[row]) or "none" for row in inside]
 
 
-def _read(model: Model, source: pd.DataFrame | str | Path, settings: DataSettings | None) -> Aligned:
+def _flag(scored: pd.DataFrame, model: Model, distances: np.ndarray) -> list[Finding]:
+    """Columns `unusual` and `distance`, and what they say of all samples together."""
+    if not model.novelties:
+        message = "This model keeps nothing to tell usual from unusual samples, so none is flagged."
+        return [finding("note", "no-reference", message, "Runs keep it unless reference.keep=nothing.")]
+    judged = judge(model.novelties, distances, model.unusual)
+    scored["unusual"], scored["distance"] = judged.unusual, judged.distance
+    flagged, n = int(judged.unusual.sum()), len(scored)
+    if not flagged:
+        return []
+    known = sum(len(novelty.held_out) for novelty in model.novelties)
+    message = (
+        f"{flagged:,} of {count(n, 'sample')} {plural(flagged, 'is', 'are')} unusual: farther from the training samples than "
+        f"{1 - judged.rate:.3g} of {known:,} held-out ones. About {n * judged.rate:.2g} would be by chance."
+    )
+    more = binom.sf(flagged - 1, n, judged.rate) < 0.05
+    remedy = "Look at them before their scores are used."
+    return [finding("warning" if more else "note", "unusual", message, remedy)]
+
+
+def read_new(model: Model, source: pd.DataFrame | str | Path, settings: DataSettings | None) -> Aligned:
+    """New samples as the model reads them."""
     if family_named(model.family).data == "table" or model.images is None:
         return align(source, model.features, settings, roles=model.roles)
     if not isinstance(source, str | Path):

@@ -10,3 +10,10 @@ def derive(seed: int, *path: int) -> int:
     """
     state = np.random.SeedSequence([seed, *path]).generate_state(2, dtype=np.uint32)
     return int(state[0]) << 31 | int(state[1]) >> 1
+
+
+def one_per_patient(patients: np.ndarray, seed: int) -> np.ndarray:
+    """Rows (k,), ascending: one of each patient, drawn at random; `patients` names that of each row, (n,)."""
+    order = np.random.default_rng(seed).permutation(len(patients))
+    _, first = np.unique(np.asarray(patients, dtype=str)[order], return_index=True)
+    return np.sort(order[first])

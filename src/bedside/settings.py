@@ -272,6 +272,19 @@ class ExplainSettings(Settings):
     """For images: `auto` is attention for transformers and Grad-CAM for everything else; occlusion is always shown beside it."""
 
 
+class ReferenceSettings(Settings):
+    """What a run keeps of its patients, so that new ones can be held against them."""
+
+    keep: Literal["latent", "inputs", "summaries", "nothing"] = "latent"
+    """`summaries`: counts of each column, means and covariances. `latent`: also the last hidden layer of some patients, if the model has one. `inputs`: also the prepared inputs of some patients, which can be read back. `nothing`: no monitoring."""
+    samples: int = Field(default=500, ge=50, le=5000, json_schema_extra=only_when(keep=("latent", "inputs")))
+    """Samples whose vectors are kept, of whole patients."""
+    unusual: float = Field(
+        default=0.01, gt=0, lt=0.5, json_schema_extra=only_when(keep=("latent", "inputs", "summaries"))
+    )
+    """Share of samples like those of training that `bedside predict` may call unusual."""
+
+
 class DeviceSettings(Settings):
     """Where networks train."""
 
@@ -310,6 +323,8 @@ class RunSettings(Settings):
     """Metrics, intervals, threshold and baseline."""
     explain: ExplainSettings = ExplainSettings()
     """What the model uses."""
+    reference: ReferenceSettings = ReferenceSettings()
+    """What is kept of the patients for monitoring."""
     device: DeviceSettings = DeviceSettings()
     """CPU or GPU, precision and threads."""
 

@@ -23,8 +23,8 @@ from bedside.settings import DataSettings
 class Aligned:
     """New samples as a model reads them.
 
-    `samples` is indexed by sample id like those of a cohort and has the column `patient` if the new data
-    have the patient column of training; `findings` say what differs from the training data.
+    `samples` is indexed by sample id like those of a cohort and has the columns `patient` and `target`, as they stand in the
+    file, if `settings` name columns that are there; `findings` say what differs from the training data.
     """
 
     inputs: Any  # Inputs; TableInputs for a table, ImageInputs for images
@@ -158,4 +158,23 @@ def _samples(frame: pd.DataFrame, names: list[str], settings: DataSettings) -> p
     samples = pd.DataFrame(index=pd.Index(ids, name="sample"))
     if settings.patient is not None and settings.patient in frame.columns:
         samples["patient"] = read_text(frame[settings.patient])
+    if settings.target is not None and settings.target in frame.columns:
+        samples["target"] = frame[settings.target].to_numpy()
     return samples
+
+
+def outside(inputs: TableInputs) -> np.ndarray:
+    """For each sample the columns whose value the cohort of training did not have, such as `dose (92), drug (D)`, (n,)."""
+    named: list[list[str]] = [[] for _ in range(len(inputs))]
+    for feature in inputs.features:
+        values = inputs.frame[feature.name].to_numpy()
+        if feature.kind == "category":
+            beyond = ~pd.isna(values) & ~pd.Series(values, dtype=object).isin(feature.levels).to_numpy()
+        elif feature.low is not None and feature.high is not None:
+            beyond = (values < feature.low) | (values > feature.high)
+        else:
+            continue
+        for row in np.flatnonzero(beyond):
+            shown = values[row] if feature.kind == "category" else f"{values[row]:g}"
+            named[row].append(f"{feature.name} ({shown})")
+    return np.array([", ".join(names) for names in named], dtype=object)

@@ -59,6 +59,8 @@ CODES = {
     "new-extra": "New data have columns that the model does not use.",
     "new-levels": "New data have categories that training never saw.",
     "new-range": "New data have values, or images a size, outside the range of training.",
+    "unusual": "New samples lie farther from those of training than nearly all held-out ones.",
+    "no-reference": "The model keeps nothing to tell usual from unusual samples.",
     "new-missing": "A feature is missing in all new samples.",
 }
 

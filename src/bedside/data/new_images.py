@@ -135,6 +135,8 @@ def _listed(path: Path, settings: DataSettings) -> tuple[ImageInputs, pd.DataFra
     inputs, samples, found = _files(gathered)
     if settings.patient is not None and settings.patient in frame.columns:
         samples["patient"] = read_text(frame[settings.patient])[gathered.rows]
+    if settings.target is not None and settings.target in frame.columns:
+        samples["target"] = frame[settings.target].to_numpy()[gathered.rows]
     return inputs, samples, found
 
 

@@ -75,6 +75,8 @@ def idle(settings: RunSettings, cohort: Cohort) -> Iterator[tuple[str, str, str]
 
 def _idle_by_kind(settings: RunSettings, data: str, *, network: bool) -> Iterator[tuple[str, str, str]]:
     """What acts on tables only, on images only, or on images that a network looks at."""
+    if data == "image" and settings.reference.keep == "inputs":
+        yield "reference", "keep", "images are not kept; the last hidden layer is"
     if data != "image":
         reason = f"this is {data} data, without images"
         for setting in _FOR_IMAGES:

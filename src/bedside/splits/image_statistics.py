@@ -19,6 +19,7 @@ LONGEST = 256  # pixels of the longer side on which the numbers are taken
 DARK, SATURATED = 12, 250  # of 255: at most this is dark, at least this is saturated
 
 _PER_CHANNEL = ("mean", "standard deviation", "5th percentile", "median", "95th percentile")
+_LEFT_OUT = ("5th", "median", "95th", "aspect")  # of `measured`: they say little that the others do not
 _OVERALL = ("dark share", "saturated share", "sharpness", "entropy", "width", "height", "aspect")
 
 
@@ -85,6 +86,18 @@ class StatisticsPreparation:
     @classmethod
     def load(cls, path: Path) -> "StatisticsPreparation":
         return cls(**load_skops(path))
+
+
+def measured(inputs: ImageInputs, channels: int, white: int) -> tuple[list[str], np.ndarray]:
+    """Brightness, contrast, sharpness and size of images, unscaled: names, and numbers of shape (n, len(names)).
+
+    Args:
+        channels: 3 or 1, as which all images are measured.
+        white: raw value of a 16-bit image that counts as white.
+    """
+    preparation = StatisticsPreparation(channels, white, StandardScaler())
+    kept = [k for k, name in enumerate(preparation.names) if not name.startswith(_LEFT_OUT)]
+    return [preparation.names[k] for k in kept], preparation._raw(inputs)[:, kept]
 
 
 def _per_channel(share: np.ndarray) -> list[np.ndarray]:

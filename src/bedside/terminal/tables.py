@@ -61,6 +61,20 @@ def print_estimates(record: Mapping[str, Any], console: Console) -> None:
     console.print(table)
 
 
+def print_monitoring(record: Mapping[str, Any], console: Console) -> None:
+    """The verdict of a monitoring, and what drifted."""
+    for sentence in record["sentences"]:
+        console.print(escape(sentence), highlight=False, soft_wrap=True)
+    console.print()
+    changes = record["outcomes"]["changes"] if record["outcomes"] else []
+    drifted = [one for one in (*record["columns"], *record["whole"], *changes) if one["verdict"] == "drift"]
+    if drifted:
+        table = _table("Drift", "what", "how", "p, adjusted")
+        for one in drifted[:20]:
+            table.add_row(escape(one["name"]), escape(one["words"]), f"{one['p_adjusted']:.2g}")
+        console.print(table)
+
+
 def print_cohort(description: Mapping[str, Any], console: Console) -> None:
     """What the file was understood to be: task, classes, and one line per feature."""
     task = description["task"]

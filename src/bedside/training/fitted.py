@@ -33,12 +33,25 @@ class Fitted(Protocol):
     """What every family gives after training on a fold, torch or scikit-learn."""
 
     @property
+    def frozen(self) -> bool:
+        """Whether vectors of samples are the same whichever samples the member was trained on."""
+        ...
+
+    @property
     def reader(self) -> Reader:
         """Samples -> what `score` reads, samples first."""
         ...
 
     def score(self, prepared: np.ndarray) -> np.ndarray:
         """Probabilities (n, classes) in the order of the task's classes, or numbers (n,) for regression."""
+        ...
+
+    def place(self, prepared: np.ndarray) -> np.ndarray:
+        """What `reader` gives -> the vector in which a new sample's distance from training is taken, (n, d)."""
+        ...
+
+    def latent(self, prepared: np.ndarray) -> np.ndarray | None:
+        """What `reader` gives -> the last hidden layer, (n, d); None without one."""
         ...
 
     def save(self, folder: Path) -> None:
@@ -49,6 +62,10 @@ class Fitted(Protocol):
 class Scoring:
     """Reader and `score` in one call."""
 
+    @property
+    def frozen(self) -> bool:
+        return False
+
     def scores(self: "Any", inputs: Any) -> np.ndarray:
         """Probabilities (n, classes), or numbers (n,), of samples."""
         return scores([self], inputs)[0]
@@ -56,6 +73,18 @@ class Scoring:
 
 def scores(members: Sequence[Fitted], inputs: Any) -> np.ndarray:
     """Scores of samples by each member, (members, n, classes) or (members, n); each reader reads a sample once."""
+    return each(members, inputs, lambda _, member, prepared: member.score(prepared))[0]
+
+
+def each(
+    members: Sequence[Fitted], inputs: Any, *asked: Callable[[int, Any, np.ndarray], np.ndarray]
+) -> list[np.ndarray]:
+    """What each function gives for every member, stacked over members and samples: (members, n, ...) per function.
+
+    Args:
+        asked: functions of a member's number, the member, and samples as its reader gives them; each reader reads a
+            sample once for all of them.
+    """
     rows, n = ROWS_AT_ONCE[inputs.kind], len(inputs)
     readers = {id(member.reader): member.reader for member in members}
 
@@ -65,8 +94,12 @@ def scores(members: Sequence[Fitted], inputs: Any) -> np.ndarray:
 
     starts = iter(range(0, max(n, 1), rows))
     blocks = ahead(read, starts, workers=1) if inputs.kind == "image" else map(read, starts)
-    parts = [np.stack([member.score(block[id(member.reader)]) for member in members]) for block in blocks]
-    return np.concatenate(parts, axis=1)
+    parts: list[list[np.ndarray]] = [[] for _ in asked]
+    for block in blocks:
+        for part, function in zip(parts, asked, strict=True):
+            found = [function(k, member, block[id(member.reader)]) for k, member in enumerate(members)]
+            part.append(np.stack(found))
+    return [np.concatenate(part, axis=1) for part in parts]
 
 
 @dataclass(frozen=True)
@@ -86,6 +119,17 @@ class FittedNetwork(Scoring):
 
     def score(self, prepared: np.ndarray) -> np.ndarray:
         return network_scores(self.network, prepared, self.task, self.centre, self.scale)
+
+    def place(self, prepared: np.ndarray) -> np.ndarray:
+        """The prepared features themselves: a network may fold what is unusual onto an ordinary place."""
+        return prepared
+
+    def latent(self, prepared: np.ndarray) -> np.ndarray | None:
+        """What the hidden layers make of prepared features, (n, width); None for a network without any."""
+        hidden = getattr(self.network, "hidden", None)
+        if not isinstance(hidden, nn.Sequential) or not len(hidden):
+            return None
+        return outputs_in_64_bits(hidden, prepared).numpy()
 
     def save(self, folder: Path) -> None:
         self.preparation.save(folder / "preparation.skops")
@@ -119,6 +163,13 @@ class FittedEstimator(Scoring):
         if self.task.kind == "regression":
             return np.asarray(self.estimator.predict(x), dtype=np.float64)
         return np.asarray(self.estimator.predict_proba(x), dtype=np.float64)
+
+    def place(self, prepared: np.ndarray) -> np.ndarray:
+        return prepared
+
+    def latent(self, prepared: np.ndarray) -> np.ndarray | None:
+        """Nothing: what an estimator computes on are the patients' own data."""
+        return None
 
     def save(self, folder: Path) -> None:
         import skops.io
@@ -155,11 +206,16 @@ def load_weights(network: nn.Module, path: Path, family: str) -> None:
         raise RunError(f"The weights in {path} do not fit the family '{family}': {error}") from error
 
 
-@torch.no_grad()
 def network_scores(
     network: nn.Module, prepared: np.ndarray, task: Task, centre: float = 0.0, scale: float = 1.0
 ) -> np.ndarray:
-    """Prepared features (n, columns) -> probabilities (n, classes), or numbers (n,) in the target's own unit.
+    """Prepared features (n, columns) -> probabilities (n, classes), or numbers (n,) in the target's own unit."""
+    return outputs_to_scores(outputs_in_64_bits(network, prepared), task, centre, scale)
+
+
+@torch.no_grad()
+def outputs_in_64_bits(network: nn.Module, prepared: np.ndarray) -> torch.Tensor:
+    """Raw outputs of a network, (n, ...).
 
     Computed on the CPU in 64 bits, so that a sample's score does not depend on which samples it is scored with.
     """
@@ -167,8 +223,10 @@ def network_scores(
     exact = {
         name: value.cpu().double() if value.is_floating_point() else value.cpu() for name, value in tensors.items()
     }
-    outputs = functional_call(network.eval(), exact, (torch.from_numpy(np.ascontiguousarray(prepared)).double(),))
-    return outputs_to_scores(outputs, task, centre, scale)
+    outputs: torch.Tensor = functional_call(
+        network.eval(), exact, (torch.from_numpy(np.ascontiguousarray(prepared)).double(),)
+    )
+    return outputs
 
 
 def outputs_to_scores(outputs: torch.Tensor, task: Task, centre: float = 0.0, scale: float = 1.0) -> np.ndarray:

@@ -14,10 +14,12 @@ from bedside.data.table import Feature
 from bedside.errors import RunError, SettingError
 from bedside.folder import FORMAT, checksum, whole_folder, write_table
 from bedside.models import family_named
-from bedside.training.fitted import Fitted, scores
+from bedside.training.fitted import Fitted, each, scores
+from bedside.training.novelty import Novelty, distances_in
 from bedside.training.saved import load_members
 
 CONFORMAL = "conformal.csv"
+NOVELTY = "novelty"  # folder of what tells usual from unusual samples
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,25 @@ class Model:
     names: tuple[str, ...] = ()  # of the members: the folds they were trained on, or "everything"
     images: dict[str, Any] | None = None  # what images of training were like, for a model that reads images
     conformal: Conformal | None = None  # None if sets were not asked for, or the model is a refit without validation
+    novelties: tuple[Novelty, ...] = ()  # one per fold of the first repeat; none in a run that keeps no reference
+    unusual: float = 0.01  # share of samples like those of training that may be called unusual
 
     def scores(self, inputs: Any) -> np.ndarray:
         """Scores of samples by each member, (members, n, classes) or (members, n)."""
         return scores(self.members, inputs)
+
+    def scores_and_distances(self, inputs: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Scores as `scores`, and distances of samples in the space of each novelty, (novelties, n)."""
+        if not self.novelties:
+            return self.scores(inputs), np.empty((0, len(inputs)))
+        found, distances = each(
+            self.members,
+            inputs,
+            lambda _, member, prepared: member.score(prepared),
+            distances_in(self.novelties, self.names),
+        )
+        owners = [self.names.index(novelty.member) for novelty in self.novelties]
+        return found, distances[owners, :, np.arange(len(owners))]
 
 
 def save_model(path: Path, model: Model) -> None:
@@ -59,6 +76,9 @@ def save_model(path: Path, model: Model) -> None:
             member.save(folder / name)
         if model.conformal is not None:
             write_table(folder / CONFORMAL, model.conformal.table)
+        for k, novelty in enumerate(model.novelties):
+            (folder / NOVELTY / str(k)).mkdir(parents=True)
+            novelty.save(folder / NOVELTY / str(k))
         files = {str(file.relative_to(folder).as_posix()): checksum(file) for file in _files(folder)}
         record = {
             "format": FORMAT,
@@ -74,6 +94,8 @@ def save_model(path: Path, model: Model) -> None:
             "final": model.final,
             "conformal": model.conformal.level if model.conformal else None,
             "parameters": model.parameters,
+            "novelties": len(model.novelties),
+            "unusual": model.unusual,
             "files": files,
         }
         (folder / "model.json").write_text(json.dumps(record, indent=1, ensure_ascii=False, allow_nan=False))
@@ -130,6 +152,8 @@ def _read(path: Path, record: dict[str, Any]) -> Model:
         names=tuple(record["members"]),
         images=record["images"],
         conformal=_conformal(path, record.get("conformal")),
+        novelties=tuple(Novelty.load(path / NOVELTY / str(k)) for k in range(record.get("novelties", 0))),
+        unusual=record.get("unusual", 0.01),
     )
 
 

@@ -134,6 +134,10 @@ class FittedHead(Scoring):
     scale: float = 1.0
 
     @property
+    def frozen(self) -> bool:
+        return True
+
+    @property
     def reader(self) -> Reader:
         return self.encoder
 
@@ -157,6 +161,13 @@ class FittedHead(Scoring):
         n, count, width = prepared.shape
         flat = network_scores(self.head, prepared.reshape(n * count, width), self.task, self.centre, self.scale)
         return flat.reshape(n, count, *flat.shape[1:]).mean(axis=1)
+
+    def place(self, prepared: np.ndarray) -> np.ndarray:
+        """Features of the image as it is, (n, width)."""
+        return prepared[:, 0]
+
+    def latent(self, prepared: np.ndarray) -> np.ndarray | None:
+        return self.place(prepared)
 
     def save(self, folder: Path) -> None:
         shared = folder.parent / BACKBONE
@@ -208,6 +219,20 @@ class FittedImageNetwork(Scoring):
         module = Pixels(self.classifier.eval(), self.preparation.mean, self.preparation.std)
         size = self.preparation.size
         return make_engine(module, (size, size, self.preparation.channels), threads=self.threads, device=self.device)
+
+    @cached_property
+    def embedding(self) -> Engine:
+        """Pixels (n, size, size, channels) uint8 -> what the last layer reads, (n, width)."""
+        module = Pixels(_Embedding(self.classifier.eval()), self.preparation.mean, self.preparation.std)
+        size = self.preparation.size
+        return make_engine(module, (size, size, self.preparation.channels), threads=self.threads, device=self.device)
+
+    def place(self, prepared: np.ndarray) -> np.ndarray:
+        """Pixels (n, versions, size, size, channels) -> what the last layer reads of the image as it is, (n, width)."""
+        return self.embedding.run(np.ascontiguousarray(prepared[:, 0]))
+
+    def latent(self, prepared: np.ndarray) -> np.ndarray | None:
+        return self.place(prepared)
 
     def score(self, prepared: np.ndarray) -> np.ndarray:
         """Pixels (n, versions, size, size, channels) -> scores, averaged over the versions of each image."""
