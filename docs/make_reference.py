@@ -17,6 +17,7 @@ from bedside import errors
 from bedside.cli import app
 from bedside.data import codes
 from bedside.data.samples import COHORTS, generator_settings
+from bedside.evaluation import audit
 from bedside.evaluation.metrics import HIGHER_IS_BETTER, LABELS
 from bedside.models import FAMILIES, settings_class, suited
 from bedside.report.words import metric_words
@@ -142,7 +143,7 @@ def _metrics() -> str:
 
 def finding_codes() -> dict[str, str]:
     """Every finding that any stage can make."""
-    return {**codes.CODES, **folds.CODES, **suited.CODES}
+    return {**codes.CODES, **folds.CODES, **suited.CODES, **audit.CODES}
 
 
 def _findings() -> str:

@@ -62,6 +62,10 @@ def train(
     repeats: options.Repeats = None,
     seed: options.Seed = None,
     final: Annotated[str | None, typer.Option(help="ensemble of the fold members, or refit on everything.")] = None,
+    null: Annotated[
+        int | None,
+        typer.Option("--null", min=5, help="Repeat everything so often with shuffled targets: it must score chance."),
+    ] = None,
     find_lr: Annotated[bool, typer.Option("--find-lr", help="Let a sweep choose the learning rate.")] = False,
     assign: options.Assign = None,
     settings: options.SettingsFile = None,
@@ -77,7 +81,7 @@ def train(
     from bedside.settings import RunSettings, build
     from bedside.terminal.progress import show_run
 
-    more = given(family=family, seed=seed, final=final) | folds_settings(folds, repeats)
+    more = given(family=family, seed=seed, final=final, null_runs=null) | folds_settings(folds, repeats)
     if model := given(weights=weights, freeze=freeze):
         more["model"] = model
     if views is not None:
@@ -276,16 +280,18 @@ def evaluate(
     sheet: options.Sheet = None,
 ) -> None:
     """Judge anybody's predictions: a vendor's, a colleague's, or a run's predictions.csv."""
+    from bedside.cohort import Finding
     from bedside.evaluation.table import evaluate_table
     from bedside.folder import require_folder_of, write_json
     from bedside.settings import DataSettings, build
-    from bedside.terminal.tables import print_estimates, print_sentences
+    from bedside.terminal.tables import print_estimates, print_findings, print_sentences
 
     reading = data_settings(separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
     record = evaluate_table(
         predictions, target=target, score=score, predicted=predicted, positive=positive, patient=patient, threshold=threshold,
         reading=build(DataSettings, reading, prefix="data."), seed=seed,
     )  # fmt: skip
+    print_findings([Finding(**found) for found in record["findings"]], _console())
     print_sentences(record, _console())
     print_estimates(record, _console())
     if output is not None:

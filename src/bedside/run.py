@@ -27,6 +27,7 @@ from bedside.folder import Run, checksum, locked, open_run, write_json
 from bedside.models import baseline_for, model_settings
 from bedside.models.suited import setting_findings
 from bedside.models.weight_places import named_file
+from bedside.permuted import NULL, null_steps
 from bedside.report.card import write_card
 from bedside.report.html import write_report
 from bedside.settings import ExplainSettings, RunSettings, build, merge, nested
@@ -144,6 +145,9 @@ def train_steps(
         yield Stage("evaluation")
         run = _evaluate(run, cohort, settings)
         yield from _keep_model(run, cohort, folds, settings)
+        if settings.null_runs and not (run.path / NULL).exists():
+            yield Stage("shuffled targets", str(settings.family), len(folds) * settings.null_runs)
+            yield from null_steps(run, cohort, settings, way)
         if explainable(settings, cohort) and settings.explain.samples and not (run.path / FOLDER).exists():
             yield from _explain_if_possible(Run(run.path), cohort, settings)
         yield Stage("report")

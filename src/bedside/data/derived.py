@@ -39,14 +39,14 @@ def derived(cohort: Cohort, known: set[str]) -> list[Finding]:
 
 
 def _sums(frame: pd.DataFrame, target: np.ndarray) -> list[Finding]:
-    whole = frame.columns[frame.notna().all()][:_MOST]
+    whole = [str(name) for name in frame if frame[name].notna().all()][:_MOST]
     x, y = frame[whole].to_numpy(np.float64), target.astype(np.float64)
     found = []
     for words, columns, left, right in (
         ("a sum", np.arange(len(whole)), x, y),
         ("a product or ratio", *_logarithms(x, y)),
     ):
-        names = [str(whole[i]) for i in columns]
+        names = [whole[i] for i in columns]
         used = _exact(left, right)
         if len(used) > 1:
             shown = [names[i] for i in used]

@@ -51,7 +51,7 @@ def near_rows(frame: pd.DataFrame, numbers: Sequence[str], groups: np.ndarray) -
         return none
     table = frame.iloc[rows]
     values, gaps = _spread_out(table[amounts].to_numpy(np.float64))
-    others = _codes(table, [name for name in frame if name not in set(amounts)])
+    others = _codes(table, [str(name) for name in frame if name not in set(amounts)])
     pairs = _candidates(values)
     pairs = pairs[_agree(values, gaps, others, pairs)]
     if not len(pairs):

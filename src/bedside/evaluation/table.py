@@ -1,5 +1,6 @@
 """Judge anybody's predictions from a file; the same as `bedside evaluate`."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,8 @@ import pandas as pd
 from bedside.data.files import read_file, refuse_idle
 from bedside.errors import SettingError
 from bedside.evaluation import evaluate
-from bedside.evaluation.foreign import foreign
+from bedside.evaluation.audit import audit
+from bedside.evaluation.foreign import foreign, is_own
 from bedside.settings import DataSettings, EvaluationSettings
 
 
@@ -36,7 +38,8 @@ def evaluate_table(
         seed: drives the resampling.
 
     Returns:
-        What a run keeps as estimates.json; `["estimates"]` holds the numbers, `["sentences"]` the words.
+        What a run keeps as estimates.json; `["estimates"]` holds the numbers, `["sentences"]` the words. Also
+        `["findings"]`: what the table shows of patients on both sides of a split.
 
     Raises:
         DataError: if a column is missing, scores are not probabilities, or one class only is there.
@@ -58,4 +61,6 @@ def evaluate_table(
             raise SettingError("Give the threshold within settings, or without settings, but not both.")
         settings = EvaluationSettings(threshold="fixed", threshold_value=threshold)
     known = not named["patient"].astype(str).equals(named["sample"].astype(str))  # else each sample is its own patient
-    return evaluate(named, task, settings or EvaluationSettings(), seed=seed, patient_column=known)
+    record = evaluate(named, task, settings or EvaluationSettings(), seed=seed, patient_column=known)
+    found = audit(named, predictions, own=is_own(predictions), patients_known=known)
+    return {**record, "findings": [asdict(finding) for finding in found]}
