@@ -48,6 +48,7 @@ FILES = {
     "estimates.json": "every number with its interval, the number of patients and its method",
     "model/": "the final model: model.json, and weights and preparation of each member",
     "explanations/": "what a network for images looked at, the sanity checks of that, and the latent map",
+    "null.json": "what the whole pipeline scored with shuffled targets; with `--null`",
     "figures/": "the figures of the report as SVG, for papers",
     "report.html": "the report; opens without a network",
     "card.md": "the model card; what only a person can answer is marked",

@@ -300,6 +300,33 @@ def evaluate(
 
 
 @app.command()
+def samplesize(
+    prevalence: Annotated[
+        float | None, typer.Option(help="Share of patients with the condition; without it the target is a number.")
+    ] = None,
+    auroc: Annotated[float | None, typer.Option(help="AUROC that you expect.")] = None,
+    r2: Annotated[
+        float | None, typer.Option(help="R2 that you expect; with a prevalence that of Cox and Snell.")
+    ] = None,
+    parameters: Annotated[int | None, typer.Option(help="Candidate parameters of the model to develop.")] = None,
+    mean: Annotated[float | None, typer.Option(help="Mean of a number as target.")] = None,
+    sd: Annotated[float | None, typer.Option(help="Standard deviation of a number as target.")] = None,
+    width: Annotated[float, typer.Option(help="Width of the 95 % interval of the AUROC, or of R2.")] = 0.1,
+    slope_width: Annotated[float, typer.Option(help="The same of the calibration slope.")] = 0.2,
+    ratio_width: Annotated[float, typer.Option(help="The same of observed over expected events.")] = 0.2,
+) -> None:
+    """Count the patients that a study needs, to develop a model and to judge it."""
+    from bedside.evaluation.planning import plan
+    from bedside.terminal.tables import print_needs
+
+    found = plan(
+        prevalence=prevalence, auroc=auroc, r2=r2, parameters=parameters, mean=mean, sd=sd,
+        width=width, slope_width=slope_width, ratio_width=ratio_width,
+    )  # fmt: skip
+    print_needs(found, _console())
+
+
+@app.command()
 def explain(
     run: options.RunFolder,
     samples: Annotated[int | None, typer.Option(min=1, help="Test samples to show; as in the run by default.")] = None,

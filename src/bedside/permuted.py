@@ -85,9 +85,9 @@ def null_steps(run: Run, cohort: Cohort, settings: RunSettings, way: Way) -> Eve
             own = table[table["repeat"] // repeats == k]
             scored.append(score_table(own, cohort.task, settings.evaluation))
     real = score_table(run.predictions, cohort.task, settings.evaluation)
-    write_json(
-        run.path / NULL, judge_null(real, scored, cohort.task, run.estimates["n"], level=settings.evaluation.level)
-    )
+    level, sites = settings.evaluation.level, "site" in cohort.samples
+    record = judge_null(real, scored, cohort.task, run.estimates["n"], level=level, sites=sites)
+    write_json(run.path / NULL, record)
     shutil.rmtree(home.path)
 
 

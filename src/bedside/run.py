@@ -20,7 +20,7 @@ from bedside.data.checks import refuse_leaks
 from bedside.data.codes import worst_first
 from bedside.data.samples import COHORTS
 from bedside.errors import BedsideError, RunError, SettingError
-from bedside.evaluation import evaluate
+from bedside.evaluation import Development, evaluate
 from bedside.explain import FOLDER, explain_run
 from bedside.fold_parts import HERE, PARTS, FitTask, Way, fit_folds, kept_epochs, record, tidy
 from bedside.folder import Run, checksum, locked, open_run, write_json
@@ -259,9 +259,20 @@ def _evaluate(run: Run, cohort: Cohort, settings: RunSettings) -> Run:
             baseline=run.baseline,
             baseline_family=baseline_for(cohort.task, str(settings.family)),
             patient_column=cohort.roles.patient is not None,
+            development=_development(run, cohort),
         )
         write_json(run.path / "estimates.json", estimates)
     return Run(run.path)
+
+
+def _development(run: Run, cohort: Cohort) -> Development | None:
+    """Training patients of a fold, as the mean over the folds; None for images, which have no list of parameters."""
+    if cohort.inputs.kind != "table":
+        return None
+    trained = run.folds[run.folds["part"] == "train"]
+    patients = trained["sample"].astype(str).map(cohort.samples["patient"])
+    learned = patients.groupby([trained["repeat"], trained["fold"]]).nunique().mean()
+    return Development(round(float(learned)), cohort.inputs.parameters)
 
 
 def _keep_model(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSettings) -> Iterator[Event]:

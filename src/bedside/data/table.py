@@ -65,6 +65,11 @@ class TableInputs:
     def __len__(self) -> int:
         return len(self.frame)
 
+    @property
+    def parameters(self) -> int:
+        """Candidate parameters of a regression on these features: one for a number, one less than its levels for a category."""
+        return sum(max(1, len(f.levels) - 1) if f.kind == "category" else 1 for f in self.features)
+
     def take(self, rows: np.ndarray) -> "TableInputs":
         """The given rows, shape (k,), in that order."""
         return TableInputs(self.frame.take(np.asarray(rows)).reset_index(drop=True), self.features)

@@ -12,12 +12,13 @@ import pandas as pd
 from bedside.cohort import Task
 from bedside.errors import DataError
 from bedside.evaluation import compare, panels, thresholds, verdict
+from bedside.evaluation.adequacy import Development, adequacy
 from bedside.evaluation.curves import Curves, agreement, curves
 from bedside.evaluation.foreign import foreign
 from bedside.evaluation.intervals import estimates, resample
 from bedside.settings import EvaluationSettings
 
-__all__ = ["Curves", "agreement", "curves", "evaluate", "foreign"]
+__all__ = ["Curves", "Development", "agreement", "curves", "evaluate", "foreign"]
 
 
 def evaluate(
@@ -29,6 +30,7 @@ def evaluate(
     baseline: pd.DataFrame | None = None,
     baseline_family: str = "",
     patient_column: bool = True,
+    development: Development | None = None,
 ) -> dict[str, Any]:
     """Everything in estimates.json: plain values, no NaN, no infinity.
 
@@ -52,6 +54,7 @@ def evaluate(
         baseline: predictions of the simple baseline for the same samples and folds.
         baseline_family: its name.
         patient_column: False if samples stand for patients because no column names them.
+        development: what the models learned from, if that is known.
 
     Raises:
         DataError: if there is no test sample, a target is not one of the classes, a score is not a number, the
@@ -101,6 +104,7 @@ def evaluate(
         simple = estimates(sides[1], values[1], drawn[1], level=level, how=how)
         paired = compare.differences(model[0], values[0] - values[1], drawn[0] - drawn[1], found, level=level, how=how)
         result["baseline"] = compare.comparison(task, baseline_family, found, simple, paired)
+    result["sample_size"] = adequacy(found, test, task, n, development)
     result["sentences"] = verdict.sentences(result, task)
     return result
 

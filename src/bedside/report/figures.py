@@ -4,11 +4,12 @@ from bedside.folder import Run
 from bedside.report import curve_figures, decision_figures, number_figures
 from bedside.report import training_figures as learned
 from bedside.report.latent_figures import latent_figure
+from bedside.report.null import null_figure
 from bedside.report.style import Drawing, calm
 
 
 def draw(run: Run) -> dict[str, list[Drawing]]:
-    """Figures by section of the report: `performance`, `latent`, `training`, `folds`.
+    """Figures by section of the report: `performance`, `latent`, `training`, `folds`, `null`.
 
     Raises:
         RunError: if the run is not finished.
@@ -20,6 +21,7 @@ def draw(run: Run) -> dict[str, list[Drawing]]:
             "latent": [latent] if latent else [],
             "training": _training(run),
             "folds": _folds(run),
+            "null": [shuffled] if (shuffled := null_figure(run)) else [],
         }
 
 

@@ -9,7 +9,9 @@ from bedside.report import methods as words_of
 from bedside.report.figures import draw
 from bedside.report.gallery import gallery
 from bedside.report.images import image_facts, short_facts
+from bedside.report.null import null
 from bedside.report.panel import panel, static_rows
+from bedside.report.sample_size import sample_size
 
 
 def write_report(run: Run) -> Path:
@@ -30,7 +32,9 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
     """Everything the templates need, as plain values."""
     estimates, description = run.estimates, run.description
     splits, operating, seen = tables.split_rows(run), panel(run), gallery(run)
-    ordered = [drawing for section in ("performance", "latent", "training", "folds") for drawing in drawings[section]]
+    ordered = [
+        drawing for section in ("performance", "latent", "training", "folds", "null") for drawing in drawings[section]
+    ]
     groups = tables.estimate_groups(estimates["estimates"])
     per_class = tables.class_table(estimates)
     paragraphs = words_of.methods(run)
@@ -44,7 +48,7 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "predicted": words_of.what_is_predicted(run),
         "facts": _facts(run),
         "headlines": _headlines(groups, estimates["task"]["kind"]),
-        "contents": _contents(estimates, operating, seen or run.environment.get("explanation_problem"), drawings),
+        "contents": _contents(run, estimates, operating, seen or run.environment.get("explanation_problem"), drawings),
         "level": f"{estimates['level']:.0%}",
         "groups": groups,
         "per_class": per_class,
@@ -60,6 +64,8 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "panel": operating,
         "panel_rows": static_rows(operating) if operating else [],
         "gallery": seen,
+        "null": null(run),
+        "sample_size": sample_size(run),
         "images": image_facts(description),
         "splits": splits,
         "patient_ranges": tables.split_ranges(splits, "patients"),
@@ -97,6 +103,7 @@ def _headlines(groups: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
 
 
 def _contents(
+    run: Run,
     estimates: dict[str, Any],
     operating: dict[str, Any] | None,
     seen: Any,
@@ -115,6 +122,12 @@ def _contents(
             "learning",
             "Learning and folds" if drawings["training"] else "From fold to fold",
             bool(drawings["training"] or drawings["folds"]),
+        ),
+        ("null", "With shuffled targets", run.null is not None),
+        (
+            "sample_size",
+            "What this cohort can and cannot show",
+            bool(estimates.get("sample_size", {}).get("sentences")),
         ),
         ("data", "Patients and data", True),
         ("methods", "How the numbers were made", True),
