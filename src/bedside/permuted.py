@@ -21,7 +21,7 @@ from bedside.folder import Run, write_json
 from bedside.seeds import derive
 from bedside.settings import EvaluationSettings, RunSettings
 from bedside.splits.folds import make_folds
-from bedside.splits.shuffled import shuffled
+from bedside.splits.shuffled import reordered, shuffled
 
 NULL = "null.json"
 _PLACE = 0xA0  # of the seeds of this module
@@ -52,10 +52,10 @@ def null_of(
         raise SettingError(f"runs={runs} shuffled runs tell nothing; use {FEWEST} or more, better 20.")
     settings = settings or EvaluationSettings()
     predictions = pipeline(cohort)
-    permuted = [
-        score_table(pipeline(shuffled(cohort, seed=derive(seed, _PLACE, k, 0))), cohort.task, settings)
-        for k in range(runs)
-    ]
+    permuted = []
+    for k in range(runs):
+        other = shuffled(reordered(cohort, seed=derive(seed, _PLACE, k, 1)), seed=derive(seed, _PLACE, k, 0))
+        permuted.append(score_table(pipeline(other), cohort.task, settings))
     n = sizes(tested(predictions), cohort.task, patient_column=cohort.roles.patient is not None)
     return judge_null(
         score_table(predictions, cohort.task, settings),

@@ -46,17 +46,17 @@ def plan(
         raise SettingError(
             "Give the AUROC that you expect (--auroc 0.8), or the candidate parameters (--parameters 20), or both."
         )
+    sample_size.check(prevalence, auroc)
     found: dict[str, list[Need]] = {}
     if parameters is not None:
         expected = r2 if r2 is not None else None if auroc is None else sample_size.cox_snell(auroc, prevalence)
-        sample_size.check_prevalence(prevalence)
         expected = expected if expected is not None else MOST_OF_R2 * sample_size.largest_r2(prevalence)
         found["development"] = sample_size.develop_binary(parameters, prevalence, expected)
     found["validation"] = [sample_size.for_ratio(prevalence, ratio_width)]
     if auroc is not None:
         information = sample_size.normal_information(auroc, prevalence)
-        slope = [sample_size.for_slope(information, slope_width, prevalence)] if auroc > 0.5 else []
-        found["validation"] = [sample_size.for_auroc(auroc, prevalence, width), *slope, *found["validation"]]
+        slope = sample_size.for_slope(information, slope_width, prevalence)
+        found["validation"] = [sample_size.for_auroc(auroc, prevalence, width), slope, *found["validation"]]
     return found
 
 

@@ -54,8 +54,7 @@ def cox_snell(auroc: float, prevalence: float) -> float:
     Raises:
         SettingError: if `auroc` is not above 0.5 and below 1, or `prevalence` not between 0 and 1.
     """
-    _within("prevalence", prevalence, 0, 1)
-    _within("auroc", auroc, 0.5, 1)
+    check(prevalence, auroc)
     distance = np.sqrt(2) * norm.ppf(auroc)  # between the means, in standard deviations
     z, weight = _normal_points()
     odds = np.log(prevalence / (1 - prevalence)) - distance**2 / 2
@@ -299,13 +298,15 @@ def _normal_points() -> tuple[np.ndarray, np.ndarray]:
     return z, weight / weight.sum()
 
 
-def check_prevalence(prevalence: float) -> None:
-    """A share above 0 and below 1.
+def check(prevalence: float, auroc: float | None) -> None:
+    """A share above 0 and below 1, and an AUROC, if there is one, above 0.5 and below 1.
 
     Raises:
-        SettingError: if it is not.
+        SettingError: if they are not.
     """
     _within("prevalence", prevalence, 0, 1)
+    if auroc is not None:
+        _within("auroc", auroc, 0.5, 1)
 
 
 def _within(name: str, value: float, low: float, high: float, *, low_too: bool = False) -> None:

@@ -9,6 +9,22 @@ from bedside.cohort import Cohort
 from bedside.splits.folds import join_groups
 
 
+def reordered(cohort: Cohort, *, seed: int) -> Cohort:
+    """The same samples in another order: a pipeline that deals folds with a seed of its own deals them anew.
+
+    With the same folds in every run the mean over runs would not settle at chance, but near it, above or below.
+    """
+    order = np.random.default_rng(seed).permutation(len(cohort))
+    return replace(
+        cohort,
+        samples=cohort.samples.iloc[order],
+        inputs=cohort.inputs.take(order),
+        linked=cohort.linked[order],
+        split=None if cohort.split is None else cohort.split[order],
+        truth=None,
+    )
+
+
 def shuffled(cohort: Cohort, *, seed: int) -> Cohort:
     """The same samples with the targets of whole patients dealt anew, within sites if there are any.
 
