@@ -230,5 +230,5 @@ def test_names_and_sizes_of_image_files(tmp_path, planted):
         (tmp_path / label).mkdir(exist_ok=True)
         Image.fromarray(noise if planted and label == "ill" else plain).save(tmp_path / label / f"IMG_{k:04}.png")
     codes = {finding.code for finding in check(read_images(tmp_path, DataSettings()))}
-    assert ({"shortcut-name", "shortcut-file-size"} <= codes) == planted
-    assert bool({"shortcut-name", "shortcut-file-size"} & codes) == planted
+    assert ({"shortcut-name", "shortcut-bytes"} <= codes) == planted
+    assert bool({"shortcut-name", "shortcut-bytes"} & codes) == planted

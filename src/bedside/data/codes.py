@@ -39,7 +39,7 @@ CODES = {
     "shortcut-format": "The file format of images, or the bits of their pixels, nearly tell the target.",
     "shortcut-colour": "Whether an image is grey or in colour nearly tells the target.",
     "shortcut-brightness": "The mean brightness of images nearly tells the target.",
-    "shortcut-file-size": "The size of image files nearly tells the target.",
+    "shortcut-bytes": "The size of image files nearly tells the target.",
     "shortcut-name": "The numbers in the names of image files nearly tell the target.",
     "shortcut-site": "The site nearly tells the target.",
     "shortcut-time": "The time of the sample nearly tells the target.",

@@ -26,7 +26,7 @@ _REMEDY = {
     "shortcut-format": "Formats leave traces in the pixels: save all images alike from their originals, and test on images of another origin.",
     "shortcut-colour": "A network will learn colour instead of disease: bring all images to one kind, and test on images of another origin.",
     "shortcut-brightness": "Right if the disease itself is bright or dark; otherwise the cameras or settings differ between classes.",
-    "shortcut-file-size": "Size in bytes follows from camera, compression and pixels: look where each class comes from, and test on images of another origin.",
+    "shortcut-bytes": "Size in bytes follows from camera, compression and pixels: look where each class comes from, and test on images of another origin.",
     "shortcut-name": "No network sees a name, but classes that were numbered apart were collected apart: look whether cameras or times differ between them.",
     "shortcut-site": "Compare within sites, with --folds site or with sites that have all classes.",
 }
@@ -63,7 +63,7 @@ def _shortcuts(cohort: Cohort) -> list[Finding]:
     paths = getattr(cohort.inputs.pictures, "paths", None)  # images in arrays have neither file nor name
     if paths is not None:
         files = [Path(paths[row]) for row in cohort.inputs.rows]
-        looks.append(("shortcut-file-size", "The size of the file", _file_sizes(files), rows))
+        looks.append(("shortcut-bytes", "The size of the file", _file_sizes(files), rows))
         looks.append(("shortcut-name", "The last number in the name of the file", _name_numbers(files), rows))
     if "site" in cohort.samples:
         looks.append(("shortcut-site", "The site", cohort.samples["site"].to_numpy(object), rows))

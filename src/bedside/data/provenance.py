@@ -12,27 +12,33 @@ SUSPICIOUS_AUC = 0.9
 SUSPICIOUS_CORRELATION = 0.8
 CHANCE = 0.01  # share of tables in no order that are taken for ordered
 _FEWEST = 20  # patients below which nothing is said
-_REMEDY = {
-    "shortcut-site": "A model may recognise the site instead of the disease. Compare within sites, with --folds site or with sites that have all classes.",
-    "shortcut-time": "Cases and controls of different times differ in everything that has changed since. Compare samples of the same time, and test on another one.",
-}
 
 
 def site(cohort: Cohort) -> list[Finding]:
     """A site that nearly tells the target."""
-    return _tells(cohort, "site", "shortcut-site", "The site")
+    how = _tells(cohort, "site")
+    if how is None:
+        return []
+    remedy = "A model may recognise the site instead of the disease. Compare within sites, with --folds site or with sites that have all classes."
+    return [finding("warning", "shortcut-site", f"The site alone {how}.", remedy, (str(cohort.roles.site),))]
 
 
 def time(cohort: Cohort) -> list[Finding]:
     """A time of sampling that nearly tells the target."""
-    return _tells(cohort, "time", "shortcut-time", "The time of the sample")
-
-
-def _tells(cohort: Cohort, role: str, code: str, what: str) -> list[Finding]:
-    if role not in cohort.samples:
+    how = _tells(cohort, "time")
+    if how is None:
         return []
-    values = cohort.samples[role]
-    category = role == "site"
+    remedy = "Cases and controls of different times differ in everything that has changed since. Compare samples of the same time, and test on another one."
+    return [
+        finding("warning", "shortcut-time", f"The time of the sample alone {how}.", remedy, (str(cohort.roles.time),))
+    ]
+
+
+def _tells(cohort: Cohort, role: str) -> str | None:
+    """In words how a role alone tells the target, if it nearly does."""
+    if role not in cohort.samples:
+        return None
+    values, category = cohort.samples[role], role == "site"
     seen = values.to_numpy(object) if category else pd.factorize(values, sort=True)[0].astype(np.float64)
     how = leaks.scan(
         seen,
@@ -44,12 +50,10 @@ def _tells(cohort: Cohort, role: str, code: str, what: str) -> list[Finding]:
         correlation=SUSPICIOUS_CORRELATION,
     )
     if how is None:
-        return []
-    tells = "gives the target away" if how.perfect else "nearly gives the target away"
-    words = how.how if category or not how.perfect else "the targets follow each other in time"
-    return [
-        finding("warning", code, f"{what} alone {tells}: {words}.", _REMEDY[code], (str(getattr(cohort.roles, role)),))
-    ]
+        return None
+    if how.perfect:
+        return f"gives the target away: {how.how if category else 'the targets follow each other in time'}"
+    return f"nearly gives the target away: {how.how}"
 
 
 def order(cohort: Cohort) -> list[Finding]:
