@@ -93,6 +93,8 @@ def _widths(known: dict[str, Estimate], test: pd.DataFrame, task: Task, n: dict[
 
 def _binary_needs(known: dict[str, Estimate], test: pd.DataFrame, task: Task, n: dict[str, Any]) -> dict[str, Need]:
     prevalence = _prevalence(task, n)
+    if not 0 < prevalence < 1:
+        return {}
     auroc = known["auroc"].value if "auroc" in known else None
     odds = log_odds(test[task.score_columns()[1]].to_numpy(dtype=np.float64))
     needs = {"observed over expected": sample_size.for_ratio(prevalence, WIDTHS["observed over expected"])}
