@@ -102,6 +102,7 @@ def test_words_for_every_verdict():
         "0 of 20 shuffled runs reached the real AUROC of 0.80: p = 0.048 (no smaller p is possible"
         in judged(steady)["sentences"][1]
     )
+    assert "could miss a large one" in judged(np.linspace(0.3, 0.7, 6))["sentences"][0]
     (leak,) = judged(steady + 0.1)["sentences"]
     assert "AUROC 0.600 [0.585, 0.615] over 20 runs" in leak
     assert "cannot be trusted" in leak

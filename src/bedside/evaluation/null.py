@@ -26,6 +26,7 @@ from bedside.settings import EvaluationSettings
 
 FEWEST = 5  # runs from which a mean has an interval worth giving
 ALPHA = 0.01  # of the test for a leak: a sound pipeline is accused once in a hundred times
+HIDDEN = 0.05  # above chance, up to which the interval must reach for "no leak" to be said without a doubt
 _CHANCE = {"auroc": 0.5, "balanced_accuracy": 0.5, "r2": 0.0}
 
 
@@ -144,6 +145,10 @@ def _sentences(metrics: list[dict[str, Any]], runs: int, sites: bool) -> list[st
             said.append(f"{words}. Below chance is no leak; it happens where folds are small and stratified.")
         elif record["metric"] == "r2":
             said.append(f"{words} or below, so no leak was found in it.")
+        elif mean.high is not None and mean.high - record["chance"] > HIDDEN:
+            said.append(
+                f"{words}. No leak was found, but so few runs on so few patients could miss a large one; ask for more."
+            )
         else:
             said.append(f"{words}, so no leak was found in it.")
     if first["real"] is not None and not leaking:
