@@ -17,6 +17,7 @@ from bedside import errors
 from bedside.cli import app
 from bedside.data import codes
 from bedside.data.samples import COHORTS, generator_settings
+from bedside.evaluation import audit
 from bedside.evaluation.metrics import HIGHER_IS_BETTER, LABELS
 from bedside.models import FAMILIES, settings_class, suited
 from bedside.report.words import metric_words
@@ -48,6 +49,7 @@ FILES = {
     "reference/": "what new patients are held against: counts of each column, and vectors of some patients; see monitoring.md",
     "model/": "the final model: model.json, and weights and preparation of each member",
     "explanations/": "what the model uses (columns of a table, places in images), the sanity checks of that, and the latent map of images",
+    "null.json": "what the whole pipeline scored with shuffled targets; with `--null`",
     "figures/": "the figures of the report as SVG, for papers",
     "report.html": "the report; opens without a network",
     "stress.json": "what noise, gaps, wrong units or poor images do to scores and performance; after `bedside stress`",
@@ -146,7 +148,7 @@ def _metrics() -> str:
 
 def finding_codes() -> dict[str, str]:
     """Every finding that any stage can make."""
-    return {**codes.CODES, **folds.CODES, **suited.CODES}
+    return {**codes.CODES, **folds.CODES, **suited.CODES, **audit.CODES}
 
 
 def _findings() -> str:

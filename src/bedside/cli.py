@@ -63,6 +63,10 @@ def train(
     seeds: options.Seeds = None,
     seed: options.Seed = None,
     final: Annotated[str | None, typer.Option(help="ensemble of the fold members, or refit on everything.")] = None,
+    null: Annotated[
+        int | None,
+        typer.Option("--null", min=5, help="Repeat everything so often with shuffled targets: it must score chance."),
+    ] = None,
     find_lr: Annotated[bool, typer.Option("--find-lr", help="Let a sweep choose the learning rate.")] = False,
     assign: options.Assign = None,
     settings: options.SettingsFile = None,
@@ -78,7 +82,8 @@ def train(
     from bedside.settings import RunSettings, build
     from bedside.terminal.progress import show_run
 
-    more = given(family=family, seed=seed, final=final) | folds_settings(folds, repeats, seeds)
+    asked = given(family=family, seed=seed, final=final, null_runs=null)
+    more = asked | folds_settings(folds, repeats, seeds)
     if model := given(weights=weights, freeze=freeze):
         more["model"] = model
     if views is not None:
@@ -322,10 +327,11 @@ def evaluate(
     sheet: options.Sheet = None,
 ) -> None:
     """Judge anybody's predictions: a vendor's, a colleague's, or a run's predictions.csv."""
+    from bedside.cohort import Finding
     from bedside.evaluation.table import evaluate_table
     from bedside.folder import require_folder_of, write_json
     from bedside.settings import DataSettings, build
-    from bedside.terminal.tables import print_estimates, print_sentences
+    from bedside.terminal.tables import print_estimates, print_findings, print_sentences
 
     reading = data_settings(separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
     record = evaluate_table(
@@ -333,11 +339,39 @@ def evaluate(
         subgroups=subgroup or (), threshold=threshold, prevalence=prevalence,
         reading=build(DataSettings, reading, prefix="data."), seed=seed,
     )  # fmt: skip
+    print_findings([Finding(**found) for found in record["findings"]], _console())
     print_sentences(record, _console())
     print_estimates(record, _console())
     if output is not None:
         require_folder_of(output)
         write_json(output, record)
+
+
+@app.command()
+def samplesize(
+    prevalence: Annotated[
+        float | None, typer.Option(help="Share of patients with the condition; without it the target is a number.")
+    ] = None,
+    auroc: Annotated[float | None, typer.Option(help="AUROC that you expect.")] = None,
+    r2: Annotated[
+        float | None, typer.Option(help="R2 that you expect; with a prevalence that of Cox and Snell.")
+    ] = None,
+    parameters: Annotated[int | None, typer.Option(help="Candidate parameters of the model to develop.")] = None,
+    mean: Annotated[float | None, typer.Option(help="Mean of a number as target.")] = None,
+    sd: Annotated[float | None, typer.Option(help="Standard deviation of a number as target.")] = None,
+    width: Annotated[float, typer.Option(help="Width of the 95 % interval of the AUROC, or of R2.")] = 0.1,
+    slope_width: Annotated[float, typer.Option(help="The same of the calibration slope.")] = 0.2,
+    ratio_width: Annotated[float, typer.Option(help="The same of observed over expected events.")] = 0.2,
+) -> None:
+    """Count the patients that a study needs, to develop a model and to judge it."""
+    from bedside.evaluation.planning import plan
+    from bedside.terminal.tables import print_needs
+
+    found = plan(
+        prevalence=prevalence, auroc=auroc, r2=r2, parameters=parameters, mean=mean, sd=sd,
+        width=width, slope_width=slope_width, ratio_width=ratio_width,
+    )  # fmt: skip
+    print_needs(found, _console())
 
 
 @app.command()

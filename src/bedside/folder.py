@@ -271,6 +271,11 @@ class Run:
         name = "explanations/latent.json"
         return dict(self._json(name)) if (self.path / name).exists() else None
 
+    @cached_property
+    def null(self) -> dict[str, Any] | None:
+        """What the pipeline scored with shuffled targets; None if that was not asked for."""
+        return dict(self._json("null.json")) if (self.path / "null.json").exists() else None
+
     @property
     def finished(self) -> bool:
         return (self.path / "report.html").exists()

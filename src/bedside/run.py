@@ -27,7 +27,7 @@ from bedside.cohort import Cohort, Finding, Fold
 from bedside.data.checks import refuse_leaks
 from bedside.data.codes import worst_first
 from bedside.errors import BedsideError, RunError, SettingError
-from bedside.evaluation import evaluate
+from bedside.evaluation import Development, evaluate
 from bedside.evaluation.conformal import calibration_scores
 from bedside.evaluation.groups import refuse_idle_bands
 from bedside.explain import FOLDER, explain_run
@@ -37,6 +37,7 @@ from bedside.folder import Run, checksum, locked, open_run, whole_folder, write_
 from bedside.models import baseline_for, model_settings
 from bedside.models.suited import setting_findings
 from bedside.models.weight_places import named_file
+from bedside.permuted import NULL, null_steps
 from bedside.reference import FOLDER as REFERENCE
 from bedside.reference import write_columns
 from bedside.report.card import write_card
@@ -163,6 +164,9 @@ def train_steps(
         run = _evaluate(run, cohort, settings)
         _keep_reference(run, cohort, settings)
         yield from _keep_model(run, cohort, folds, settings)
+        if settings.null_runs and not (run.path / NULL).exists():
+            yield Stage("shuffled targets", str(settings.family), len(folds) * settings.null_runs)
+            yield from null_steps(run, cohort, settings, way)
         if explainable(settings, cohort) and settings.explain.samples and not (run.path / FOLDER).exists():
             yield from _explain_if_possible(Run(run.path), cohort, settings)
         yield Stage("report")
@@ -271,9 +275,20 @@ def _evaluate(run: Run, cohort: Cohort, settings: RunSettings) -> Run:
             baseline=run.baseline,
             baseline_family=baseline_for(cohort.task, str(settings.family)),
             patient_column=cohort.roles.patient is not None,
+            development=_development(run, cohort),
         )
         write_json(run.path / "estimates.json", estimates)
     return Run(run.path)
+
+
+def _development(run: Run, cohort: Cohort) -> Development | None:
+    """Training patients of a fold, as the mean over the folds; None for images, which have no list of parameters."""
+    if cohort.inputs.kind != "table":
+        return None
+    trained = run.folds[run.folds["part"] == "train"]
+    patients = trained["sample"].astype(str).map(cohort.samples["patient"])
+    learned = patients.groupby([trained["repeat"], trained["fold"]]).nunique().mean()
+    return Development(round(float(learned)), cohort.inputs.parameters)
 
 
 def _keep_model(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSettings) -> Iterator[Event]:

@@ -307,6 +307,8 @@ class RunSettings(Settings):
     """Drives folds, initial weights, batch order, dropout and resampling."""
     final: Literal["ensemble", "refit"] = "ensemble"
     """With several folds: the final model is the ensemble of the fold members, or one more fit on everything."""
+    null_runs: int | None = Field(default=None, ge=5, le=100_000)
+    """Times that the whole pipeline is repeated with targets shuffled between patients: it must score chance."""
     data: DataSettings = DataSettings()
     """Columns and file format."""
     folds: FoldSettings = FoldSettings()

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from bedside.cohort import Cohort, Finding, Roles
-from bedside.data import image_checks, table_checks
+from bedside.data import image_checks, provenance, table_checks
 from bedside.data import leaks as leak_scan
 from bedside.data.codes import CODES, count, finding, listing, plural, worst_first
 
@@ -25,7 +25,7 @@ __all__ = ["CODES", "check", "refuse_leaks"]
 def check(cohort: Cohort) -> list[Finding]:
     """Everything worth knowing before training, worst first; includes what was found while reading."""
     own = _OWN[cohort.inputs.kind]
-    common = (_few, _duplicates, _own_split, _patients, _sites)
+    common = (_few, _duplicates, _own_split, _patients, _sites, provenance.time)
     found = [*own.check(cohort), *cohort.findings]
     return worst_first([*found, *(one for look in common for one in look(cohort))])
 

@@ -4,6 +4,10 @@ Images of the sick and of the healthy often come from different places. Their si
 classes apart, and a network finds that sooner than the disease.
 """
 
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 
@@ -22,6 +26,8 @@ _REMEDY = {
     "shortcut-format": "Formats leave traces in the pixels: save all images alike from their originals, and test on images of another origin.",
     "shortcut-colour": "A network will learn colour instead of disease: bring all images to one kind, and test on images of another origin.",
     "shortcut-brightness": "Right if the disease itself is bright or dark; otherwise the cameras or settings differ between classes.",
+    "shortcut-bytes": "Size in bytes follows from camera, compression and pixels: look where each class comes from, and test on images of another origin.",
+    "shortcut-name": "No network sees a name, but classes that were numbered apart were collected apart: look whether cameras or times differ between them.",
     "shortcut-site": "Compare within sites, with --folds site or with sites that have all classes.",
 }
 
@@ -54,6 +60,11 @@ def _shortcuts(cohort: Cohort) -> list[Finding]:
         ("shortcut-colour", "Whether an image is grey or in colour", records["channels"].to_numpy(np.float64), rows),
         ("shortcut-brightness", "The mean brightness", _brightness(cohort.inputs, read), read),
     ]
+    paths = getattr(cohort.inputs.pictures, "paths", None)  # images in arrays have neither file nor name
+    if paths is not None:
+        files = [Path(paths[row]) for row in cohort.inputs.rows]
+        looks.append(("shortcut-bytes", "The size of the file", _file_sizes(files), rows))
+        looks.append(("shortcut-name", "The last number in the name of the file", _name_numbers(files), rows))
     if "site" in cohort.samples:
         looks.append(("shortcut-site", "The site", cohort.samples["site"].to_numpy(object), rows))
     target, found = cohort.target, dict[str, Finding]()
@@ -73,6 +84,20 @@ def _shortcuts(cohort: Cohort) -> list[Finding]:
             tells = "gives the target away" if how.perfect else "nearly gives the target away"
             found[code] = finding("warning", code, f"{what} alone {tells}: {how.how}.", _REMEDY[code])
     return list(found.values())
+
+
+def _file_sizes(files: Sequence[Path]) -> np.ndarray:
+    """Bytes of each file; shape (n,)."""
+    return np.array([file.stat().st_size for file in files], dtype=np.float64)
+
+
+def _name_numbers(files: Sequence[Path]) -> np.ndarray:
+    """The last number in the name of each file without its folder, such as 12 of IMG_0012.jpg, NaN if there is none; (n,).
+
+    Times of files are not looked at: copying or unpacking sets them, class after class.
+    """
+    numbers = [re.findall(r"\d{1,15}", file.stem) for file in files]
+    return np.array([float(found[-1]) if found else np.nan for found in numbers])
 
 
 def _brightness(inputs: ImageInputs, rows: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.special import gammaln
+from scipy.stats import f as f_distribution
 from scipy.stats import norm
 
 from bedside.cohort import Cohort, Finding, Task
@@ -66,7 +67,11 @@ def scan(
         auc, correlation: from which it is suspicious, for classes and for a regression.
     """
     if task.kind == "regression":
-        found = None if category else _correlation(values, target, correlation)
+        looks = [_ranges(values, target), _grouped(values, target, correlation)]
+        looks += [] if category else [_correlation(values, target, correlation)]
+        found = min(
+            (look for look in looks if look is not None), key=lambda look: (not look.perfect, look.chance), default=None
+        )
     else:
         found = _separation(values, target, task.classes, category=category, suspicious=auc)
     return found if found is not None and found.chance < np.log(CHANCE / among) else None
@@ -212,6 +217,53 @@ def _correlation(values: np.ndarray, target: np.ndarray, suspicious: float) -> S
     z = np.arctanh(min(strongest, 1 - 1e-15)) * np.sqrt(len(x) - 3)
     name = "correlation" if straight >= ranked else "rank correlation"
     return Scan(float(norm.logsf(z) + np.log(2)), f"{name} {strongest:.4f}", perfect=strongest > LEAKING_CORRELATION)
+
+
+def _levels(values: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Levels as whole numbers and the target, where there is a value; None if there are too many levels, or too few values."""
+    known = ~np.asarray(pd.isna(values))
+    codes, y = pd.factorize(values[known])[0], target[known]
+    few = 2 <= len(np.unique(codes)) <= len(y) / 5
+    return (codes, y) if few and len(y) >= max(_FEWEST, len(values) / 2) else None
+
+
+def _ranges(values: np.ndarray, target: np.ndarray) -> Scan | None:
+    """Each level is a range of the target, so the column was made from it: a group of values, or yes from a limit on.
+
+    The chance counts different values of the target as what is dealt to the levels.
+    """
+    if (levels := _levels(values, target)) is None:
+        return None
+    codes, y = levels
+    order = np.lexsort((codes, y))
+    codes, y = codes[order], y[order]
+    changes = codes[1:] != codes[:-1]
+    n_levels = int(codes.max()) + 1
+    if changes.sum() != n_levels - 1 or (changes & (y[1:] == y[:-1])).any():
+        return None
+    sizes = pd.Series(y).groupby(codes).nunique().to_numpy()
+    chance = gammaln(n_levels + 1) + gammaln(sizes + 1).sum() - gammaln(sizes.sum() + 1)
+    return Scan(float(chance), f"each of its {n_levels} values is a range of the target", perfect=True)
+
+
+def _grouped(values: np.ndarray, target: np.ndarray, suspicious: float) -> Scan | None:
+    """How well the mean target of each level tells the target: the correlation ratio, tested as in an analysis of variance."""
+    if (levels := _levels(values, target)) is None:
+        return None
+    codes, y = levels
+    sizes = np.bincount(codes)
+    y = y - y.mean()
+    between, total = float((np.bincount(codes, weights=y) ** 2 / sizes).sum()), float(y @ y)
+    share = min(between / total, 1 - 1e-15) if total > 0 else 0.0
+    if np.sqrt(share) < suspicious:
+        return None
+    freedom = (len(sizes) - 1, len(y) - len(sizes))
+    chance = f_distribution.logsf(share / (1 - share) * freedom[1] / freedom[0], *freedom)
+    return Scan(
+        float(chance),
+        f"the means of its {len(sizes)} values correlate {np.sqrt(share):.4f} with the target",
+        perfect=bool(np.sqrt(share) > LEAKING_CORRELATION),
+    )
 
 
 def _pearson(x: np.ndarray, y: np.ndarray) -> float:

@@ -8,13 +8,16 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from bedside import settings as settings_module
 from bedside.cohort import Cohort, Finding, Roles
 from bedside.data import roles as roles_of
-from bedside.data.codes import count, finding
+from bedside.data.codes import count, finding, plural
 from bedside.data.columns import Column, Kind, read_columns
 from bedside.data.files import named_columns, read_file, refuse_idle
+from bedside.data.near_rows import near_rows
 from bedside.data.selection import select
 from bedside.data.targets import read_target
 from bedside.settings import DataSettings
@@ -61,6 +64,11 @@ class TableInputs:
 
     def __len__(self) -> int:
         return len(self.frame)
+
+    @property
+    def parameters(self) -> int:
+        """Candidate parameters of a regression on these features: one for a number, one less than its levels for a category."""
+        return sum(max(1, len(f.levels) - 1) if f.kind == "category" else 1 for f in self.features)
 
     def take(self, rows: np.ndarray) -> "TableInputs":
         """The given rows, shape (k,), in that order."""
@@ -130,6 +138,7 @@ def make_cohort(
     )
     inputs = TableInputs.of(chosen)
     linked, about_rows = link(inputs)
+    linked, about_near = join_near(inputs, linked, patients)
     return Cohort(
         name=name,
         samples=read_samples(frame, settings, roles, patients, target),
@@ -137,7 +146,7 @@ def make_cohort(
         task=task,
         inputs=inputs,
         linked=linked,
-        findings=(*about_patients, *about_target, *left_out, *about_cells, *about_rows),
+        findings=(*about_patients, *about_target, *left_out, *about_cells, *about_rows, *about_near),
         about=about or {},
         split=None if roles.split is None else roles_of.read_split(frame, roles.split),
     )
@@ -187,6 +196,25 @@ def link(inputs: TableInputs) -> tuple[np.ndarray, list[Finding]]:
     remedy = "If samples were entered twice, remove the copies."
     linked = pd.factorize(np.where(chance, n + np.arange(n), groups))[0].astype(np.int64)
     return linked, [finding("note", "rows-repeat", message, remedy)]
+
+
+def join_near(inputs: TableInputs, linked: np.ndarray, patients: np.ndarray) -> tuple[np.ndarray, list[Finding]]:
+    """The groups of `link`, joined where rows are nearly the same, shape (n,); see `near_rows`."""
+    pairs = near_rows(inputs.frame, [f.name for f in inputs.features if f.kind in ("number", "date")], linked)
+    pairs = pairs[patients[pairs[:, 0]] != patients[pairs[:, 1]]]  # one patient's samples stay together anyway
+    if not len(pairs):
+        return linked, []
+    n = int(linked.max()) + 1
+    edges = coo_array((np.ones(len(pairs)), tuple(linked[pairs].T)), shape=(n, n))
+    joined = connected_components(edges, directed=False)[1][linked]
+    shown = ", ".join(f"{one + 1} and {other + 1}" for one, other in pairs[:5])
+    more = f" and {len(pairs) - 5:,} more" if len(pairs) > 5 else ""
+    message = (
+        f"{count(len(pairs), 'pair')} of rows {plural(len(pairs), 'is', 'are')} nearly the same, much nearer than chance "
+        f"brings rows together: {shown}{more}."
+    )
+    remedy = "If it is one patient entered twice, remove a row, or give both one --patient. They stay on one side of every split."
+    return pd.factorize(joined)[0].astype(np.int64), [finding("warning", "near-duplicates", message, remedy)]
 
 
 def _same_rows(rows: np.ndarray) -> np.ndarray:

@@ -4,8 +4,11 @@ import numpy as np
 import pandas as pd
 
 from bedside.cohort import Cohort, Finding
+from bedside.data import provenance
 from bedside.data.codes import count, finding, listing
+from bedside.data.derived import derived
 from bedside.data.leaks import leaks
+from bedside.data.prepared import prepared
 from bedside.data.table import TableInputs
 
 EVENTS_PER_FEATURE = 10
@@ -14,12 +17,26 @@ _CODES_FOR_MISSING = (-9, -99, -999, -9999, 99, 999, 9999, 99999)
 
 def check(cohort: Cohort) -> list[Finding]:
     """What only a table can have."""
-    return [*leaks(cohort), *_wide(cohort), *_gaps(cohort), *_values(cohort), *_order(cohort)]
+    given_away = leaks(cohort)
+    known = {name for found in given_away for name in found.columns}
+    sorted_rows = _order(cohort)
+    return [
+        *given_away,
+        *derived(cohort, known),
+        *_wide(cohort),
+        *_gaps(cohort),
+        *_values(cohort),
+        *prepared(cohort),
+        *provenance.site(cohort),
+        *(sorted_rows or provenance.order(cohort)),
+    ]
 
 
 def alike(cohort: Cohort) -> str:
     """What linked samples have in common."""
-    return "identical features"
+    linked = pd.Series(cohort.linked).duplicated(keep=False).to_numpy()
+    equal = cohort.inputs.frame[linked].duplicated(keep=False)
+    return "identical features" if equal.all() else "identical or nearly identical features"
 
 
 def _wide(cohort: Cohort) -> list[Finding]:

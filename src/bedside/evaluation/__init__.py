@@ -12,6 +12,7 @@ import pandas as pd
 from bedside.cohort import Task
 from bedside.errors import DataError
 from bedside.evaluation import compare, panels, thresholds, uncertainty, verdict
+from bedside.evaluation.adequacy import Development, adequacy
 from bedside.evaluation.curves import Curves, agreement, curves
 from bedside.evaluation.foreign import foreign
 from bedside.evaluation.intervals import estimates, resample
@@ -20,7 +21,7 @@ from bedside.evaluation.repeats import over_repeats
 from bedside.evaluation.subgroups import Judged, by_group
 from bedside.settings import EvaluationSettings
 
-__all__ = ["Curves", "agreement", "curves", "evaluate", "foreign"]
+__all__ = ["Curves", "Development", "agreement", "curves", "evaluate", "foreign"]
 
 
 def evaluate(
@@ -32,6 +33,7 @@ def evaluate(
     baseline: pd.DataFrame | None = None,
     baseline_family: str = "",
     patient_column: bool = True,
+    development: Development | None = None,
 ) -> dict[str, Any]:
     """Everything in estimates.json: plain values, no NaN, no infinity.
 
@@ -55,6 +57,7 @@ def evaluate(
         baseline: predictions of the simple baseline for the same samples and folds.
         baseline_family: its name.
         patient_column: False if samples stand for patients because no column names them.
+        development: what the models learned from, if that is known.
 
     Raises:
         DataError: if there is no test sample, a target is not one of the classes, a score is not a number, the
@@ -112,6 +115,7 @@ def evaluate(
     tested = Judged(test, task, frozen, patients)
     result["subgroups"] = by_group(tested, settings, seed=seed)
     result["uncertainty"] = uncertainty.uncertainty(predictions, tested, settings, seed=seed)
+    result["sample_size"] = adequacy(found, test, task, n, development)
     result["sentences"] = verdict.sentences(result, task)
     return result
 

@@ -76,12 +76,14 @@ def foreign(
         predictions, task = _classes(table, truth, scores, positive, decimal)
     taken = {truth, *scores, *(name for name in (patient, sample) if name)}
     groups = group_cells(table, site, subgroups, decimal, {*OWN, "linked", *taken, *predictions.columns})
-    named = pd.concat([named, predictions, groups], axis=1)
+    known = {*OWN, "linked", *scores, *predictions.columns, *groups.columns}
+    roles = [name for name in table.columns if is_own(table) and name not in known]  # site, time and subgroups
+    named = pd.concat([named, predictions, groups, table[roles]], axis=1)
     _refuse_twice(named)
     return named, task
 
 
-def _is_own(table: pd.DataFrame) -> bool:
+def is_own(table: pd.DataFrame) -> bool:
     """Whether the table has the columns of predictions.csv."""
     return set(OWN) <= set(table.columns)
 
@@ -157,7 +159,7 @@ def _own_names(table: pd.DataFrame, patient: str | None, sample: str | None) -> 
     samples = _texts(table, _column(table, sample, "sample")) if sample else rows
     patients = _texts(table, _column(table, patient, "patient")) if patient else samples
     own = pd.DataFrame({"sample": samples, "patient": patients})
-    if not _is_own(table):
+    if not is_own(table):
         return own.assign(repeat=0, fold=0, part="test")
     odd = set(table["part"].astype(str)) - {"valid", "test"}
     if odd:
@@ -206,7 +208,7 @@ def _numbers(table: pd.DataFrame, truth: str, score: str, decimal: str) -> tuple
 def _class_names(table: pd.DataFrame, truth: str, decimal: str) -> pd.Series:
     """The class of each sample as training names it; predictions.csv holds such names already."""
     column = _complete(table, truth)
-    (read,), _ = read_columns(table[[truth]], decimal=decimal, categories=[truth] if _is_own(table) else [])
+    (read,), _ = read_columns(table[[truth]], decimal=decimal, categories=[truth] if is_own(table) else [])
     return pd.Series(class_names(column, read), index=table.index, dtype=str)
 
 
@@ -232,7 +234,7 @@ def _classes(
     if len(names) > 2:
         _refuse_positive(positive, f"multiclass, with {len(names)} classes")
     else:
-        own = _is_own(table) and positive is None  # predictions.csv: the positive class comes last
+        own = is_own(table) and positive is None  # predictions.csv: the positive class comes last
         names = names if own else _two_classes(sorted(names), positive, truth)
     found = pd.DataFrame({"target": target, **{PREFIX + name: values[PREFIX + name] for name in names}})
     return found, Task("binary" if len(names) == 2 else "multiclass", names)

@@ -1,6 +1,7 @@
 """Judge anybody's predictions from a file; the same as `bedside evaluate`."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ import pandas as pd
 from bedside.data.files import read_file, refuse_idle
 from bedside.errors import SettingError
 from bedside.evaluation import evaluate
-from bedside.evaluation.foreign import foreign
+from bedside.evaluation.audit import audit
+from bedside.evaluation.foreign import foreign, is_own
 from bedside.settings import DataSettings, EvaluationSettings, build
 
 
@@ -43,7 +45,8 @@ def evaluate_table(
         seed: drives the resampling.
 
     Returns:
-        What a run keeps as estimates.json; `["estimates"]` holds the numbers, `["sentences"]` the words.
+        What a run keeps as estimates.json; `["estimates"]` holds the numbers, `["sentences"]` the words. Also
+        `["findings"]`: what the table shows of patients on both sides of a split.
 
     Raises:
         DataError: if a column is missing, scores are not probabilities, or one class only is there.
@@ -70,4 +73,6 @@ def evaluate_table(
         rule: dict[str, Any] = {"threshold": "fixed"} if threshold is not None else {}
         settings = build(EvaluationSettings, {**rule, **given}, prefix="evaluation.")
     known = not named["patient"].astype(str).equals(named["sample"].astype(str))  # else each sample is its own patient
-    return evaluate(named, task, settings, seed=seed, patient_column=known)
+    record = evaluate(named, task, settings, seed=seed, patient_column=known)
+    found = audit(named, predictions, own=is_own(predictions), patients_known=known)
+    return {**record, "findings": [asdict(finding) for finding in found]}

@@ -80,7 +80,7 @@ def prepared(
         repeats: deal anew several times where fits cost little.
 
     Raises:
-        SettingError: if something is asked beside `resume`.
+        SettingError: if something is asked beside `resume`, or shuffled targets are asked for.
         RunError: if the data have changed since the experiment was begun.
     """
     old = None
@@ -89,6 +89,10 @@ def prepared(
             raise SettingError(f"--resume continues {resume} as it was begun; leave every other option out.")
         old, asked = open_experiment(resume, kind)
     shared = dict(asked["shared"])
+    if shared.get("null_runs") is not None:
+        raise SettingError(
+            "Setting null_runs has no effect here: `bedside train --null` shuffles targets for one model."
+        )
     base = build(RunSettings, {name: shared[name] for name in ("source", "data") if name in shared})
     cohort, base = read_source(source, base, old)
     if old is not None and old.environment["data_fingerprint"] != cohort.fingerprint():

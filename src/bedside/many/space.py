@@ -87,7 +87,7 @@ def space_for(cohort: Cohort, settings: RunSettings, asked: Space, fixed: set[st
     for name in asked:
         if name in fixed:
             raise SettingError(f"{name} is both fixed (--set) and searched (--search); leave one out.")
-        if name.partition(".")[0] in SHARED or name in ("family", "final"):
+        if name.partition(".")[0] in SHARED or name in ("family", "final", "null_runs"):
             raise SettingError(f"--search {name}: tuning must not change the data or the folds that judge it.")
     cannot = {(section, setting): reason for section, setting, reason in idle(settings, cohort)}
     found = dict(asked)

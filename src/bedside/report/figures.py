@@ -9,11 +9,12 @@ from bedside.report.abstention_figures import abstention_figures
 from bedside.report.columns import draw as draw_columns
 from bedside.report.group_figures import coverage_figure, group_figures
 from bedside.report.latent_figures import latent_figure
+from bedside.report.null import null_figure
 from bedside.report.style import Drawing, calm
 
 
 def draw(run: Run) -> dict[str, list[Any]]:
-    """Figures by section of the report: `performance`, `groups` and `coverage` (pairs), `abstention`, `columns`, `latent`, `training`, `folds`.
+    """Figures by section of the report: `performance`, `groups` and `coverage` (pairs), `abstention`, `columns`, `latent`, `training`, `folds`, `null`.
 
     Raises:
         RunError: if the run is not finished.
@@ -27,6 +28,7 @@ def draw(run: Run) -> dict[str, list[Any]]:
             "latent": [latent] if latent else [],
             "training": _training(run),
             "folds": _folds(run),
+            "null": [shuffled] if (shuffled := null_figure(run)) else [],
         }
 
 

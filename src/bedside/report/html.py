@@ -12,7 +12,9 @@ from bedside.report.figures import draw
 from bedside.report.gallery import gallery
 from bedside.report.images import image_facts, short_facts
 from bedside.report.operating import point
+from bedside.report.null import null
 from bedside.report.panel import panel, static_rows
+from bedside.report.sample_size import sample_size
 
 
 def write_report(run: Run) -> Path:
@@ -44,7 +46,7 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
     """Everything the templates need, as plain values."""
     estimates, description = run.estimates, run.description
     splits, operating, seen = tables.split_rows(run), panel(run), gallery(run)
-    order = ("performance", "groups", "coverage", "abstention", "columns", "latent", "training", "folds")
+    order = ("performance", "groups", "coverage", "abstention", "columns", "latent", "training", "folds", "null")
     ordered = [_each(drawing)[0] for section in order for drawing in drawings[section]]
     grouped, doubts = groups_of.group_tables(run), groups_of.uncertainty(run)
     groups = tables.estimate_groups(estimates["estimates"])
@@ -60,7 +62,7 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "predicted": words_of.what_is_predicted(run),
         "facts": _facts(run),
         "headlines": _headlines(groups, estimates["task"]["kind"]),
-        "contents": _contents(estimates, operating, _explained(run, seen), drawings),
+        "contents": _contents(run, estimates, operating, _explained(run, seen), drawings),
         "level": f"{estimates['level']:.0%}",
         "groups": groups,
         "per_class": per_class,
@@ -81,6 +83,8 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "doubts": doubts,
         "gallery": seen,
         "columns": columns(run),
+        "null": null(run),
+        "sample_size": sample_size(run),
         "images": image_facts(description),
         "splits": splits,
         "patient_ranges": tables.split_ranges(splits, "patients"),
@@ -125,6 +129,7 @@ def _explained(run: Run, seen: dict[str, Any] | None) -> str:
 
 
 def _contents(
+    run: Run,
     estimates: dict[str, Any],
     operating: dict[str, Any] | None,
     explained: str,
@@ -146,6 +151,12 @@ def _contents(
             "learning",
             "Learning and folds" if drawings["training"] else "From fold to fold",
             bool(drawings["training"] or drawings["folds"]),
+        ),
+        ("null", "With shuffled targets", run.null is not None),
+        (
+            "sample_size",
+            "What this cohort can and cannot show",
+            bool(estimates.get("sample_size", {}).get("sentences")),
         ),
         ("data", "Patients and data", True),
         ("methods", "How the numbers were made", True),

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bedside.cohort import Estimate, Finding
+from bedside.evaluation.sample_size import Need
 from bedside.folder import Run
 from bedside.models import Family
 
@@ -73,6 +74,30 @@ def print_monitoring(record: Mapping[str, Any], console: Console) -> None:
         for one in drifted[:20]:
             table.add_row(escape(one["name"]), escape(one["words"]), f"{one['p_adjusted']:.2g}")
         console.print(table)
+
+
+def print_needs(found: Mapping[str, Sequence[Need]], console: Console) -> None:
+    """Patients by criterion, the largest number of each table bold: that many are needed."""
+    titles = {"development": "To develop a regression", "validation": "To judge a model on other patients"}
+    for part, needs in found.items():
+        with_events = any(need.events is not None for need in needs)
+        table = _table(titles[part], "what is asked for", "patients", *(["with the condition"] if with_events else []))
+        most = max(need.patients for need in needs)
+        for need in needs:
+            cells = [
+                f"{need.patients:,}",
+                *(["" if need.events is None else f"{need.events:,}"] if with_events else []),
+            ]
+            shown = [f"[bold]{cell}[/]" if need.patients == most else cell for cell in cells]
+            table.add_row(escape(need.criterion), *shown)
+        console.print(table)
+        console.print()
+    if "development" in found:
+        console.print(
+            "Networks, forests and boosting need more: at least ten times as many events for each variable "
+            "(van der Ploeg et al. 2014, doi:10.1186/1471-2288-14-137).",
+            highlight=False,
+        )
 
 
 def print_cohort(description: Mapping[str, Any], console: Console) -> None:
