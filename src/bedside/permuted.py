@@ -121,7 +121,14 @@ def laid_together(copies: list[tuple[Cohort, list[Fold]]]) -> tuple[Cohort, list
     repeats = max(fold.repeat for fold in folds) + 1
     n = len(first)
     moved = [
-        Fold(k * repeats + fold.repeat, fold.number, *(part + k * n for part in (fold.train, fold.valid, fold.test)))
+        replace(
+            fold,
+            repeat=k * repeats + fold.repeat,
+            train=fold.train + k * n,
+            valid=fold.valid + k * n,
+            test=fold.test + k * n,
+            dealt=None if fold.dealt is None else k * repeats + fold.dealt,
+        )
         for k, (_, own) in enumerate(copies)
         for fold in own
     ]

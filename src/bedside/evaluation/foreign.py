@@ -92,8 +92,8 @@ def group_cells(
     table: pd.DataFrame, site: str | None, subgroups: Sequence[str], decimal: str, taken: set[str]
 ) -> pd.DataFrame:
     """Site and subgroups as they are compared: sites are text, numbers are numbers, empty cells are missing."""
-    own = [str(name) for name in table.columns if _is_own(table) and name not in {*taken, "site", "time"}]
-    place = site or ("site" if _is_own(table) and "site" in table.columns else None)
+    own = [str(name) for name in table.columns if is_own(table) and name not in {*taken, "site", "time"}]
+    place = site or ("site" if is_own(table) and "site" in table.columns else None)
     columns = {"site": _column(table, place, "site")} if place else {}
     for name in subgroups or own:
         columns[name] = _column(table, name, "subgroup")

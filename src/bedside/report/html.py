@@ -11,8 +11,8 @@ from bedside.report.columns import columns
 from bedside.report.figures import draw
 from bedside.report.gallery import gallery
 from bedside.report.images import image_facts, short_facts
-from bedside.report.operating import point
 from bedside.report.null import null
+from bedside.report.operating import point
 from bedside.report.panel import panel, static_rows
 from bedside.report.sample_size import sample_size
 
