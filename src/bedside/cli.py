@@ -309,10 +309,26 @@ def explain(
 
 @app.command()
 def report(run: options.RunFolder) -> None:
-    """Make report.html and card.md anew from a run's files."""
+    """Make report.html, model card, checklist and draft anew from a run's files."""
     from bedside.run import report as make_report
 
     _console().print(f"Report: [bold]{_escaped(str(make_report(run)))}[/]", soft_wrap=True)
+
+
+@app.command()
+def document(
+    run: options.RunFolder,
+    form: Annotated[
+        list[str] | None,
+        typer.Option("--format", metavar="FORMAT", help="docx, html or md; repeat for more. By default all of them."),
+    ] = None,
+) -> None:
+    """Write model card, reporting checklist, and a draft of methods and results."""
+    from bedside.folder import open_run
+    from bedside.report.documents import FORMATS, write_documents
+
+    for path in write_documents(open_run(run), form or FORMATS):
+        _console().print(f"Document: [bold]{_escaped(str(path))}[/]", soft_wrap=True)
 
 
 @app.command()

@@ -37,10 +37,12 @@ def describe(cohort: Cohort) -> dict[str, Any]:
 def _flow(cohort: Cohort) -> dict[str, Any]:
     """Samples and patients that were read, and those left out before any split, with the reason; patients are None if only
     the samples that were left out would tell how many they are of."""
-    excluded = []
+    excluded: list[dict[str, Any]] = []
     if isinstance(cohort.inputs, ImageInputs) and cohort.inputs.unreadable:
         lost, samples = cohort.inputs.lost_patients, len(cohort.inputs.unreadable)
-        excluded = [{"code": "unreadable", "reason": "the image could not be read", "samples": samples, "patients": lost}]
+        excluded = [
+            {"code": "unreadable", "reason": "the image could not be read", "samples": samples, "patients": lost}
+        ]
     patients = [record["patients"] for record in excluded]
     read = {
         "samples": len(cohort) + sum(record["samples"] for record in excluded),

@@ -11,9 +11,9 @@ from typing import Any
 
 from bedside.cohort import Estimate, Task
 from bedside.evaluation.compare import patients_per_class
-from bedside.evaluation.worst_group import worst_group
 from bedside.evaluation.metrics import HEADLINE, LABELS
 from bedside.evaluation.unchecked import NOTHING_KNOWN, Known, not_checked
+from bedside.evaluation.worst_group import worst_group
 
 ENOUGH_PER_CLASS = 100
 ENOUGH_FOR_NUMBERS = 235

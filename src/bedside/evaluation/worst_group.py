@@ -20,7 +20,9 @@ def worst_group(subgroups: dict[str, Any] | None) -> tuple[tuple[str, ...], str]
         return ("6",), ""
     worst = subgroups.get("worst")
     if not worst or not worst.get("estimate"):
-        return ("6.3",), f"Too few patients to tell which group is the worst: groups by {listed(checked)} were looked at."
+        return (
+            "6.3",
+        ), f"Too few patients to tell which group is the worst: groups by {listed(checked)} were looked at."
     p = worst.get("p_holm")
     differs = p is not None and p < SIGNIFICANT
     start = "Worst" if differs else "Lowest" if _higher(worst) else "Highest"

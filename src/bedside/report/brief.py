@@ -63,5 +63,3 @@ def maps(run: Run) -> str:
     if seen is None:
         return "no maps were asked for"
     return f"its maps failed the check of {' and of '.join(seen['failed'])}" if seen["failed"] else ""
-
-

@@ -3,12 +3,13 @@
 from bedside.folder import Run
 from bedside.report import curve_figures, decision_figures, number_figures
 from bedside.report import training_figures as learned
+from bedside.report.flow_figures import flow_figure
 from bedside.report.latent_figures import latent_figure
 from bedside.report.style import Drawing, calm
 
 
 def draw(run: Run) -> dict[str, list[Drawing]]:
-    """Figures by section of the report: `performance`, `latent`, `training`, `folds`.
+    """Figures by section of the report: `performance`, `latent`, `training`, `folds`, `flow`.
 
     Raises:
         RunError: if the run is not finished.
@@ -20,6 +21,7 @@ def draw(run: Run) -> dict[str, list[Drawing]]:
             "latent": [latent] if latent else [],
             "training": _training(run),
             "folds": _folds(run),
+            "flow": [flow_figure(run)],
         }
 
 

@@ -44,18 +44,24 @@ def fold_counts(run: Run) -> list[dict[str, Any]]:
     part = folds["part"].map({name: k for k, name in enumerate(PARTS)}).to_numpy()
     events = _events(run)
     counts = []
-    for key, index in folds.groupby(["repeat", "fold"]).indices.items():
+    for (repeat, fold), members in folds.reset_index(drop=True).groupby(["repeat", "fold"]):
+        index = members.index.to_numpy()
         of_sample = np.zeros(len(cohort), dtype=np.int64)  # who is in no part of a fold is left out of it
         of_sample[at[index]] = part[index]
         of_patient = np.zeros(names, dtype=np.int64)
         for k in range(1, len(PARTS)):
             of_patient[patients[of_sample == k]] = k
-        counts.append({"repeat": int(key[0]), "fold": int(key[1]), "parts": _parts(of_sample, of_patient, events)})
+        counts.append(
+            {"repeat": int(str(repeat)), "fold": int(str(fold)), "parts": _parts(of_sample, of_patient, events)}
+        )
     return counts
 
 
 def _parts(of_sample: np.ndarray, of_patient: np.ndarray, events: np.ndarray) -> dict[str, dict[str, int]]:
-    sizes = {"samples": np.bincount(of_sample, minlength=len(PARTS)), "patients": np.bincount(of_patient, minlength=len(PARTS))}
+    sizes = {
+        "samples": np.bincount(of_sample, minlength=len(PARTS)),
+        "patients": np.bincount(of_patient, minlength=len(PARTS)),
+    }
     if len(events):
         sizes["events"] = np.bincount(of_sample, weights=events, minlength=len(PARTS)).astype(int)
     return {name: {unit: int(counts[k]) for unit, counts in sizes.items()} for k, name in enumerate(PARTS)}

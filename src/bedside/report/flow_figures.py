@@ -34,11 +34,13 @@ def flow_png(run: Run, *, dots: int = 200) -> bytes:
 
 def caption(counts: dict[str, Any]) -> str:
     """What a reader has to know about the counting."""
-    several = len(counts["folds"]) > 1
-    unit = "" if counts["patient_column"] else " There is no patient column, so each sample counts as one patient."
-    each = "Every patient stands once on each level"
-    per_fold = f"{each} of each of the {len(counts['folds'])} folds; ranges are over the folds." if several else f"{each}."
-    return f"{per_fold} A patient with samples in a part and others left out stands in the part.{unit}"
+    folds, each = len(counts["folds"]), "every patient stands once on each level"
+    said = f"In each of the {folds} folds {each}; ranges are over the folds." if folds > 1 else f"{each.capitalize()}."
+    if _left_out(counts):
+        said += " A patient with samples in a part and others left out stands in the part."
+    return said + (
+        "" if counts["patient_column"] else " There is no patient column, so each sample counts as one patient."
+    )
 
 
 def _said(counts: dict[str, Any]) -> list[str]:
@@ -59,7 +61,8 @@ def _figure(counts: dict[str, Any]) -> Figure:
         rows.append(([("Tested over all folds", _over_all(counts), EVENT)], []))
     tall = [_height(max(len(lines) for _, lines, _ in boxes)) for boxes, _ in rows]
     between = [max(2 * GAP, _height(len(side) - 1) + GAP) if side else 2 * GAP for _, side in rows]
-    figure = Figure(figsize=(WIDTH, sum(tall) + sum(between[:-1]) + 2 * MARGIN), layout="none")
+    figure = Figure(figsize=(WIDTH, sum(tall) + sum(between[:-1]) + 2 * MARGIN))
+    figure.set_layout_engine("none")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, WIDTH), ylim=(0, figure.get_size_inches()[1]))
     axes.set_axis_off()
@@ -118,7 +121,14 @@ def _stem(axes: Axes, place: tuple[float, float], top: float, length: float, sid
         axes.plot([x, place[0] + place[1] + GAP / 2], [middle, middle], color=MUTED, linewidth=0.7)
         upper = middle + (len(side) - 1) * LINE / 2
         for k, line in enumerate(side):
-            axes.text(place[0] + place[1] + GAP, upper - k * LINE, line, va="center", fontsize=7.5, color=INK if k == 0 else MUTED)
+            axes.text(
+                place[0] + place[1] + GAP,
+                upper - k * LINE,
+                line,
+                va="center",
+                fontsize=7.5,
+                color=INK if k == 0 else MUTED,
+            )
 
 
 def _branch(axes: Axes, top: float, centres: list[float]) -> None:
@@ -147,7 +157,9 @@ def _numbers(level: dict[str, Any], counts: dict[str, Any]) -> list[str]:
 def _lines(counts: dict[str, Any], part: str) -> list[str]:
     """Patients, samples and events of a part, as ranges over the folds."""
     folds = counts["folds"]
-    units = [("samples", "sample")] if not counts["patient_column"] else [("patients", "patient"), ("samples", "sample")]
+    units = (
+        [("samples", "sample")] if not counts["patient_column"] else [("patients", "patient"), ("samples", "sample")]
+    )
     lines = [range_words(folds, part, unit, word) for unit, word in units]
     if counts["positive"]:
         lines.append(f"{range_words(folds, part, 'events', '')[:-2].strip()} of class {short(counts['positive'], 12)}")
@@ -180,7 +192,11 @@ def _left_out(counts: dict[str, Any]) -> list[str]:
 
 
 def _over_all(counts: dict[str, Any]) -> list[str]:
-    again = f"{counts['repeats']} times, with new folds" if counts["repeats"] > 1 else "each in the one fold that tests them"
+    again = (
+        f"{counts['repeats']} times, with new folds"
+        if counts["repeats"] > 1
+        else "each in the one fold that tests them"
+    )
     return [*_numbers(counts["tested"], counts), again]
 
 

@@ -4,8 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from bedside.folder import Run
-from bedside.report import image_words, page, tables
+from bedside.report import brief, image_words, page, tables
 from bedside.report import methods as words_of
+from bedside.report.document import minus
+from bedside.report.documents import present
 from bedside.report.figures import draw
 from bedside.report.gallery import gallery
 from bedside.report.images import image_facts, short_facts
@@ -30,7 +32,9 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
     """Everything the templates need, as plain values."""
     estimates, description = run.estimates, run.description
     splits, operating, seen = tables.split_rows(run), panel(run), gallery(run)
-    ordered = [drawing for section in ("performance", "latent", "training", "folds") for drawing in drawings[section]]
+    ordered = [
+        drawing for section in ("performance", "latent", "training", "folds", "flow") for drawing in drawings[section]
+    ]
     groups = tables.estimate_groups(estimates["estimates"])
     per_class = tables.class_table(estimates)
     paragraphs = words_of.methods(run)
@@ -43,6 +47,8 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "family": run.settings.get("family", "model"),
         "predicted": words_of.what_is_predicted(run),
         "facts": _facts(run),
+        "sentences": [minus(sentence) for sentence in brief.sentences(run)],
+        "documents": present(run),
         "headlines": _headlines(groups, estimates["task"]["kind"]),
         "contents": _contents(estimates, operating, seen or run.environment.get("explanation_problem"), drawings),
         "level": f"{estimates['level']:.0%}",

@@ -10,6 +10,7 @@ from rich.table import Table
 from bedside.cohort import Estimate, Finding
 from bedside.folder import Run
 from bedside.models import Family
+from bedside.report.brief import sentences
 
 COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
@@ -28,7 +29,7 @@ def print_findings(findings: Iterable[Finding], console: Console) -> None:
 
 def print_summary(run: Run, console: Console) -> None:
     """Sentences, the main estimates beside the baseline's, and where the report lies."""
-    print_sentences(run.estimates, console)
+    print_sentences({"sentences": sentences(run)}, console)
     print_estimates(run.estimates, console)
     console.print(f"\nReport: [bold]{escape(str(run.path / 'report.html'))}[/]", soft_wrap=True, highlight=False)
 
