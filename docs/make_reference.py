@@ -49,7 +49,12 @@ FILES = {
     "explanations/": "what a network for images looked at, the sanity checks of that, and the latent map",
     "figures/": "the figures of the report as SVG, for papers",
     "report.html": "the report; opens without a network",
-    "card.md": "the model card; what only a person can answer is marked",
+    "card.html": "the model card; what only a person can answer is marked",
+    "card.md": "the same as Markdown; `bedside document` makes DOCX of each document",
+    "checklist.html": "TRIPOD+AI, and CLAIM 2024 for images: filled, for the authors, or not applicable",
+    "checklist.md": "the same as Markdown",
+    "paper.html": "a draft of methods and results, with the flow of patients",
+    "paper.md": "the same as Markdown",
 }
 
 

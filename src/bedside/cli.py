@@ -14,7 +14,7 @@ from bedside.cli_options import data_settings, folds_settings, given, reads_data
 from bedside.errors import BedsideError
 
 app = typer.Typer(
-    help="Deep learning in medicine, honestly evaluated: from a clinical table to a report. Research and teaching only.",
+    help="Deep learning in medicine, honestly evaluated: from a clinical table to a report. Research and teaching only; not a medical device.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -250,7 +250,8 @@ def predict(
     prediction = predict_samples(run, source, output=output, settings=build(DataSettings, reading, prefix="data."))
     print_findings(prediction.findings, _console())
     _console().print(
-        f"{len(prediction.table):,} {'sample' if len(prediction.table) == 1 else 'samples'} scored: [bold]{_escaped(str(output))}[/]",
+        f"{len(prediction.table):,} {'sample' if len(prediction.table) == 1 else 'samples'} scored: [bold]{_escaped(str(output))}[/]\n"
+        "Research and teaching only; not a medical device.",
         soft_wrap=True,
     )
 

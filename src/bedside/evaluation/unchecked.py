@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from bedside.evaluation.worst_group import checked
+
 
 @dataclass(frozen=True)
 class Known:
@@ -10,6 +12,7 @@ class Known:
 
     `unseen_sites`: every fold tested sites that its model had not seen. `sites`: how many there are, 0 without a site column.
     `subgroups`: whether columns have that role. `permuted`: whether the pipeline was run with shuffled targets.
+    `leaking`: whether it then scored above chance.
     `maps`: why nothing is known of what a network for images looked at; empty if something is. `refit`: the model that was kept
     was trained once more on everybody.
     """
@@ -19,6 +22,7 @@ class Known:
     subgroups: bool | None = None
     baseline: bool | None = None
     permuted: bool | None = None
+    leaking: bool = False
     maps: str = ""
     refit: bool = False
 
@@ -51,7 +55,7 @@ def _sites(known: Known) -> str:
 
 def _groups(subgroups: dict[str, Any] | None, known: Known) -> str:
     """Whether groups of patients were judged by themselves."""
-    if (subgroups or {}).get("checked"):
+    if checked(subgroups):
         return ""
     if subgroups is None and known.subgroups is None:
         return ""

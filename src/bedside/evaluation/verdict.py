@@ -25,6 +25,7 @@ RULES = {
     "1.2": "Its whole interval lies below 0.5 (R2: 0): worse than chance, or than predicting the mean.",
     "1.3": "Its interval includes 0.5 (R2: 0): it may be no better than chance, or than predicting the mean.",
     "1.4": "Otherwise: the value with its interval and what it means.",
+    "1.5": "With shuffled targets the pipeline scored above chance too: something leaks, added to 1.1 to 1.4.",
     "2.1": "Fewer than 100 patients with or without a class were tested (Vergouwe et al. 2005, "
     "doi:10.1016/j.jclinepi.2004.06.017; Collins et al. 2016, doi:10.1002/sim.6787), or with a number as target fewer than "
     "235, which know its spread to 10 % (Archer et al. 2021, doi:10.1002/sim.8766): too few patients to tell.",
@@ -33,14 +34,15 @@ RULES = {
     "3": "There is a baseline: better, worse or not distinguishable, by the interval of the paired difference.",
     "4.1": "Binary: sensitivity and specificity at the frozen threshold.",
     "4.2": "Several classes: balanced accuracy.",
+    "4.3": "The threshold could not reach what was asked of it on validation samples: the reason, added to 4.1.",
     "5.1": "The calibration slope is not defined: the reason.",
     "5.2": "The interval of the slope excludes 1 or that of the intercept (a number as target: of the mean error) excludes 0: "
     "miscalibrated, and how (Van Calster et al. 2019, doi:10.1186/s12916-019-1466-7).",
     "5.3": "Neither, but the interval of the slope holds 0, or there is none: it cannot be judged.",
     "5.4": "Otherwise: no miscalibration found, which is no proof that there is none.",
     "6.1": "The worst group differs from the others with p < 0.05 after Holm: it is named, with both values.",
-    "6.2": "The worst group does not: it is named, and that the difference may be chance.",
-    "6.3": "Groups were asked for but none has enough patients to be named: too few patients to tell.",
+    "6.2": "No group does: that no difference could be shown, or which one is lowest, which may be chance.",
+    "6.3": "Groups were looked at but have too few patients to be compared: too few patients to tell.",
     "7": "Several folds: the lowest and the highest headline value.",
     "8.1": "No patient column: leakage between samples of one patient was not checked.",
     "8.2": "No fold tested a site that its model had not seen: other hospitals were not checked.",
@@ -77,12 +79,13 @@ def verdict(result: dict[str, Any], task: Task, known: Known = NOTHING_KNOWN) ->
 def _all(result: dict[str, Any], task: Task, known: Known) -> Iterator[Said]:
     estimates = [Estimate.from_dict(record) for record in result["estimates"]]
     found = {(estimate.metric, estimate.of): estimate for estimate in estimates}
-    yield _how_well(found, task, result["n"])
+    yield _leaking(_how_well(found, task, result["n"]), known)
     yield _how_sure(patients_per_class(estimates, task), result["n"])
     if result["baseline"]:
         yield Said(("3",), result["baseline"]["sentence"])
     if task.kind == "binary":
-        yield Said(("4.1",), _decision(found, result["thresholds"]))
+        problem = (result.get("operating") or {}).get("problem", "")
+        yield _with(Said(("4.1",), _decision(found, result["thresholds"])), "4.3", problem)
     if task.kind == "multiclass":
         text = f"Deciding for the likeliest class: balanced accuracy {found['balanced_accuracy', ''].text()}."
         yield Said(("4.2",), text)
@@ -91,6 +94,18 @@ def _all(result: dict[str, Any], task: Task, known: Known) -> Iterator[Said]:
     yield Said(*worst_group(result.get("subgroups")))
     yield Said(("7",), _spread(result["spread"], task))
     yield Said(*not_checked(result, known))
+
+
+def _with(said: Said, rule: str, more: str) -> Said:
+    """The sentence with another one behind it, if there is one."""
+    return Said((*said.rules, rule), f"{said.text} {more}") if more else said
+
+
+def _leaking(said: Said, known: Known) -> Said:
+    warning = (
+        "With shuffled targets the same pipeline scored above chance too, so something leaks: do not trust this number."
+    )
+    return _with(said, "1.5", warning if known.leaking else "")
 
 
 def _headline(found: dict[tuple[str, str], Estimate], task: Task) -> Estimate:
@@ -129,10 +144,8 @@ def _how_sure(counts: dict[str, int], n: dict[str, Any]) -> Said:
         said = f"Tested on {tested}; validating a model takes at least {need}."
     else:
         said = f"Too few patients to tell: tested on {tested}, and validating a model takes at least {need}."
-    rules = ["2.2" if enough else "2.1"]
-    if n.get("linked"):
-        said, rules = f"{said} Patients who share a copy of a sample count as one.", [*rules, "2.3"]
-    return Said(tuple(rules), said)
+    copies = "Patients who share a copy of a sample count as one." if n.get("linked") else ""
+    return _with(Said(("2.2" if enough else "2.1",), said), "2.3", copies)
 
 
 def _decision(found: dict[tuple[str, str], Estimate], thresholds: list[dict[str, Any]]) -> str:

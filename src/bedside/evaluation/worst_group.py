@@ -12,22 +12,31 @@ def worst_group(subgroups: dict[str, Any] | None) -> tuple[tuple[str, ...], str]
     """Numbers of the rules and the sentence; no sentence if no groups were asked for.
 
     Args:
-        subgroups: the entry of estimates.json: `checked`, the columns, and `worst`, a record with column, level, metric,
-            `estimate` and `rest` (estimates as plain values) and `p_holm`, or None.
+        subgroups: the entry of estimates.json. `worst` is None, or has column, group (or level) and p_adjusted (or p_holm).
+            The sentence stands in `sentence`, or is made from `metric`, `estimate` and `rest` (estimates as plain values).
     """
-    checked = list((subgroups or {}).get("checked") or ())
-    if not subgroups or not checked:
+    columns = checked(subgroups)
+    if not subgroups or not columns:
         return ("6",), ""
-    worst = subgroups.get("worst")
-    if not worst or not worst.get("estimate"):
-        return (
-            "6.3",
-        ), f"Too few patients to tell which group is the worst: groups by {listed(checked)} were looked at."
-    p = worst.get("p_holm")
+    worst, said = subgroups.get("worst"), str(subgroups.get("sentence") or "")
+    tested = any(test.get("p") is not None for test in subgroups.get("tests") or ())
+    if not worst:
+        few = f"Too few patients to tell which group of {listed(columns)} is the worst."
+        return ("6.2" if tested else "6.3",), said or few
+    p = worst.get("p_adjusted", worst.get("p_holm"))
     differs = p is not None and p < SIGNIFICANT
+    rule = "6.1" if differs else "6.2"
+    if said or not worst.get("estimate"):
+        return (rule,), said
     start = "Worst" if differs else "Lowest" if _higher(worst) else "Highest"
     chance = "" if differs else ", which may be chance"
-    return ("6.1" if differs else "6.2",), f"{start} in {_where(worst)}: {_values(worst)} ({_p(p)}){chance}."
+    return (rule,), f"{start} in {_where(worst)}: {_values(worst)} ({_p(p)}){chance}."
+
+
+def checked(subgroups: dict[str, Any] | None) -> list[str]:
+    """Columns whose groups were judged by themselves."""
+    known = subgroups or {}
+    return list(known.get("checked") or [column["column"] for column in known.get("columns") or ()])
 
 
 def _higher(worst: dict[str, Any]) -> bool:
@@ -37,7 +46,7 @@ def _higher(worst: dict[str, Any]) -> bool:
 
 
 def _where(worst: dict[str, Any]) -> str:
-    return f"the group {worst.get('column')} = {worst.get('level')}"
+    return f"the group {worst.get('column')} = {worst.get('group', worst.get('level'))}"
 
 
 def _values(worst: dict[str, Any]) -> str:

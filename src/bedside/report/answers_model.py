@@ -2,6 +2,7 @@
 
 from bedside.data.samples import COHORTS
 from bedside.evaluation.metrics import HEADLINE
+from bedside.evaluation.worst_group import checked
 from bedside.report import brief, methods
 from bedside.report.answers import Answer, at, file
 from bedside.report.document import Link
@@ -26,7 +27,7 @@ def headline(run: Told) -> str:
 
 def checked_groups(run: Told) -> list[str]:
     """Columns whose groups were judged by themselves."""
-    return list((run.estimates.get("subgroups") or {}).get("checked") or [])
+    return checked(run.estimates.get("subgroups"))
 
 
 def partition(run: Told) -> Answer:

@@ -1,11 +1,13 @@
 """The verdict of a run: the sentences that follow from its predictions, and what else was not checked."""
 
+from typing import Any
+
 import pandas as pd
 
 from bedside.cohort import Task
 from bedside.evaluation.unchecked import Known
 from bedside.evaluation.verdict import Said, verdict
-from bedside.folder import Run
+from bedside.folder import Run, read_json
 from bedside.report.gallery import verdicts
 
 USED = ("train", "valid")
@@ -24,12 +26,14 @@ def said_of(run: Run) -> list[Said]:
 
 def known_of(run: Run) -> Known:
     """What the run knows beside its predictions."""
+    null = null_of(run)
     return Known(
         sites=len(run.description.get("sites") or []),
         unseen_sites=unseen_sites(run),
         subgroups=bool(run.description["roles"].get("subgroups")),
         baseline=run.estimates.get("baseline") is not None,
-        permuted=permuted(run),
+        permuted=null is not None,
+        leaking=leaking(null),
         maps=maps(run),
         refit=run.settings.get("final") == "refit" and run.estimates["n"]["folds"] > 1,
     )
@@ -48,9 +52,14 @@ def _apart(rows: pd.DataFrame) -> bool:
     return not set(rows.loc[part == "test", "site"]) & set(rows.loc[part.isin(USED), "site"])
 
 
-def permuted(run: Run) -> bool:
-    """Whether the pipeline was run with shuffled targets too."""
-    return bool(run.estimates.get("permuted_null")) or (run.path / "permuted_null.json").exists()
+def null_of(run: Run) -> dict[str, Any] | None:
+    """What the pipeline scored with shuffled targets; None if that was not asked for."""
+    path = run.path / "null.json"
+    return dict(read_json(path)) if path.exists() else None
+
+
+def leaking(null: dict[str, Any] | None) -> bool:
+    return any(metric.get("verdict") == "above chance" for metric in (null or {}).get("metrics", ()))
 
 
 def maps(run: Run) -> str:

@@ -145,7 +145,10 @@ def _analyses(run: Told) -> list[Block]:
         if more
         else []
     )
-    return [*blocks, *([Bullets(tuple(lines))] if lines else [])]
+    lines.append(
+        text("Every number with its method and figures.", *at("estimates", "performance"), *file("estimates.json"))
+    )
+    return [*blocks, Bullets(tuple(lines))]
 
 
 def _ethics() -> list[Line]:
