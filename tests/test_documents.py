@@ -228,34 +228,13 @@ def settings_of(run, **asked):
     )
 
 
+ALWAYS_ASKED = "1 2 3a 3b 3c 4 6c 8b 8c 9c 10 14 17 18a 18b 18c 18d 19 25 26 27a 27b 27c"
+
+
 def test_what_only_people_know_is_never_filled(runs):
     for run in runs.values():
-        for number in [
-            "1",
-            "2",
-            "3a",
-            "3b",
-            "3c",
-            "4",
-            "6c",
-            "8b",
-            "8c",
-            "9c",
-            "10",
-            "14",
-            "17",
-            "18a",
-            "18b",
-            "18c",
-            "18d",
-            "19",
-            "25",
-            "26",
-            "27a",
-            "27b",
-            "27c",
-        ]:
-            assert found[number].status == "authors", number
+        found = statuses(run)
+        assert {found[number].status for number in ALWAYS_ASKED.split()} == {"authors"}
 
 
 def test_items_follow_the_run(binary):
@@ -277,6 +256,14 @@ def test_items_follow_the_run(binary):
     assert found["23a"].status == "filled"
 
 
+def test_robustness_is_filled_only_if_it_was_examined(runs, tmp_path):
+    run = Told(shutil.copytree(runs["images"].path, tmp_path / "run"))
+    item = next(item for item in claim.ITEMS if item.topic == "Robustness")
+    assert item.answer(run).status == "authors"
+    write_json(run.path / "stress.json", {"sentences": ["Blur lowers the AUROC."]})
+    assert (item.answer(run).status, item.answer(run).shown) == ("filled", "Blur lowers the AUROC.")
+
+
 def test_the_checklist_of_a_docx_has_a_row_for_every_item(runs):
     for kind, items in (("binary", [tripod.ITEMS]), ("images", [tripod.ITEMS, claim.ITEMS])):
         file = docx.Document(str(runs[kind].path / "checklist.docx"))
@@ -286,6 +273,8 @@ def test_the_checklist_of_a_docx_has_a_row_for_every_item(runs):
             assert len(table.rows) == 1 + len(wanted) + sections
             numbers = [row.cells[0].text.split()[0] for row in table.rows[1:] if row.cells[0].text != row.cells[1].text]
             assert numbers == [item.number for item in wanted]
+            for row in (table.rows[0], table.rows[2]):
+                assert [round(cell.width.cm, 1) for cell in row.cells] == [2.1, 3.5, 7.6, 3.3]
 
 
 # The draft of methods and results

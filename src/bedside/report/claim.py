@@ -4,18 +4,23 @@ Numbers are those of Tejani et al. 2024, doi:10.1148/ryai.240300; what each asks
 full wording.
 """
 
+from bedside.folder import read_json
 from bedside.report import answers_data as data
 from bedside.report import answers_model as model
-from bedside.report.answers import Answer, Item, ask, at
+from bedside.report.answers import Answer, Item, ask, at, file
 from bedside.report.told import Told
 
 NAME, SOURCE = "CLAIM 2024", "Tejani et al. 2024, doi:10.1148/ryai.240300"
 
 
 def _robustness(run: Told) -> Answer:
-    return Answer(
-        question="How do the results change with noise, devices or other settings? This run examined none of it."
-    )
+    path = run.path / "stress.json"
+    if not path.exists():
+        return Answer(
+            question="How do the results change with noise, devices or other settings? This run examined none of it."
+        )
+    said = " ".join(read_json(path).get("sentences") or ["Changed inputs were scored."])
+    return Answer(said, file("stress.json"))
 
 
 def _subsets(run: Told) -> Answer:

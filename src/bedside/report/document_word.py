@@ -116,8 +116,12 @@ def _table(file: Any, table: Table) -> None:
         _fill(next(rows).cells, row)
     for column, share in zip(made.columns, table.widths, strict=True):
         column.width = Cm(_WIDE * share)
-    for paragraph in made._tbl.iter("{http://schemas.openxmlformats.org/wordprocessingml/2006/main}r"):
-        paragraph.get_or_add_rPr().sz_val = Pt(8.5)
+    for row in made._tbl.tr_lst:
+        for cell, share in zip(row.tc_lst, table.widths, strict=False):  # a heading within the table is one wide cell
+            if len(row.tc_lst) == len(table.widths):
+                cell.width = Cm(_WIDE * share)
+    for run in made._tbl.iter("{http://schemas.openxmlformats.org/wordprocessingml/2006/main}r"):
+        run.get_or_add_rPr().sz_val = Pt(8.5)
 
 
 def _fill(cells: Any, lines: Any) -> None:
