@@ -9,6 +9,7 @@ from bedside import folder
 from bedside.folder import Run
 from bedside.report import answers_data as data
 from bedside.report import answers_model as model
+from bedside.report import answers_results as results
 from bedside.report import methods as words_of
 from bedside.report.answers import at, file
 from bedside.report.document import Ask, Block, Bullets, Document, Heading, Line, Paragraph, minus, text
@@ -96,7 +97,7 @@ def _metrics(run: Told) -> list[Line]:
     said = {title: words for title, words in run.paragraphs.items() if title in ("Decisions", "Intervals", "Baseline")}
     question = "Which errors cost most at the bedside, and do these metrics measure them?"
     return [
-        text(model.measures(run).shown.partition(";")[0] + ".", *at("estimates")),
+        text(results.measures(run).shown.partition(";")[0] + ".", *at("estimates")),
         *(text(f"{title}: {words}", *at("methods")) for title, words in said.items()),
         text(Ask(question)),
     ]

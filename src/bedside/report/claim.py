@@ -7,6 +7,7 @@ full wording.
 from bedside.folder import read_json
 from bedside.report import answers_data as data
 from bedside.report import answers_model as model
+from bedside.report import answers_results as results
 from bedside.report.answers import Answer, Item, ask, at, file
 from bedside.report.told import Told
 
@@ -53,7 +54,7 @@ _DATA = (
     Item("18", "Reference standard", "Variability", "within and between annotators", ask("How much did annotators differ, and how was that settled?")),
     Item("19", "Data partitions", "Assignment", "how samples came into each part", model.partition),
     Item("20", "Data partitions", "Disjoint level", "patient, series or image", model.disjoint),
-    Item("21", "Testing data", "Sample size", "intended, and how it was found", model.size),
+    Item("21", "Testing data", "Sample size", "intended, and how it was found", results.size),
 )  # fmt: skip
 
 _MODEL = (
@@ -63,22 +64,22 @@ _MODEL = (
     Item("25", "Training", "Approach", "procedure, augmentation, settings", model.training),
     Item("26", "Training", "Selection", "how the final model was chosen", model.selection),
     Item("27", "Training", "Ensembles", "members and how they are joined", model.ensemble),
-    Item("28", "Evaluation", "Measures", "of performance", model.measures),
-    Item("29", "Evaluation", "Uncertainty", "intervals and tests", model.uncertainty),
+    Item("28", "Evaluation", "Measures", "of performance", results.measures),
+    Item("29", "Evaluation", "Uncertainty", "intervals and tests", results.uncertainty),
     Item("30", "Evaluation", "Robustness", "or sensitivity analysis", _robustness),
-    Item("31", "Evaluation", "Explanation", "methods, and whether they were checked", model.explained),
-    Item("32", "Evaluation", "Internal data", "testing on data of the same origin", model.internal),
-    Item("33", "Evaluation", "External data", "testing on data from elsewhere", model.external),
+    Item("31", "Evaluation", "Explanation", "methods, and whether they were checked", results.explained),
+    Item("32", "Evaluation", "Internal data", "testing on data of the same origin", results.internal),
+    Item("33", "Evaluation", "External data", "testing on data from elsewhere", results.external),
     Item("34", "Evaluation", "Trial registration", "if it is a trial", ask("If this was a trial, where was it registered?")),
 )  # fmt: skip
 
 _RESULTS = (
     Item("35", "Results", "Flow", "patients and images included and excluded", data.flow_of_patients),
     Item("36", "Results", "Characteristics", "of patients in each part", data.characteristics),
-    Item("37", "Results", "Performance", "on all parts and groups, with uncertainty", model.performance),
-    Item("38", "Results", "Precision", "estimates of diagnostic performance with intervals", model.internal),
-    Item("39", "Results", "Failures", "analysis of wrong results", model.errors),
-    Item("40", "Discussion", "Limitations", "of the study", model.limitations),
+    Item("37", "Results", "Performance", "on all parts and groups, with uncertainty", results.performance),
+    Item("38", "Results", "Precision", "estimates of diagnostic performance with intervals", results.internal),
+    Item("39", "Results", "Failures", "analysis of wrong results", results.errors),
+    Item("40", "Discussion", "Limitations", "of the study", results.limitations),
     Item("41", "Discussion", "Implications", "for practice", ask("What follows for practice, and what stands in the way?")),
     Item("42", "Other information", "Protocol", "or further technical details", ask("Where are the full protocol and further details?")),
     Item("43", "Other information", "Availability", "of software, model and data", model.whole_model),

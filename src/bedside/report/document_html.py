@@ -1,6 +1,6 @@
 """A document as a page of the same look as the report; it needs nothing but itself."""
 
-from typing import Any
+from typing import Any, assert_never
 from urllib.parse import quote
 
 from markupsafe import Markup, escape
@@ -9,6 +9,7 @@ from bedside.report import page
 from bedside.report.document import (
     AUTHORS,
     Ask,
+    Block,
     Bullets,
     Document,
     Heading,
@@ -38,7 +39,7 @@ def to_html(document: Document, *, folder: str, version: str) -> str:
     )  # fmt: skip
 
 
-def _plain_block(block: Any) -> dict[str, Any]:
+def _plain_block(block: Block) -> dict[str, Any]:
     """What the template needs of a block, with its lines as markup."""
     match block:
         case Heading(words):
@@ -53,7 +54,7 @@ def _plain_block(block: Any) -> dict[str, Any]:
             return {"kind": "picture", "drawing": drawing}
         case Table():
             return {"kind": "table", "table": block, "rows": _rows(block)}
-    raise TypeError(f"{block} is no part of a document")
+    assert_never(block)
 
 
 def _rows(table: Table) -> list[dict[str, Any]]:

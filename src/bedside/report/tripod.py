@@ -6,6 +6,7 @@ the statement has the full wording. https://www.tripod-statement.org
 
 from bedside.report import answers_data as data
 from bedside.report import answers_model as model
+from bedside.report import answers_results as results
 from bedside.report.answers import Item, ask
 
 NAME, SOURCE = "TRIPOD+AI", "Collins et al. 2024, doi:10.1136/bmj-2023-078378"
@@ -32,17 +33,17 @@ _METHODS = (
     Item("9a", "Methods", "Predictors", "which were considered first, and any choice before modelling", data.choice_of_predictors),
     Item("9b", "Methods", "Predictors", "definition, time and way of measurement, blinding", data.definition_of_predictors),
     Item("9c", "Methods", "Predictors", "who judged, if judging was subjective", ask("If somebody had to judge a predictor: who, with which qualification?")),
-    Item("10", "Methods", "Sample size", "how it came about, and whether it suffices", model.size),
+    Item("10", "Methods", "Sample size", "how it came about, and whether it suffices", results.size),
     Item("11", "Methods", "Missing data", "how they were handled, reasons for leaving data out", data.missing),
     Item("12a", "Methods", "Analytical methods", "how the data were used and divided", model.partition),
     Item("12b", "Methods", "Analytical methods", "how predictors were transformed", model.handling),
     Item("12c", "Methods", "Analytical methods", "type of model, reason, steps, tuning, internal validation", model.model),
-    Item("12d", "Methods", "Analytical methods", "differences between clusters such as hospitals", model.clusters),
-    Item("12e", "Methods", "Analytical methods", "measures and plots of performance, and why; comparison of models", model.measures),
+    Item("12d", "Methods", "Analytical methods", "differences between clusters such as hospitals", results.clusters),
+    Item("12e", "Methods", "Analytical methods", "measures and plots of performance, and why; comparison of models", results.measures),
     Item("12f", "Methods", "Analytical methods", "updating of a model after testing it", model.no_update),
     Item("12g", "Methods", "Analytical methods", "how the predictions were calculated", model.calculation),
     Item("13", "Methods", "Class imbalance", "methods against it, why, recalibration afterwards", model.imbalance),
-    Item("14", "Methods", "Fairness", "approaches to fairness and their reasons", model.fairness),
+    Item("14", "Methods", "Fairness", "approaches to fairness and their reasons", results.fairness),
     Item("15", "Methods", "Model output", "what it gives; thresholds, how and why", model.output),
     Item("16", "Methods", "Training versus evaluation", "differences between the data of both", data.same_source),
     Item("17", "Methods", "Ethical approval", "committee, and consent or its waiver", ask("Which committee approved the study, and did the patients consent or was consent waived?")),
@@ -64,11 +65,11 @@ _RESULTS = (
     Item("20c", "Results", "Participants", "test patients beside those of training", data.compared_parts),
     Item("21", "Results", "Model development", "patients and events in each analysis", data.numbers_per_analysis),
     Item("22", "Results", "Model specification", "the whole model, so that others can use it, and on which terms", model.whole_model),
-    Item("23a", "Results", "Model performance", "estimates with intervals, key groups too", model.performance),
-    Item("23b", "Results", "Model performance", "differences between clusters, if examined", model.heterogeneity),
+    Item("23a", "Results", "Model performance", "estimates with intervals, key groups too", results.performance),
+    Item("23b", "Results", "Model performance", "differences between clusters, if examined", results.heterogeneity),
     Item("24", "Results", "Model updating", "results of any updating", model.no_update),
-    Item("25", "Discussion", "Interpretation", "of the main results, with fairness and earlier studies", model.interpretation),
-    Item("26", "Discussion", "Limitations", "and what they mean for bias, uncertainty and other patients", model.limitations),
+    Item("25", "Discussion", "Interpretation", "of the main results, with fairness and earlier studies", results.interpretation),
+    Item("26", "Discussion", "Limitations", "and what they mean for bias, uncertainty and other patients", results.limitations),
     Item("27a", "Discussion", "Usability", "input of poor quality or missing, at the bedside", model.poor_input),
     Item("27b", "Discussion", "Usability", "what users have to do and know", ask("Do users handle the input or the model, and what must they know for that?")),
     Item("27c", "Discussion", "Usability", "next steps, for use and for other patients", ask("What should be studied next before anybody uses the model?")),
