@@ -55,7 +55,12 @@ FILES = {
     "stress.json": "what noise, gaps, wrong units or poor images do to scores and performance; after `bedside stress`",
     "stress.csv": "the same as a table, worst first",
     "stress.html": "the same as a page",
-    "card.md": "the model card; what only a person can answer is marked",
+    "card.html": "the model card; what only a person can answer is marked",
+    "card.md": "the same as Markdown; `bedside document` makes DOCX of each document",
+    "checklist.html": "TRIPOD+AI, and CLAIM 2024 for images: filled, for the authors, or not applicable",
+    "checklist.md": "the same as Markdown",
+    "paper.html": "a draft of methods and results, with the flow of patients",
+    "paper.md": "the same as Markdown",
 }
 
 

@@ -153,12 +153,12 @@ def chromium():
         browser.close()
 
 
-def open_page(browser, run, width):
-    """The report at a width in pixels, with what it requested and complained about."""
+def open_page(browser, run, width, name="report.html"):
+    """A page of the run at a width in pixels, with what it requested and complained about."""
     page = browser.new_page(viewport={"width": width, "height": 900})
     requests, complaints = [], []
     page.on("request", lambda request: requests.append(request.url))
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto((run.path / "report.html").as_uri())
+    page.goto((run.path / name).as_uri())
     return page, requests, complaints

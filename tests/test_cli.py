@@ -52,6 +52,7 @@ def test_from_a_table_to_a_report_and_scores_for_new_patients(workplace):
     make_table(10, seed=3).drop(columns="outcome").to_csv("new.csv", index=False)
     predicted = bedside("predict", "run", "new.csv", "-o", "scores.csv")
     assert predicted.exit_code == 0, predicted.output
+    assert "Research and teaching only; not a medical device." in predicted.output
     scores = pd.read_csv("scores.csv")
     assert list(scores.columns[:3]) == ["sample", "score_well", "score_sick"]
     assert len(scores) == len(pd.read_csv("new.csv"))

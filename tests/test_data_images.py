@@ -268,6 +268,10 @@ def test_unreadable_files_are_all_listed_then_left_out_on_request(table, folder)
     listed = describe(cohort)["images"]["unreadable"]
     assert {"name": "scans/malignant/2.png", "reason": "does not exist"} in listed
     assert len(listed) == 4
+    flow = describe(cohort)["flow"]
+    assert flow["read"] == {"samples": 8, "patients": 4}
+    reason = "the image could not be read"
+    assert flow["excluded"] == [{"code": "unreadable", "reason": reason, "samples": 4, "patients": 2}]
     assert np.array_equal(cohort.inputs.read(1), np.asarray(Image.open(folder / "benign" / "5.png")))
 
 

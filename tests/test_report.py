@@ -10,6 +10,7 @@ import pytest
 from bedside.cohort import Estimate, Task
 from bedside.errors import RunError
 from bedside.folder import Run, write_json
+from bedside.report import brief
 from bedside.report.card import write_card
 from bedside.report.html import write_report
 from bedside.report.panel import at_least, operating_point, panel, threshold_list
@@ -50,7 +51,7 @@ def test_report_leads_with_the_sentences_and_says_what_it_is_not(runs, kind):
     assert "not a medical device" in text
     first = text.index('aria-label="In brief"')
     assert first < text.index('id="findings"')
-    assert text[first : text.index("</ol>", first)].count("<li>") == len(runs[kind].estimates["sentences"])
+    assert text[first : text.index("</ol>", first)].count("<li>") == len(brief.sentences(runs[kind])) <= 6
 
 
 def test_columns_and_classes_cannot_act_as_html(runs):

@@ -86,6 +86,11 @@ def test_user_text_cannot_act_as_html(pages):
         assert "&lt;script&gt;alert" in text_of(path)
 
 
+def test_every_page_says_twice_what_it_is_not(pages):
+    for path in pages.values():
+        assert text_of(path).count("Research and teaching only; not a medical device") == 2
+
+
 def test_nothing_is_loaded_and_nothing_runs(pages):
     for path in pages.values():
         page = Page(text_of(path))

@@ -39,7 +39,7 @@ def test_the_folder_holds_everything(run):
     assert names == {
         "settings.yaml", "environment.json", "cohort.csv", "description.json", "folds.csv", "findings.json",
         "history.csv", "predictions.csv", "baseline.csv", "estimates.json", "model", "explanations", "reference", "figures",
-        "report.html", "card.md",
+        "report.html", "card.md", "card.html", "checklist.md", "checklist.html", "paper.md", "paper.html",
     }  # fmt: skip
     assert not list(run.path.rglob("*.pkl")) + list(run.path.rglob("*.pt"))
 

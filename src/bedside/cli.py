@@ -14,7 +14,7 @@ from bedside.cli_options import data_settings, folds_settings, given, reads_data
 from bedside.errors import BedsideError
 
 app = typer.Typer(
-    help="Deep learning in medicine, honestly evaluated: from a clinical table to a report. Research and teaching only.",
+    help="Deep learning in medicine, honestly evaluated: from a clinical table to a report. Research and teaching only; not a medical device.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
@@ -258,7 +258,8 @@ def predict(
     prediction = predict_samples(run, source, output=output, settings=build(DataSettings, reading, prefix="data."))
     print_findings(prediction.findings, _console())
     _console().print(
-        f"{len(prediction.table):,} {'sample' if len(prediction.table) == 1 else 'samples'} scored: [bold]{_escaped(str(output))}[/]",
+        f"{len(prediction.table):,} {'sample' if len(prediction.table) == 1 else 'samples'} scored: [bold]{_escaped(str(output))}[/]\n"
+        "Research and teaching only; not a medical device.",
         soft_wrap=True,
     )
 
@@ -412,10 +413,26 @@ def stress(
 
 @app.command()
 def report(run: options.RunFolder) -> None:
-    """Make report.html and card.md anew from a run's files."""
+    """Make report.html, model card, checklist and draft anew from a run's files."""
     from bedside.run import report as make_report
 
     _console().print(f"Report: [bold]{_escaped(str(make_report(run)))}[/]", soft_wrap=True)
+
+
+@app.command()
+def document(
+    run: options.RunFolder,
+    form: Annotated[
+        list[str] | None,
+        typer.Option("--format", metavar="FORMAT", help="docx, html or md; repeat for more. By default all of them."),
+    ] = None,
+) -> None:
+    """Write model card, reporting checklist, and a draft of methods and results."""
+    from bedside.folder import open_run
+    from bedside.report.documents import FORMATS, write_documents
+
+    for path in write_documents(open_run(run), form or FORMATS):
+        _console().print(f"Document: [bold]{_escaped(str(path))}[/]", soft_wrap=True)
 
 
 @app.command()

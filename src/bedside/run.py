@@ -40,7 +40,7 @@ from bedside.models.weight_places import named_file
 from bedside.permuted import NULL, null_steps
 from bedside.reference import FOLDER as REFERENCE
 from bedside.reference import write_columns
-from bedside.report.card import write_card
+from bedside.report.documents import AT_ONCE, write_documents
 from bedside.report.html import write_report
 from bedside.settings import ExplainSettings, ReferenceSettings, RunSettings, build, merge, nested
 from bedside.splits.folds import everything, fold_findings, make_folds
@@ -190,7 +190,7 @@ def _train(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSetting
 
 
 def report(path: str | Path) -> Path:
-    """Make card.md and report.html of a run anew from its files; the same as `bedside report`.
+    """Make report.html and the documents beside it anew from the files of a run; the same as `bedside report`.
 
     Raises:
         RunError: if the run is not finished.
@@ -198,7 +198,7 @@ def report(path: str | Path) -> Path:
     run = open_run(path)
     if "wall_seconds" not in run.environment:
         raise RunError(f"{run.path} is not finished. Continue it with `bedside train --resume {run.path}`.")
-    write_card(run)
+    write_documents(run, AT_ONCE)
     return write_report(run)
 
 

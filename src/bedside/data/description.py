@@ -29,8 +29,26 @@ def describe(cohort: Cohort) -> dict[str, Any]:
         "sites": _groups(cohort, "site", sorted(cohort.samples["site"].unique())) if "site" in cohort.samples else [],
         "features": [] if images else _features(cohort),
         "linked": _linked(cohort),
+        "flow": _flow(cohort),
         **({"images": _images(cohort)} if images else {}),
     }
+
+
+def _flow(cohort: Cohort) -> dict[str, Any]:
+    """Samples and patients that were read, and those left out before any split, with the reason; patients are None if only
+    the samples that were left out would tell how many they are of."""
+    excluded: list[dict[str, Any]] = []
+    if isinstance(cohort.inputs, ImageInputs) and cohort.inputs.unreadable:
+        lost, samples = cohort.inputs.lost_patients, len(cohort.inputs.unreadable)
+        excluded = [
+            {"code": "unreadable", "reason": "the image could not be read", "samples": samples, "patients": lost}
+        ]
+    patients = [record["patients"] for record in excluded]
+    read = {
+        "samples": len(cohort) + sum(record["samples"] for record in excluded),
+        "patients": None if None in patients else cohort.n_patients + sum(patients),
+    }
+    return {"read": read, "excluded": excluded}
 
 
 def _linked(cohort: Cohort) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Images become a cohort: a folder, a table that names image files, or an array file."""
 
+import dataclasses
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
@@ -286,6 +287,7 @@ def _cohort(
     findings: Iterable[Finding] = (),
 ) -> Cohort:
     """A cohort of the files that could be read; patients of DICOM headers count where nothing else names them."""
+    inputs = dataclasses.replace(gathered.inputs, lost_patients=_lost_patients(gathered, frame, settings))
     frame = frame.iloc[gathered.rows].set_axis(pd.Index(gathered.ids), axis=0)
     found = gathered.findings
     if gathered.patients is not None and settings.patient is None:
@@ -294,7 +296,7 @@ def _cohort(
     else:
         found = tuple(one for one in found if one.code != "header-patient")
     return make_image_cohort(
-        gathered.inputs,
+        inputs,
         frame,
         settings,
         name=name,
@@ -303,3 +305,13 @@ def _cohort(
         modality=gathered.modality,
         findings=[*found, *findings],
     )
+
+
+def _lost_patients(gathered: Gathered, frame: pd.DataFrame, settings: DataSettings) -> int | None:
+    """Patients of whom no image could be read; None if only the files that were not read would tell."""
+    if not gathered.inputs.unreadable:
+        return 0
+    if settings.patient is not None and settings.patient in frame:
+        patients = frame[settings.patient].astype(str)
+        return len(set(patients) - set(patients.iloc[gathered.rows]))
+    return len(gathered.inputs.unreadable) if gathered.patients is None else None

@@ -32,7 +32,7 @@ class ImageInputs:
     `rows` numbers the pictures, shape (n,). `records` has one row per sample and the columns `RECORD`: sha256 of the
     pixels as `read` gives them with their shape (text), width and height in pixels, channels (1 or 3), bits (8 or 16),
     the largest pixel value, and the file format (JPEG, PNG, DICOM, array ...). `unreadable` lists the images that were left
-    out: (name, reason).
+    out: (name, reason); `lost_patients` is the number of patients of whom no image is left, None if that is not known.
     """
 
     pictures: Pictures
@@ -41,6 +41,7 @@ class ImageInputs:
     kind: str = "image"
     features: tuple[Any, ...] = ()  # images have no columns
     unreadable: tuple[tuple[str, str], ...] = ()
+    lost_patients: int | None = 0
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -1,76 +1,138 @@
-"""At most six plain sentences for the top of a report, each from a rule written here.
+"""At most six plain sentences for the top of a report, each by a rule with a number.
 
-1. How well. Binary: AUROC with its interval; multiclass: macro AUROC; regression: R2. If the interval includes 0.5
-   (R2: 0) the sentence says that the model may know nothing. Accuracy is never the headline: with 5 % diseased,
-   calling everyone healthy is 95 % accurate. No adjectives such as "excellent": labels for AUROC values have no
-   scientific basis (de Hond et al. 2022, doi:10.1016/S2589-7500(22)00188-1).
-2. How sure. Fewer than 100 patients with or without a class are too few to tell (Vergouwe et al. 2005,
-   doi:10.1016/j.jclinepi.2004.06.017; Collins et al. 2016, doi:10.1002/sim.6787); for a number as target fewer than
-   235 patients, which know its spread to 10 % (Archer et al. 2021, doi:10.1002/sim.8766). Without a patient column
-   the sentence says that samples of one patient may lie on both sides of a split.
-3. Against the baseline: better, worse, or not distinguishable (see `compare`).
-4. The decision. Binary: sensitivity and specificity at the frozen threshold, and if the lower bound could not reach
-   its target on validation, that and what was done instead; multiclass: balanced accuracy.
-5. Calibration, unless there are several classes, each with its own. Miscalibrated if the interval of the slope excludes
-   1 or that of the intercept excludes 0 (regression: slope 1, mean error 0); Van Calster et al. 2019,
-   doi:10.1186/s12916-019-1466-7. Not finding it is not proof.
-6. Groups, if the predictions have any: the worst one, or that no difference could be shown (see `group_tests`). Else
-   fold spread: lowest and highest headline value over the folds.
+`RULES` lists them; docs/verdict.md says the same at greater length. No sentence has an adjective such as "excellent":
+labels for AUROC values have no scientific basis (de Hond et al. 2022, doi:10.1016/S2589-7500(22)00188-1). Accuracy is never
+the headline: with 5 % diseased, calling everyone healthy is 95 % accurate.
 """
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from bedside.cohort import Estimate, Task
 from bedside.evaluation.compare import patients_per_class
 from bedside.evaluation.metrics import HEADLINE, LABELS
+from bedside.evaluation.unchecked import NOTHING_KNOWN, Known, not_checked
+from bedside.evaluation.worst_group import worst_group
 
 ENOUGH_PER_CLASS = 100
 ENOUGH_FOR_NUMBERS = 235
+MOST = 6
+GIVE_WAY = ("7", "4")  # groups of rules whose sentences are left out, in this order, if there are more than six
+
+RULES = {
+    "1.1": "The headline metric (binary AUROC, multiclass macro AUROC, regression R2) is not defined: the reason.",
+    "1.2": "Its whole interval lies below 0.5 (R2: 0): worse than chance, or than predicting the mean.",
+    "1.3": "Its interval includes 0.5 (R2: 0): it may be no better than chance, or than predicting the mean.",
+    "1.4": "Otherwise: the value with its interval and what it means.",
+    "1.5": "With shuffled targets the pipeline scored above chance too: something leaks, added to 1.1 to 1.4.",
+    "2.1": "Fewer than 100 patients with or without a class were tested (Vergouwe et al. 2005, "
+    "doi:10.1016/j.jclinepi.2004.06.017; Collins et al. 2016, doi:10.1002/sim.6787), or with a number as target fewer than "
+    "235, which know its spread to 10 % (Archer et al. 2021, doi:10.1002/sim.8766): too few patients to tell.",
+    "2.2": "Otherwise: how many patients were tested.",
+    "2.3": "Patients share copies of a sample: they count as one, added to 2.1 or 2.2.",
+    "3": "There is a baseline: better, worse or not distinguishable, by the interval of the paired difference.",
+    "4.1": "Binary: sensitivity and specificity at the frozen threshold.",
+    "4.2": "Several classes: balanced accuracy.",
+    "4.3": "The threshold could not reach what was asked of it on validation samples: the reason, added to 4.1.",
+    "5.1": "The calibration slope is not defined: the reason.",
+    "5.2": "The interval of the slope excludes 1 or that of the intercept (a number as target: of the mean error) excludes 0: "
+    "miscalibrated, and how (Van Calster et al. 2019, doi:10.1186/s12916-019-1466-7).",
+    "5.3": "Neither, but the interval of the slope holds 0, or there is none: it cannot be judged.",
+    "5.4": "Otherwise: no miscalibration found, which is no proof that there is none.",
+    "6.1": "The worst group differs from the others with p < 0.05 after Holm: it is named, with both values.",
+    "6.2": "No group does: that no difference could be shown, or which one is lowest, which may be chance.",
+    "6.3": "Groups were looked at but have too few patients to be compared: too few patients to tell.",
+    "7": "Several folds: the lowest and the highest headline value.",
+    "8.1": "No patient column: leakage between samples of one patient was not checked.",
+    "8.2": "No fold tested a site that its model had not seen: other hospitals were not checked.",
+    "8.3": "No subgroup was looked at: groups of patients were not checked.",
+    "8.4": "No baseline: a simpler model was not checked.",
+    "8.5": "The pipeline was not run with shuffled targets: that it scores chance was not checked.",
+    "8.6": "A network for images has no maps, or its maps failed a check: what it looked at was not checked.",
+    "8.7": "The model that was kept was trained once more on everybody: that very model was not checked.",
+}
 
 
-def sentences(result: dict[str, Any], task: Task) -> list[str]:
-    """The sentences, from the other entries of estimates.json."""
+@dataclass(frozen=True)
+class Said:
+    """A sentence and the numbers of the rules that made it."""
+
+    rules: tuple[str, ...]
+    text: str
+
+
+def sentences(result: dict[str, Any], task: Task, known: Known = NOTHING_KNOWN) -> list[str]:
+    """The sentences, from the other entries of estimates.json and what is known beside the predictions."""
+    return [said.text for said in verdict(result, task, known)]
+
+
+def verdict(result: dict[str, Any], task: Task, known: Known = NOTHING_KNOWN) -> list[Said]:
+    """The sentences with their rules, in the order of the rules; at most six."""
+    said = [one for one in _all(result, task, known) if one.text]
+    for group in GIVE_WAY:
+        if len(said) > MOST:
+            said = [one for one in said if one.rules[0].partition(".")[0] != group]
+    return said
+
+
+def _all(result: dict[str, Any], task: Task, known: Known) -> Iterator[Said]:
     estimates = [Estimate.from_dict(record) for record in result["estimates"]]
     found = {(estimate.metric, estimate.of): estimate for estimate in estimates}
-    said = [_how_well(found, task, result["n"]), _how_sure(patients_per_class(estimates, task), result["n"])]
+    yield _leaking(_how_well(found, task, result["n"]), known)
+    yield _how_sure(patients_per_class(estimates, task), result["n"])
     if result["baseline"]:
-        said.append(result["baseline"]["sentence"])
+        yield Said(("3",), result["baseline"]["sentence"])
     if task.kind == "binary":
         problem = (result.get("operating") or {}).get("problem", "")
-        said.append(" ".join(part for part in (_decision(found, result["thresholds"]), problem) if part))
+        yield _with(Said(("4.1",), _decision(found, result["thresholds"])), "4.3", problem)
     if task.kind == "multiclass":
-        said.append(f"Deciding for the likeliest class: balanced accuracy {found['balanced_accuracy', ''].text()}.")
+        text = f"Deciding for the likeliest class: balanced accuracy {found['balanced_accuracy', ''].text()}."
+        yield Said(("4.2",), text)
     else:
-        said.append(_calibration(found, task))
-    groups = result.get("subgroups")
-    said.append(groups["sentence"] if groups else _spread(result["spread"], task))
-    return [sentence for sentence in said if sentence]
+        yield _calibration(found, task)
+    yield Said(*worst_group(result.get("subgroups")))
+    yield Said(("7",), _spread(result["spread"], task))
+    yield Said(*not_checked(result, known))
+
+
+def _with(said: Said, rule: str, more: str) -> Said:
+    """The sentence with another one behind it, if there is one."""
+    return Said((*said.rules, rule), f"{said.text} {more}") if more else said
+
+
+def _leaking(said: Said, known: Known) -> Said:
+    warning = (
+        "With shuffled targets the same pipeline scored above chance too, so something leaks: do not trust this number."
+    )
+    return _with(said, "1.5", warning if known.leaking else "")
 
 
 def _headline(found: dict[tuple[str, str], Estimate], task: Task) -> Estimate:
     return found[HEADLINE[task.kind], "macro" if task.kind == "multiclass" else ""]
 
 
-def _how_well(found: dict[tuple[str, str], Estimate], task: Task, n: dict[str, Any]) -> str:
+def _how_well(found: dict[tuple[str, str], Estimate], task: Task, n: dict[str, Any]) -> Said:
     headline = _headline(found, task)
     name = f"Macro {LABELS[headline.metric]}" if task.kind == "multiclass" else LABELS[headline.metric]
     if headline.value is None:
-        return f"{name} cannot be given: {headline.method.removeprefix('not defined: ')}."
+        return Said(("1.1",), f"{name} cannot be given: {headline.method.removeprefix('not defined: ')}.")
     nothing, ignorant = (0, "predicting the mean") if task.kind == "regression" else (0.5, "chance")
     if headline.high is not None and headline.high < nothing:
-        return f"{name} {headline.text()}: worse than {ignorant}, which gives {nothing}."
+        return Said(("1.2",), f"{name} {headline.text()}: worse than {ignorant}, which gives {nothing}.")
     if headline.low is not None and headline.low <= nothing:
-        return f"{name} {headline.text()}: the interval includes {nothing}, so it may be no better than {ignorant}."
+        said = f"{name} {headline.text()}: the interval includes {nothing}, so it may be no better than {ignorant}."
+        return Said(("1.3",), said)
     pairs = "pairs of samples of one fold" if n["folds"] > 1 else "pairs of samples"
     meaning = {
         "binary": f"the share of {pairs}, one of class {task.positive} and one not, that the scores put in the right order",
         "multiclass": f"the share of {pairs} from different classes put in the right order, averaged over the classes",
         "regression": "the share of the variation of the target that the predictions explain",
     }
-    return f"{name} {headline.text()}: {meaning[task.kind]}."
+    return Said(("1.4",), f"{name} {headline.text()}: {meaning[task.kind]}.")
 
 
-def _how_sure(counts: dict[str, int], n: dict[str, Any]) -> str:
+def _how_sure(counts: dict[str, int], n: dict[str, Any]) -> Said:
     """From the patients of each class, none for a number as target."""
     if not counts:
         tested = f"{n['patients']} patients"
@@ -82,11 +144,8 @@ def _how_sure(counts: dict[str, int], n: dict[str, Any]) -> str:
         said = f"Tested on {tested}; validating a model takes at least {need}."
     else:
         said = f"Too few patients to tell: tested on {tested}, and validating a model takes at least {need}."
-    if n.get("linked"):
-        said += " Patients who share a copy of a sample count as one."
-    if not n["patient_column"]:
-        said += " No patient column was named, so leakage between samples of one patient cannot be ruled out."
-    return said
+    copies = "Patients who share a copy of a sample count as one." if n.get("linked") else ""
+    return _with(Said(("2.2" if enough else "2.1",), said), "2.3", copies)
 
 
 def _decision(found: dict[tuple[str, str], Estimate], thresholds: list[dict[str, Any]]) -> str:
@@ -97,18 +156,22 @@ def _decision(found: dict[tuple[str, str], Estimate], thresholds: list[dict[str,
     return f"At the {which}, {frozen}: sensitivity {sensitivity.text()}, specificity {specificity.text()}."
 
 
-def _calibration(found: dict[tuple[str, str], Estimate], task: Task) -> str:
+def _calibration(found: dict[tuple[str, str], Estimate], task: Task) -> Said:
     slope = found["calibration_slope", ""]
     shift = found["calibration_in_the_large" if task.kind == "regression" else "calibration_intercept", ""]
     if slope.value is None:
-        return f"Calibration slope {slope.method}."
+        return Said(("5.1",), f"Calibration slope {slope.method}.")
     flaws = _flaws(slope, shift, task)
     # An interval that holds 0 as well as 1 tells scores that mean nothing from perfect ones as little as none at all.
     unsure = slope.low is None or slope.high is None or shift.low is None or slope.low <= 0 <= slope.high
     what = "predictions are" if task.kind == "regression" else "scores are"
-    finding = f"Miscalibrated: {what} {' and '.join(flaws)}" if flaws else "No miscalibration found"
-    finding = "Calibration cannot be judged" if unsure and not flaws else finding
-    return f"{finding} (slope {slope.text()}, ideal 1; {LABELS[shift.metric]} {shift.text()}, ideal 0)."
+    rule, finding = "5.4", "No miscalibration found"
+    if flaws:
+        rule, finding = "5.2", f"Miscalibrated: {what} {' and '.join(flaws)}"
+    elif unsure:
+        rule, finding = "5.3", "Calibration cannot be judged"
+    numbers = f"(slope {slope.text()}, ideal 1; {LABELS[shift.metric]} {shift.text()}, ideal 0)"
+    return Said((rule,), f"{finding} {numbers}.")
 
 
 def _flaws(slope: Estimate, shift: Estimate, task: Task) -> list[str]:

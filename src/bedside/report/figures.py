@@ -8,13 +8,15 @@ from bedside.report import training_figures as learned
 from bedside.report.abstention_figures import abstention_figures
 from bedside.report.columns import draw as draw_columns
 from bedside.report.group_figures import coverage_figure, group_figures
+from bedside.report.flow_figures import flow_figure
 from bedside.report.latent_figures import latent_figure
 from bedside.report.null import null_figure
 from bedside.report.style import Drawing, calm
 
 
 def draw(run: Run) -> dict[str, list[Any]]:
-    """Figures by section of the report: `performance`, `groups` and `coverage` (pairs), `abstention`, `columns`, `latent`, `training`, `folds`, `null`.
+    """Figures by section of the report: `performance`, `groups` and `coverage` (pairs), `abstention`, `columns`, `latent`,
+    `training`, `folds`, `null`, `flow`.
 
     Raises:
         RunError: if the run is not finished.
@@ -29,6 +31,7 @@ def draw(run: Run) -> dict[str, list[Any]]:
             "training": _training(run),
             "folds": _folds(run),
             "null": [shuffled] if (shuffled := null_figure(run)) else [],
+            "flow": [flow_figure(run)],
         }
 
 

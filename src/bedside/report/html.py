@@ -4,10 +4,12 @@ from pathlib import Path
 from typing import Any
 
 from bedside.folder import Run
+from bedside.report import brief, image_words, page, tables
 from bedside.report import groups as groups_of
-from bedside.report import image_words, page, tables
 from bedside.report import methods as words_of
 from bedside.report.columns import columns
+from bedside.report.document import minus
+from bedside.report.documents import present
 from bedside.report.figures import draw
 from bedside.report.gallery import gallery
 from bedside.report.images import image_facts, short_facts
@@ -46,7 +48,7 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
     """Everything the templates need, as plain values."""
     estimates, description = run.estimates, run.description
     splits, operating, seen = tables.split_rows(run), panel(run), gallery(run)
-    order = ("performance", "groups", "coverage", "abstention", "columns", "latent", "training", "folds", "null")
+    order = ("performance", "groups", "coverage", "abstention", "columns", "latent", "training", "folds", "null", "flow")
     ordered = [_each(drawing)[0] for section in order for drawing in drawings[section]]
     grouped, doubts = groups_of.group_tables(run), groups_of.uncertainty(run)
     groups = tables.estimate_groups(estimates["estimates"])
@@ -61,6 +63,8 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "family": run.settings.get("family", "model"),
         "predicted": words_of.what_is_predicted(run),
         "facts": _facts(run),
+        "sentences": [minus(sentence) for sentence in brief.sentences(run)],
+        "documents": present(run),
         "headlines": _headlines(groups, estimates["task"]["kind"]),
         "contents": _contents(run, estimates, operating, _explained(run, seen), drawings),
         "level": f"{estimates['level']:.0%}",

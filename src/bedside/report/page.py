@@ -1,6 +1,7 @@
 """What all pages have in common: their templates, facts under the title, and what it takes to get the numbers again."""
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ HEADLINES = {
 }
 
 
+@cache
 def environment() -> Environment:
     """Templates that escape whatever comes from the data, and refuse a name that is not there."""
     templates = Environment(

@@ -11,6 +11,7 @@ from bedside.cohort import Estimate, Finding
 from bedside.evaluation.sample_size import Need
 from bedside.folder import Run
 from bedside.models import Family
+from bedside.report.brief import sentences
 
 COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
@@ -29,7 +30,7 @@ def print_findings(findings: Iterable[Finding], console: Console) -> None:
 
 def print_summary(run: Run, console: Console) -> None:
     """Sentences, the main estimates beside the baseline's, and where the report lies."""
-    print_sentences(run.estimates, console)
+    print_sentences({"sentences": sentences(run)}, console)
     print_estimates(run.estimates, console)
     console.print(f"\nReport: [bold]{escape(str(run.path / 'report.html'))}[/]", soft_wrap=True, highlight=False)
 

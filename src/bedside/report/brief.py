@@ -1,0 +1,74 @@
+"""The verdict of a run: the sentences that follow from its predictions, and what else was not checked."""
+
+from typing import Any
+
+import pandas as pd
+
+from bedside.cohort import Task
+from bedside.evaluation.unchecked import Known
+from bedside.evaluation.verdict import Said, verdict
+from bedside.folder import Run, read_json
+from bedside.report.gallery import verdicts
+
+USED = ("train", "valid")
+
+
+def sentences(run: Run) -> list[str]:
+    """At most six sentences, by the rules of `evaluation.verdict`."""
+    return [said.text for said in said_of(run)]
+
+
+def said_of(run: Run) -> list[Said]:
+    """The sentences with the numbers of their rules."""
+    task = run.estimates["task"]
+    return verdict(run.estimates, Task(task["kind"], tuple(task["classes"])), known_of(run))
+
+
+def known_of(run: Run) -> Known:
+    """What the run knows beside its predictions."""
+    null = null_of(run)
+    return Known(
+        sites=len(run.description.get("sites") or []),
+        unseen_sites=unseen_sites(run),
+        subgroups=bool(run.description["roles"].get("subgroups")),
+        baseline=run.estimates.get("baseline") is not None,
+        permuted=null is not None,
+        leaking=leaking(null),
+        maps=maps(run),
+        refit=run.settings.get("final") == "refit" and run.estimates["n"]["folds"] > 1,
+    )
+
+
+def unseen_sites(run: Run) -> bool:
+    """Whether every fold tested sites only that its model had not seen."""
+    if "site" not in run.cohort:
+        return False
+    table = run.folds.merge(run.cohort[["sample", "site"]], on="sample")
+    return all(_apart(rows) for _, rows in table.groupby(["repeat", "fold"]))
+
+
+def _apart(rows: pd.DataFrame) -> bool:
+    part = rows["part"]
+    return not set(rows.loc[part == "test", "site"]) & set(rows.loc[part.isin(USED), "site"])
+
+
+def null_of(run: Run) -> dict[str, Any] | None:
+    """What the pipeline scored with shuffled targets; None if that was not asked for."""
+    path = run.path / "null.json"
+    return dict(read_json(path)) if path.exists() else None
+
+
+def leaking(null: dict[str, Any] | None) -> bool:
+    return any(metric.get("verdict") == "above chance" for metric in (null or {}).get("metrics", ()))
+
+
+def maps(run: Run) -> str:
+    """Why nothing is known of what a network for images looked at; empty if something is, or there is nothing to look at."""
+    if "images" not in run.description or run.history is None:
+        return ""
+    if run.environment.get("explanation_problem"):
+        return "its maps could not be made"
+    seen = verdicts(run)
+    if seen is None:
+        return "no maps were asked for"
+    return f"its maps failed the check of {' and of '.join(seen['failed'])}" if seen["failed"] else ""

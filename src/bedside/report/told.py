@@ -1,0 +1,37 @@
+"""A run with what its documents say again and again, worked out once."""
+
+from functools import cached_property
+from typing import Any
+
+from bedside.evaluation.verdict import Said
+from bedside.folder import Run
+from bedside.report import brief, methods
+from bedside.report.flow import flow
+from bedside.report.gallery import verdicts
+
+
+class Told(Run):
+    """Flow of patients, paragraphs of the methods, and the verdict of a run."""
+
+    @cached_property
+    def flow(self) -> dict[str, Any]:
+        return flow(self)
+
+    @cached_property
+    def paragraphs(self) -> dict[str, str]:
+        """{title: text} of the methods."""
+        return {one["title"]: one["text"] for one in methods.methods(self)}
+
+    @cached_property
+    def said(self) -> list[Said]:
+        """The verdict with the numbers of its rules."""
+        return brief.said_of(self)
+
+    @cached_property
+    def maps(self) -> dict[str, Any] | None:
+        """How many samples were explained, and what the checks said; None if nothing was explained."""
+        return verdicts(self) if self.is_image else None
+
+    @property
+    def is_image(self) -> bool:
+        return "images" in self.description
