@@ -7,8 +7,8 @@ from bedside.report import curve_figures, decision_figures, number_figures
 from bedside.report import training_figures as learned
 from bedside.report.abstention_figures import abstention_figures
 from bedside.report.columns import draw as draw_columns
-from bedside.report.group_figures import coverage_figure, group_figures
 from bedside.report.flow_figures import flow_figure
+from bedside.report.group_figures import coverage_figure, group_figures
 from bedside.report.latent_figures import latent_figure
 from bedside.report.null import null_figure
 from bedside.report.style import Drawing, calm

@@ -48,7 +48,18 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
     """Everything the templates need, as plain values."""
     estimates, description = run.estimates, run.description
     splits, operating, seen = tables.split_rows(run), panel(run), gallery(run)
-    order = ("performance", "groups", "coverage", "abstention", "columns", "latent", "training", "folds", "null", "flow")
+    order = (
+        "performance",
+        "groups",
+        "coverage",
+        "abstention",
+        "columns",
+        "latent",
+        "training",
+        "folds",
+        "null",
+        "flow",
+    )
     ordered = [_each(drawing)[0] for section in order for drawing in drawings[section]]
     grouped, doubts = groups_of.group_tables(run), groups_of.uncertainty(run)
     groups = tables.estimate_groups(estimates["estimates"])
