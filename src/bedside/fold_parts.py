@@ -18,11 +18,12 @@ import pandas as pd
 
 from bedside.cohort import Cohort, Fold, Task
 from bedside.errors import RunError
-from bedside.folder import Run, whole_folder, write_json, write_table
+from bedside.folder import Run, read_json, whole_folder, write_json, write_table
 from bedside.models import model_settings
 from bedside.models.backbone import frozen_part
 from bedside.models.losses import Supervised
 from bedside.parallel import run_each
+from bedside.recalibration import Recalibration, recalibrate_table
 from bedside.settings import RunSettings
 from bedside.splits.folds import linked_patients
 from bedside.training.events import Extracted, FoldFit, FoldKept, Plan, Progress
@@ -30,6 +31,7 @@ from bedside.training.fits import dealt, train_folds
 from bedside.training.fitted import scores
 
 PARTS = ".parts"
+RECALIBRATION = "recalibration.json"
 
 Events = Iterator[Plan | Extracted | Progress | FoldFit | FoldKept]
 
@@ -127,7 +129,7 @@ def _fit(task: FitTask, parts: Path) -> Events:
             with whole_folder(parts / event.fold.name) as part:
                 if task.members:
                     event.fitted.save(part)
-                _save_fold(part, event, task.cohort, epochs[event.fold.name])
+                _save_fold(part, event, task, epochs[event.fold.name])
 
 
 def finished_in(parts: Path, folds: Sequence[Fold]) -> tuple[str, ...]:
@@ -196,9 +198,13 @@ def keep_facts(run: Run, facts: dict[str, Any]) -> None:
     record(run, **facts)
 
 
-def _save_fold(part: Path, fit: FoldFit, cohort: Cohort, epochs: list[dict[str, Any]]) -> None:
-    """What a fold gives beside its member: predictions, history, learning-rate sweep."""
-    write_table(part / "predictions.csv", predict_fold(fit, cohort))
+def _save_fold(part: Path, fit: FoldFit, task: FitTask, epochs: list[dict[str, Any]]) -> None:
+    """What a fold gives beside its member: predictions and their recalibration, history, learning-rate sweep."""
+    table, method = predict_fold(fit, task.cohort), task.settings.evaluation.recalibrate
+    if method != "none":
+        table, found = recalibrate_table(table, task.cohort.task, method)
+        write_json(part / RECALIBRATION, found.to_dict())
+    write_table(part / "predictions.csv", table)
     if epochs:
         last_best = max(k for k, row in enumerate(epochs) if row["best"])
         rows = [{**row, "best": int(k == last_best)} for k, row in enumerate(epochs)]
@@ -209,6 +215,12 @@ def _save_fold(part: Path, fit: FoldFit, cohort: Cohort, epochs: list[dict[str, 
         write_table(
             part / "learning_rates.csv", table.assign(chosen=(table.learning_rate == fit.sweep.chosen).astype(int))
         )
+
+
+def kept_recalibrations(parts: Sequence[Path]) -> tuple[Recalibration, ...]:
+    """The recalibration of each fold, in the order of the folders; none if none was asked for."""
+    files = [part / RECALIBRATION for part in parts]
+    return tuple(Recalibration.from_dict(read_json(file)) for file in files if file.exists())
 
 
 def kept_epochs(history: pd.DataFrame | None) -> dict[str, int]:

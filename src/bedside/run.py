@@ -22,11 +22,12 @@ from bedside.data.samples import COHORTS
 from bedside.errors import BedsideError, RunError, SettingError
 from bedside.evaluation import evaluate
 from bedside.explain import FOLDER, explain_run
-from bedside.fold_parts import HERE, PARTS, FitTask, Way, fit_folds, kept_epochs, record, tidy
+from bedside.fold_parts import HERE, PARTS, FitTask, Way, fit_folds, kept_epochs, kept_recalibrations, record, tidy
 from bedside.folder import Run, checksum, locked, open_run, write_json
 from bedside.models import baseline_for, model_settings
 from bedside.models.suited import setting_findings
 from bedside.models.weight_places import named_file
+from bedside.recalibration import RAW, Recalibration, fit, recalibration_findings
 from bedside.report.card import write_card
 from bedside.report.html import write_report
 from bedside.settings import ExplainSettings, RunSettings, build, merge, nested
@@ -130,6 +131,7 @@ def train_steps(
     settings = settled(cohort, settings)
     folds = make_folds(cohort, settings.folds, seed=settings.seed)
     added = [*fold_findings(cohort, folds, settings.folds), *setting_findings(settings, cohort)]
+    added += recalibration_findings(cohort, folds, settings.evaluation.recalibrate)
     findings = worst_first([*findings, *added])
 
     run = go_on(old, cohort, folds) if old else begin(cohort, settings, folds, findings, folder)
@@ -280,6 +282,7 @@ def _keep_model(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSe
         images=run.description.get("images"),
     )
     if len(folds) > 1 and settings.final == "refit":
+        model = replace(model, recalibration=_of_all_folds(run, cohort, settings))
         yield Stage("refit", family, 1)
         fold = everything(cohort, repeat=folds[-1].repeat + 1)
         for event in train_everything(family, cohort, fold, settings, epochs=kept_epochs(run.history)):
@@ -289,7 +292,17 @@ def _keep_model(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSe
         return
     parts = [run.path / PARTS / "predictions" / fold.name for fold in folds]
     members = load_members(parts, family, options, cohort.task)
-    _save(run, replace(model, members=members, names=tuple(fold.name for fold in folds)))
+    maps = kept_recalibrations(parts)
+    _save(run, replace(model, members=members, names=tuple(fold.name for fold in folds), recalibration=maps))
+
+
+def _of_all_folds(run: Run, cohort: Cohort, settings: RunSettings) -> tuple[Recalibration, ...]:
+    """For a model that has no validation samples of its own: fitted on those of all folds before recalibration."""
+    if settings.evaluation.recalibrate == "none":
+        return ()
+    valid = run.predictions[run.predictions["part"] == "valid"]
+    raw = valid[[RAW + name for name in cohort.task.score_columns()]].to_numpy(dtype=np.float64)
+    return (fit(settings.evaluation.recalibrate, cohort.task.encode(valid["target"]), raw),)
 
 
 def _save(run: Run, model: Model) -> None:

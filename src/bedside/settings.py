@@ -211,6 +211,8 @@ class EvaluationSettings(Settings):
         default=0.5, ge=0, le=1, json_schema_extra=only_when(threshold=("sensitivity", "specificity", "fixed"))
     )
     """Sensitivity or specificity to reach on validation, or the fixed threshold itself."""
+    recalibrate: Literal["none", "temperature", "platt", "isotonic"] = "none"
+    """Map from scores to probabilities, fitted on the validation samples of each fold; the baseline's too."""
     baseline: bool = True
     """Fit the simple baseline on the same folds and compare."""
 

@@ -11,7 +11,7 @@ import pandas as pd
 
 from bedside.cohort import Task
 from bedside.errors import DataError
-from bedside.evaluation import compare, panels, thresholds, verdict
+from bedside.evaluation import calibrated, compare, panels, thresholds, utility, verdict
 from bedside.evaluation.curves import Curves, agreement, curves
 from bedside.evaluation.foreign import foreign
 from bedside.evaluation.intervals import estimates, resample
@@ -101,6 +101,8 @@ def evaluate(
         simple = estimates(sides[1], values[1], drawn[1], level=level, how=how)
         paired = compare.differences(model[0], values[0] - values[1], drawn[0] - drawn[1], found, level=level, how=how)
         result["baseline"] = compare.comparison(task, baseline_family, found, simple, paired)
+    result["calibration"] = calibrated.calibration(test, task, settings, found, seed=seed, how=how)
+    result["decision_curve"] = utility.decision_curves(test, task, settings, seed=seed) if task.classes else None
     result["sentences"] = verdict.sentences(result, task)
     return result
 

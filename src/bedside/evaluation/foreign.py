@@ -14,8 +14,10 @@ from bedside.data.cells import as_numbers, read_text, text_cells
 from bedside.data.columns import read_columns
 from bedside.data.targets import class_names, is_pair
 from bedside.errors import DataError, SettingError, nearest
+from bedside.recalibration import RAW
 
 PREFIX = "score_"
+BEFORE = RAW + PREFIX  # scores before recalibration, kept as they are
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean")  # what cells of any type may hold
 OWN = ("sample", "patient", "repeat", "fold", "part", "target")
 
@@ -68,8 +70,10 @@ def foreign(
     else:
         predictions, task = _classes(table, truth, scores, positive, decimal)
     known = {*OWN, "linked", *scores, *predictions.columns}
-    roles = [name for name in table.columns if _is_own(table) and name not in known]  # site, time and subgroups
-    named = pd.concat([named, predictions, table[roles]], axis=1)
+    before = [BEFORE + name for name in task.classes if _is_own(table) and BEFORE + name in table.columns]
+    raw = pd.DataFrame({name: _probability(table, name, decimal) for name in before}, index=table.index)
+    roles = [name for name in table.columns if _is_own(table) and name not in {*known, *before}]  # site, time and subgroups
+    named = pd.concat([named, predictions, raw, table[roles]], axis=1)
     _refuse_twice(named)
     return named, task
 

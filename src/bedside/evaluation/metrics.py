@@ -15,14 +15,15 @@ from typing import Literal
 
 import numpy as np
 
-from bedside.evaluation.calibration import ECE_BINS, SMALLEST, calibration_error, recalibrated
+from bedside.evaluation.calibration import ECE_BINS, calibration_error, recalibrated
 from bedside.evaluation.statistics import Metric, Ranking, Sums, mean, ratio
+from bedside.logistic import SMALLEST
 
 HIGHER_IS_BETTER = {
     **dict.fromkeys(
         ("auroc", "average_precision", "accuracy", "balanced_accuracy", "sensitivity", "specificity"), True
     ),
-    **dict.fromkeys(("ppv", "npv", "r2"), True),
+    **dict.fromkeys(("ppv", "npv", "r2", "brier_scaled"), True),
     **dict.fromkeys(("brier", "log_loss", "ece", "mae", "rmse"), False),
 }
 HEADLINE = {"binary": "auroc", "multiclass": "auroc", "regression": "r2"}
@@ -37,6 +38,7 @@ LABELS = {
     "npv": "negative predictive value",
     "brier": "Brier score",
     "brier_null": "Brier score of the prevalence",
+    "brier_scaled": "scaled Brier score",
     "log_loss": "log loss",
     "calibration_slope": "calibration slope",
     "calibration_intercept": "calibration intercept",

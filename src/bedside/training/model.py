@@ -13,6 +13,7 @@ from bedside.data.table import Feature
 from bedside.errors import RunError, SettingError
 from bedside.folder import FORMAT, checksum, whole_folder
 from bedside.models import family_named
+from bedside.recalibration import Recalibration
 from bedside.training.fitted import Fitted, scores
 from bedside.training.saved import load_members
 
@@ -32,10 +33,17 @@ class Model:
     parameters: int | None
     names: tuple[str, ...] = ()  # of the members: the folds they were trained on, or "everything"
     images: dict[str, Any] | None = None  # what images of training were like, for a model that reads images
+    recalibration: tuple[Recalibration, ...] = ()  # of each member, or none
 
     def scores(self, inputs: Any) -> np.ndarray:
-        """Scores of samples by each member, (members, n, classes) or (members, n)."""
+        """Scores of samples by each member before recalibration, (members, n, classes) or (members, n)."""
         return scores(self.members, inputs)
+
+    def recalibrated(self, raw: np.ndarray) -> np.ndarray:
+        """What `scores` gives, (members, n, classes), each member's by the map that its own validation samples made."""
+        if not self.recalibration:
+            return raw
+        return np.stack([found(each) for found, each in zip(self.recalibration, raw, strict=True)])
 
 
 def save_model(path: Path, model: Model) -> None:
@@ -57,6 +65,7 @@ def save_model(path: Path, model: Model) -> None:
             "members": list(model.names),
             "threshold": model.threshold,
             "final": model.final,
+            "recalibration": [found.to_dict() for found in model.recalibration],
             "parameters": model.parameters,
             "files": files,
         }
@@ -113,6 +122,7 @@ def _read(path: Path, record: dict[str, Any]) -> Model:
         parameters=record["parameters"],
         names=tuple(record["members"]),
         images=record["images"],
+        recalibration=tuple(Recalibration.from_dict(found) for found in record.get("recalibration", [])),
     )
 
 
