@@ -38,6 +38,8 @@ def maximum_likelihood(
         chance = expit(design @ found + offset)
         curvature = (design * (weight * chance * (1 - chance))[:, None]).T @ design
         step = solve(curvature[None], (design.T @ (weight * (target - chance)))[None])[0]
+        if not np.isfinite(step).all():  # the classes are separated and the likelihood is level
+            break
         while (next_loss := loss(found + step)) > reached and np.abs(step).max() > 1e-12:
             step = step / 2
         found, reached = found + step, next_loss

@@ -201,7 +201,9 @@ def recalibration_findings(cohort: Cohort, folds: Sequence[Fold], method: str) -
             f"{everyone}. Take platt, which fits two numbers, or temperature, which fits one."
         )
     if method == "isotonic" and everyone < ISOTONIC_ENOUGH:
-        found = f"A fold has {everyone} validation patients; below {ISOTONIC_ENOUGH:,} isotonic regression follows chance."
+        found = (
+            f"A fold has {everyone} validation patients; below {ISOTONIC_ENOUGH:,} isotonic regression follows chance."
+        )
         yield Finding("warning", "few-to-recalibrate", found, "Take evaluation.recalibrate=platt.")
     elif fewest < EVENTS.get(method, 0):
         found = f"A fold has {fewest} validation patients of class {rarest}; {method} wants {EVENTS[method]} to be fitted on."

@@ -240,7 +240,8 @@ def _explain(run: Run, cohort: Cohort, settings: RunSettings) -> Iterator[Event]
     yield Stage("explanation")
     model = load_model(run.path / "model", known=run.environment.get("model_sha256"))
     members: dict[str, Any] = dict(zip(model.names, model.members, strict=True))
-    for done, total in explain_run(run, cohort, settings, members):
+    maps = dict(zip(model.names, model.recalibration, strict=False))
+    for done, total in explain_run(run, cohort, settings, members, maps):
         yield Explained(done, total)
     record(run, explanation_problem=None)
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from bedside.cohort import Estimate, Task
 from bedside.evaluation import curves, panels
-from bedside.evaluation.calibration import ECE_BINS, calibration_error, recalibrated
+from bedside.evaluation.calibration import calibration_error, recalibrated
 from bedside.evaluation.intervals import UNDEFINED_SHARE, Panel, estimates, resample
 from bedside.evaluation.metrics import LABELS
 from bedside.evaluation.smooth import Curve, LocalLines, LocalLogits
@@ -42,46 +42,57 @@ def calibration(
         `of`: a record per class to detect, or one for a number, with `estimates`, `curve`, `bins`, `bins_used` and
         `sentence`. `recalibration`: None, or the `method` and the `before` estimates of each class.
     """
-    patients = pd.factorize(test["patient"], sort=True)[0]
     if task.kind == "regression":
-        return {"of": [_numbers(test, patients, settings, found, seed)], "recalibration": None}
+        return {"of": [_numbers(test, settings, found, seed)], "recalibration": None}
     detect = [task.classes[1]] if task.kind == "binary" else list(task.classes)
-    codes = task.encode(test["target"])
     known = {(estimate.metric, estimate.of): estimate for estimate in found}
     records = []
     for name in detect:
-        truth, of = codes == task.classes.index(name), "" if task.kind == "binary" else name
-        score = test[f"score_{name}"].to_numpy(dtype=np.float64)
+        of = "" if task.kind == "binary" else name
         lines = [known["calibration_slope", of], known["calibration_intercept", of]]
-        errors = _judged(test, truth, score, patients, settings, seed, how, _errors)
-        bins = curves.calibration(truth, score, patients, level=settings.level)
-        curve, note = _curve(LocalLogits(score, truth, patients), _presence(truth, patients), settings, seed)
-        records.append(
-            {
-                "of": name,
-                "estimates": [estimate.to_dict() for estimate in [*lines, *errors]],
-                "curve": curve,
-                "curve_note": note,
-                "bins": _records(bins),
-                "bins_used": len(bins),
-                "sentence": sentence(lines[0], lines[1]),
-            }
-        )
-    return {"of": records, "recalibration": _before(test, task, detect, codes, patients, settings, seed, how)}
+        errors = _judged(test, _truth(test, task, name), f"score_{name}", settings, seed, how, _errors)
+        records.append(class_record(test, task, name, [*lines, *errors], settings, seed=seed))
+    return {"of": records, "recalibration": _before(test, task, detect, settings, seed, how)}
+
+
+def class_record(
+    test: pd.DataFrame, task: Task, name: str, found: Sequence[Estimate], settings: EvaluationSettings, *, seed: int
+) -> dict[str, Any]:
+    """Estimates, curve, bins and sentence of the scores of one class; slope and intercept come first among `found`."""
+    truth, score = _truth(test, task, name), test[f"score_{name}"].to_numpy(dtype=np.float64)
+    patients = pd.factorize(test["patient"], sort=True)[0]
+    bins = curves.calibration(truth, score, patients, level=settings.level)
+    curve, note = _curve(LocalLogits(score, truth, patients), _presence(truth, patients), settings, seed)
+    return {
+        "of": name,
+        "estimates": [estimate.to_dict() for estimate in found],
+        "curve": curve,
+        "curve_note": note,
+        "bins": _records(bins),
+        "bins_used": len(bins),
+        "sentence": sentence(found[0], found[1]),
+    }
+
+
+def judged(test: pd.DataFrame, task: Task, name: str, settings: EvaluationSettings, *, seed: int) -> list[Estimate]:
+    """Slope, intercept, Brier scores and calibration error of the scores of one class."""
+    return _judged(test, _truth(test, task, name), f"score_{name}", settings, seed, "", _everything)
+
+
+def _truth(test: pd.DataFrame, task: Task, name: str) -> np.ndarray:
+    return task.encode(test["target"]) == task.classes.index(name)
 
 
 def _before(
-    test: pd.DataFrame, task: Task, detect: list[str], codes: np.ndarray, patients: np.ndarray,
-    settings: EvaluationSettings, seed: int, how: str,
-) -> dict[str, Any] | None:  # fmt: skip
+    test: pd.DataFrame, task: Task, detect: list[str], settings: EvaluationSettings, seed: int, how: str
+) -> dict[str, Any] | None:
     """The same estimates of the scores before recalibration; None if there are none."""
     if f"{RAW}score_{detect[0]}" not in test:
         return None
     before: dict[str, list[dict[str, Any]]] = {}
     for name in detect:
-        raw = test[f"{RAW}score_{name}"].to_numpy(dtype=np.float64)
-        judged = _judged(test, codes == task.classes.index(name), raw, patients, settings, seed, how, _everything)
-        before[name] = [estimate.to_dict() for estimate in judged]
+        found = _judged(test, _truth(test, task, name), f"{RAW}score_{name}", settings, seed, how, _everything)
+        before[name] = [estimate.to_dict() for estimate in found]
     return {"method": None if settings.recalibrate == "none" else settings.recalibrate, "before": before}
 
 
@@ -111,10 +122,10 @@ def _everything(truth: np.ndarray, score: np.ndarray) -> list[Metric]:
 
 
 def _judged(
-    test: pd.DataFrame, truth: np.ndarray, score: np.ndarray, patients: np.ndarray,
-    settings: EvaluationSettings, seed: int, how: str, metrics: Any,
-) -> list[Estimate]:  # fmt: skip
+    test: pd.DataFrame, truth: np.ndarray, column: str, settings: EvaluationSettings, seed: int, how: str, metrics: Any
+) -> list[Estimate]:
     """Metrics of one class against the rest, mean over repeats, with intervals from resampled patients."""
+    patients, score = pd.factorize(test["patient"], sort=True)[0], test[column].to_numpy(dtype=np.float64)
     repeats, n = test["repeat"].to_numpy(), int(patients.max()) + 1
     masks = [repeats == repeat for repeat in np.unique(repeats)]
     sides = [Panel(metrics(truth[mask], score[mask]), patients[mask], n) for mask in masks]
@@ -150,11 +161,10 @@ def _curve(
     return {name: [float(f"{x:.6g}") for x in column] for name, column in table.items()}, note
 
 
-def _numbers(
-    test: pd.DataFrame, patients: np.ndarray, settings: EvaluationSettings, found: Sequence[Estimate], seed: int
-) -> dict[str, Any]:
+def _numbers(test: pd.DataFrame, settings: EvaluationSettings, found: Sequence[Estimate], seed: int) -> dict[str, Any]:
     """The record of a regression: observed against predicted numbers."""
     target, predicted = (test[name].to_numpy(dtype=np.float64) for name in ("target", "predicted"))
+    patients = pd.factorize(test["patient"], sort=True)[0]
     presence = np.bincount(patients)[:, None].astype(np.float64)
     lines = [one for one in found if one.metric in ("calibration_slope", "calibration_in_the_large")]
     lines.sort(key=lambda one: one.metric, reverse=True)

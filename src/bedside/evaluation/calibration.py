@@ -87,23 +87,23 @@ def recalibrated(target: np.ndarray, score: np.ndarray, positive: str) -> list[M
     everyone = np.ones(len(target), dtype=bool)
     odds = log_odds(score)
     spread = odds.std()
-    obstacle = _obstacle(target, odds, positive)
+    hurdle = obstacle(target, odds, positive)
     slope = intercept = None
     decisions = bool(np.isin(score, (0, 1)).all())
     if decisions and not target.all() and target.any():
-        obstacle = "not estimable: the scores are decisions, only 0 and 1"
+        hurdle = "not estimable: the scores are decisions, only 0 and 1"
     elif not target.all() and target.any():
         intercept = Recalibration(target, np.ones((len(target), 1)), odds)
-    if not obstacle:
+    if not hurdle:
         standard = (odds - odds.mean()) / spread
         slope = Recalibration(target, np.column_stack([everyone, standard]), np.zeros(len(target)))
     return [
-        _coefficient("calibration_slope", slope, everyone, obstacle, divisor=spread),
-        _coefficient("calibration_intercept", intercept, everyone, obstacle, divisor=1.0),
+        _coefficient("calibration_slope", slope, everyone, hurdle, divisor=spread),
+        _coefficient("calibration_intercept", intercept, everyone, hurdle, divisor=1.0),
     ]
 
 
-def _obstacle(target: np.ndarray, odds: np.ndarray, positive: str) -> str:
+def obstacle(target: np.ndarray, odds: np.ndarray, positive: str) -> str:
     """Why no calibration slope can be estimated, or nothing (Albert & Anderson 1984, doi:10.1093/biomet/71.1.1)."""
     if not target.any():
         return f"no sample is {positive}"
@@ -117,11 +117,11 @@ def _obstacle(target: np.ndarray, odds: np.ndarray, positive: str) -> str:
     return ""
 
 
-def _coefficient(name: str, fit: Recalibration | None, rows: np.ndarray, obstacle: str, *, divisor: float) -> Metric:
+def _coefficient(name: str, fit: Recalibration | None, rows: np.ndarray, hurdle: str, *, divisor: float) -> Metric:
     """The last coefficient of a recalibration, in the unit of log odds; NaN if there is no fit."""
     if fit is None:
-        return Metric(name, (Sums(rows),), lambda s: np.full(len(s), np.nan), (rows,), undefined=obstacle)
-    undefined = obstacle or "not estimable: the logistic recalibration does not converge"
+        return Metric(name, (Sums(rows),), lambda s: np.full(len(s), np.nan), (rows,), undefined=hurdle)
+    undefined = hurdle or "not estimable: the logistic recalibration does not converge"
     if len(rows) <= EXACT_ROWS:
         return Metric(name, (fit,), lambda s: s[:, -1] / divisor, (rows,), undefined=undefined)
     return Metric(name, (fit.sums(),), lambda s: fit.step(s)[:, -1] / divisor, (rows,), undefined=undefined)

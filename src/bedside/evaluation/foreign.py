@@ -72,7 +72,9 @@ def foreign(
     known = {*OWN, "linked", *scores, *predictions.columns}
     before = [BEFORE + name for name in task.classes if _is_own(table) and BEFORE + name in table.columns]
     raw = pd.DataFrame({name: _probability(table, name, decimal) for name in before}, index=table.index)
-    roles = [name for name in table.columns if _is_own(table) and name not in {*known, *before}]  # site, time and subgroups
+    roles = [
+        name for name in table.columns if _is_own(table) and name not in {*known, *before}
+    ]  # site, time and subgroups
     named = pd.concat([named, predictions, raw, table[roles]], axis=1)
     _refuse_twice(named)
     return named, task

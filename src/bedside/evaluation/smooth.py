@@ -46,7 +46,8 @@ class LocalLines:
             away = (predicted - point) / _reach(predicted, point, span)
             weight = _tricube(away)
             columns += [weight, weight * away, weight * away**2, weight * target, weight * away * target]
-        self.sums = np.stack([np.bincount(patients, column) for column in columns])  # (5 g, patients)
+        sums = [np.bincount(patients, column) for column in columns]
+        self.sums = np.array(sums).reshape(len(columns), int(patients.max()) + 1)  # (5 g, patients)
 
     def __call__(self, draws: np.ndarray) -> np.ndarray:
         n, x, xx, y, xy = _of_points(self.sums, draws, 5)

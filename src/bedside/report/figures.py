@@ -1,14 +1,14 @@
 """All figures of a run, in the order in which the report shows them."""
 
 from bedside.folder import Run
-from bedside.report import curve_figures, decision_figures, number_figures
+from bedside.report import calibration_figures, curve_figures, decision_figures, number_figures
 from bedside.report import training_figures as learned
 from bedside.report.latent_figures import latent_figure
 from bedside.report.style import Drawing, calm
 
 
 def draw(run: Run) -> dict[str, list[Drawing]]:
-    """Figures by section of the report: `performance`, `latent`, `training`, `folds`.
+    """Figures by section of the report: `calibration`, `decision`, `performance`, `latent`, `training`, `folds`.
 
     Raises:
         RunError: if the run is not finished.
@@ -16,6 +16,8 @@ def draw(run: Run) -> dict[str, list[Drawing]]:
     with calm():
         latent = latent_figure(run)
         return {
+            "calibration": calibration_figures.calibration_drawings(run),
+            "decision": calibration_figures.decision_drawings(run),
             "performance": _performance(run),
             "latent": [latent] if latent else [],
             "training": _training(run),
@@ -24,6 +26,11 @@ def draw(run: Run) -> dict[str, list[Drawing]]:
 
 
 def _performance(run: Run) -> list[Drawing]:
+    drawings = _of_task(run)
+    return [one for one in drawings if one.name != "calibration" or "calibration" not in run.estimates]
+
+
+def _of_task(run: Run) -> list[Drawing]:
     kind = run.estimates["task"]["kind"]
     if kind == "regression":
         return [number_figures.observed_figure(run), number_figures.residual_figure(run)]

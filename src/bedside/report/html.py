@@ -6,6 +6,7 @@ from typing import Any
 from bedside.folder import Run
 from bedside.report import image_words, page, tables
 from bedside.report import methods as words_of
+from bedside.report.calibration import calibration_section, decision_section
 from bedside.report.figures import draw
 from bedside.report.gallery import gallery
 from bedside.report.images import image_facts, short_facts
@@ -30,7 +31,11 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
     """Everything the templates need, as plain values."""
     estimates, description = run.estimates, run.description
     splits, operating, seen = tables.split_rows(run), panel(run), gallery(run)
-    ordered = [drawing for section in ("performance", "latent", "training", "folds") for drawing in drawings[section]]
+    ordered = [
+        drawing
+        for section in ("calibration", "decision", "performance", "latent", "training", "folds")
+        for drawing in drawings[section]
+    ]
     groups = tables.estimate_groups(estimates["estimates"])
     per_class = tables.class_table(estimates)
     paragraphs = words_of.methods(run)
@@ -55,6 +60,8 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "comparison": tables.comparison_rows(estimates) if estimates["baseline"] else [],
         "comparison_notes": tables.footnotes(estimates["baseline"]["differences"]) if estimates["baseline"] else {},
         "baseline_words": image_words.baseline_words(estimates),
+        "calibration": calibration_section(run),
+        "decision": decision_section(run),
         "drawings": drawings,
         "numbers": {drawing.name: i for i, drawing in enumerate(ordered, start=1)},
         "panel": operating,
@@ -107,6 +114,8 @@ def _contents(
         ("findings", "Findings", True),
         ("estimates", "Estimates", True),
         ("baseline", "Against the baseline", bool(estimates["baseline"])),
+        ("calibration", "Calibration", "calibration" in estimates),
+        ("decision-curve", "Is it worth deciding by the score?", bool(drawings["decision"])),
         ("performance", "Performance in figures", True),
         ("panel", "Choose an operating point", operating is not None),
         ("seen", "What the network looked at", seen is not None),
