@@ -70,6 +70,7 @@ def class_record(
         "curve_note": note,
         "bins": _records(bins),
         "bins_used": len(bins),
+        "flaws": flaws(found[0], found[1]),
         "sentence": sentence(found[0], found[1]),
     }
 
@@ -177,6 +178,7 @@ def _numbers(test: pd.DataFrame, settings: EvaluationSettings, found: Sequence[E
         "curve_note": note,
         "bins": groups,
         "bins_used": len(groups),
+        "flaws": flaws(lines[0], lines[1]),
         "sentence": sentence(lines[0], lines[1]),
     }
 

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from bedside.cohort import Cohort, Roles, Task
-from bedside.errors import DataError, SettingError
+from bedside.errors import DataError, SettingError, nearest
 from bedside.evaluation import calibrated, panels
 from bedside.evaluation.calibration import Recalibration, obstacle
 from bedside.evaluation.intervals import Panel, estimates, resample
@@ -53,6 +53,10 @@ def site_update(
         SettingError: if the slope is asked for with fewer than 20, or has no estimate.
     """
     test = panels.tested(predictions)
+    if method not in (None, *METHODS):
+        raise SettingError(
+            f"--method {method} is not known; it is {' or '.join(METHODS)}.{nearest(str(method), METHODS)}"
+        )
     truth = task.encode(test["target"]) == 1
     counts = {
         name: int(test["patient"][truth == positive].nunique())
@@ -64,6 +68,10 @@ def site_update(
     hurdle = obstacle(truth, odds, str(task.positive))
     if not hurdle and fewest < 2 * FEWEST:
         hurdle = f"{fewest} patients of class {rarest} are too few for slope and intercept, which take {2 * FEWEST}"
+    if not hurdle and (found := line(truth, odds, "slope").slope) <= 0:
+        hurdle = f"the slope would be {found:.2g}, so here higher scores do not go with more of class {task.positive}".replace(
+            "-", "−"
+        )
     possible = METHODS[:1] if hurdle else METHODS
     if method == "slope" and hurdle:
         raise SettingError(f"--method slope cannot be had: {hurdle}. Take --method intercept.")

@@ -113,6 +113,14 @@ def _ranges(better: np.ndarray) -> list[list[float]]:
     return [[float(THRESHOLDS[a]), float(THRESHOLDS[b - 1])] for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
+def ranges_text(ranges: list[list[float]]) -> str:
+    """`from 4 % to 61 %`, the longest ranges if there are many, or `nowhere`."""
+    longest = sorted(sorted(ranges, key=lambda ends: ends[0] - ends[1])[:MOST_RANGES])
+    words = [f"from {a:.0%} to {b:.0%}" if b > a else f"at {a:.0%}" for a, b in longest]
+    more = f", and in {len(ranges) - MOST_RANGES} shorter ranges" if len(ranges) > MOST_RANGES else ""
+    return f"{', '.join(words)}{more}".replace("%", " %") or "nowhere"
+
+
 def _sentence(ranges: list[list[float]], level: float) -> str:
     intervals = f"the {level:.0%} intervals of both differences exclude 0".replace("%", " %")
     if not ranges:
@@ -120,10 +128,7 @@ def _sentence(ranges: list[list[float]], level: float) -> str:
             "At no threshold probability from 1 % to 99 % is deciding by the score shown to be worth more than treating "
             f"everybody and more than treating nobody: nowhere do {intervals}."
         )
-    longest = sorted(sorted(ranges, key=lambda ends: ends[0] - ends[1])[:MOST_RANGES])
-    words = [f"from {a:.0%} to {b:.0%}" if b > a else f"at {a:.0%}" for a, b in longest]
-    more = f", and in {len(ranges) - MOST_RANGES} shorter ranges" if len(ranges) > MOST_RANGES else ""
-    text = f"{', '.join(words)}{more}".replace("%", " %")
+    text = ranges_text(ranges)
     return (
         f"Deciding by the score is worth more than treating everybody and more than treating nobody at threshold "
         f"probabilities {text}, where {intervals}."

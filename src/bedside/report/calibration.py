@@ -3,6 +3,7 @@
 from typing import Any
 
 from bedside.cohort import Estimate
+from bedside.evaluation.utility import ranges_text
 from bedside.folder import Run
 from bedside.report.tables import footnotes
 from bedside.report.words import metric_name
@@ -33,7 +34,7 @@ def calibration_section(run: Run) -> dict[str, Any] | None:
     before = again["before"] if again else {}
     estimates = [*(e for one in found for e in one["estimates"]), *(e for group in before.values() for e in group)]
     return {
-        "sentences": [(one["of"], one["sentence"]) for one in found],
+        "lead": found[0]["sentence"] if len(found) == 1 else _flawed(found),
         "several": len(found) > 1,
         "rows": class_rows(found[0], before.get(found[0]["of"])) if len(found) == 1 else [],
         "columns": [metric_name(e["metric"]) for e in found[0]["estimates"]] if found else [],
@@ -70,7 +71,12 @@ def decision_section(run: Run) -> dict[str, Any] | None:
     if not record or not record["of"]:
         return None
     several = len(record["of"]) > 1
-    return {"sentences": [(one["of"] if several else "", one["sentence"]) for one in record["of"]], "method": record["method"]}  # fmt: skip
+    if several:
+        worth = "; ".join(f"{one['of']} {ranges_text(one['useful'])}" for one in record["of"])
+        said = f"Threshold probabilities at which deciding by the score is worth more than treating everybody and than treating nobody: {worth}."
+    else:
+        said = record["of"][0]["sentence"]
+    return {"lead": said, "method": record["method"]}
 
 
 def _class(record: dict[str, Any], before: list[dict[str, Any]] | None) -> dict[str, Any]:
@@ -79,6 +85,14 @@ def _class(record: dict[str, Any], before: list[dict[str, Any]] | None) -> dict[
         "cells": [Estimate.from_dict(entry) for entry in record["estimates"]],
         "before": [Estimate.from_dict(entry) for entry in before or []],
     }
+
+
+def _flawed(found: list[dict[str, Any]]) -> str:
+    """Which classes are miscalibrated, in one sentence."""
+    flawed = [f"{one['of']} ({' and '.join(one['flaws'])})" for one in found if one["flaws"]]
+    if not flawed:
+        return "No miscalibration was found in any class, which does not prove that there is none."
+    return f"Scores are miscalibrated for {len(flawed)} of {len(found)} classes: {', '.join(flawed)}."
 
 
 def _recalibrated(again: dict[str, Any] | None) -> str:

@@ -187,10 +187,8 @@ def _decisions(record: dict[str, Any]) -> Drawing:
     shown = [found for found in record["of"] if found in shown]
     figure, squares = multiples(len(shown), height=0.95)
     for axes, found in zip(squares.flat, shown, strict=False):
-        benefit(axes, record["thresholds"], found)
+        benefit(axes, record["thresholds"], found, top=max(other["prevalence"] for other in shown))
         axes.set_title(short(found["of"], 22))
-    top = max(found["prevalence"] for found in shown)
-    squares.flat[0].set_ylim(-0.14 * top, 1.12 * top)
     figure.supxlabel("threshold probability", fontsize=8)
     figure.supylabel("net benefit per sample", fontsize=8)
     return Drawing(
@@ -204,9 +202,9 @@ def _decisions(record: dict[str, Any]) -> Drawing:
     )
 
 
-def benefit(axes: Axes, thresholds: list[float], found: dict[str, Any]) -> None:
+def benefit(axes: Axes, thresholds: list[float], found: dict[str, Any], *, top: float | None = None) -> None:
     """The three strategies, and a bar where the score is worth more than both others."""
-    top = max(found["prevalence"], *found["model"])
+    top = top or max(found["prevalence"], *found["model"])
     floor = -0.14 * top
     axes.axhline(0, color=MUTED, linewidth=1.0, label="treat nobody")
     everybody = np.array([found["prevalence"], *found["all"]])
