@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bedside.run import train
     from bedside.scoring import predict
     from bedside.settings import RunSettings
+    from bedside.updating import recalibrate
 
 __version__ = "0.1.0"
 
@@ -55,6 +56,7 @@ _PLACES = {
     "open_run": "folder",
     "predict": "scoring",
     "read_cohort": "data",
+    "recalibrate": "updating",
     "read_table": "data.table",
     "train": "run",
     "write_report": "report.html",

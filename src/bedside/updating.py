@@ -8,6 +8,8 @@ import pandas as pd
 
 from bedside.begin import claim, filled
 from bedside.cohort import Finding, Task
+from bedside.data.cells import read_text
+from bedside.data.codes import count
 from bedside.data.files import read_file
 from bedside.environment import versions
 from bedside.errors import DataError, SettingError, nearest
@@ -119,17 +121,17 @@ def _with_outcomes(
             f"The new data lack the column '{target}' with the outcome.{hint} Recalibrating takes patients whose "
             "outcome is known; if the column has another name, add --target COLUMN."
         )
+    empty = int(pd.isna(read_text(frame[target])).sum())
+    if empty:
+        raise DataError(
+            f"Column '{target}' is empty in {count(empty, 'row')}; recalibrating takes known outcomes. Leave these rows out."
+        )
     table = pd.DataFrame({"target": frame[target].to_numpy(), "score": scores, "sample": samples.index.to_numpy()})
     table["patient"] = samples["patient"].to_numpy() if "patient" in samples else table["sample"]
-    unknown = sorted({str(name) for name in frame[target].dropna()} - {*task.classes} - _numbers_of(task))
+    unknown = sorted({str(name) for name in read_text(frame[target])} - {*task.classes})
     if unknown:
         raise DataError(
             f"Column '{target}' holds {unknown[0]!r}; the model knows the classes {' and '.join(task.classes)}. Name "
             "outcomes as in training."
         )
     return foreign(table, positive=task.positive, decimal=decimal)[0]
-
-
-def _numbers_of(task: Task) -> set[str]:
-    """Other ways to write classes that are numbers: 1.0 is 1."""
-    return {f"{name}.0" for name in task.classes if name.lstrip("-").isdigit()}

@@ -1,8 +1,7 @@
 """The entry `calibration` of estimates.json: what the calibration section of a report shows, class by class.
 
 Slope and intercept are those among the estimates; the Brier score stands beside its null value, that of predicting the
-prevalence, and scaled between the two (Steyerberg et al. 2010, doi:10.1097/EDE.0b013e3181c30fb2). The curve is smooth,
-with a band from resampled patients that holds at each score by itself; the bins are those of the calibration error.
+prevalence, and scaled between the two. The curve is smooth, with a band from resampled patients that holds at each score by itself; the bins are those of the calibration error.
 """
 
 from collections.abc import Sequence
@@ -15,9 +14,9 @@ from bedside.cohort import Estimate, Task
 from bedside.evaluation import curves, panels
 from bedside.evaluation.calibration import calibration_error, recalibrated
 from bedside.evaluation.intervals import UNDEFINED_SHARE, Panel, estimates, resample
-from bedside.evaluation.metrics import LABELS
+from bedside.evaluation.metrics import LABELS, brier_scores
 from bedside.evaluation.smooth import Curve, LocalLines, LocalLogits
-from bedside.evaluation.statistics import Metric, Sums, ratio
+from bedside.evaluation.statistics import Metric
 from bedside.recalibration import RAW
 from bedside.settings import EvaluationSettings
 
@@ -97,25 +96,8 @@ def _before(
     return {"method": None if settings.recalibrate == "none" else settings.recalibrate, "before": before}
 
 
-def brier(truth: np.ndarray, score: np.ndarray) -> list[Metric]:
-    """Brier score of a probability, (n,), its null value, and how far it is from the null value to 0."""
-    everyone = np.ones(len(truth), dtype=bool)
-    squares = Sums(everyone, truth, (truth - score) ** 2)
-
-    def null(sums: np.ndarray) -> np.ndarray:
-        share = ratio(sums[:, 1], sums[:, 0])
-        return share * (1 - share)
-
-    missing = "all samples are of one class"
-    return [
-        Metric("brier", (squares,), lambda s: ratio(s[:, 2], s[:, 0]), (everyone,)),
-        Metric("brier_null", (squares,), null, (everyone,), note="Brier score of predicting the observed prevalence for everyone"),
-        Metric("brier_scaled", (squares,), lambda s: 1 - ratio(ratio(s[:, 2], s[:, 0]), null(s)), (everyone,), undefined=missing),
-    ]  # fmt: skip
-
-
 def _errors(truth: np.ndarray, score: np.ndarray) -> list[Metric]:
-    return [*brier(truth, score), calibration_error(truth, score)]
+    return [*brier_scores(truth, score), calibration_error(truth, score)]
 
 
 def _everything(truth: np.ndarray, score: np.ndarray) -> list[Metric]:

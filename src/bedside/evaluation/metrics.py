@@ -71,20 +71,43 @@ def binary(
     decided = _decisions(target, decision, positive)
     accuracy = _proportion("accuracy", everyone, target == decision, "there is no sample")
     balanced = _balanced([decided[0], decided[1]])
-    squares = Sums(everyone, target, (target - score) ** 2)
-    brier = Metric("brier", (squares,), lambda s: ratio(s[:, 2], s[:, 0]), (everyone,))
-    null = Metric(
-        "brier_null",
-        (squares,),
-        lambda s: ratio(s[:, 1], s[:, 0]) * (1 - ratio(s[:, 1], s[:, 0])),
-        (everyone,),
-        note="Brier score of predicting the observed prevalence for everyone: prevalence x (1 - prevalence)",
-    )
+    brier, null, _ = brier_scores(target, score)
     ranks = _ranking(target, score, positive, folds)
     chance = np.where(target, score, 1 - score)
     slope, intercept = recalibrated(target, score, positive)
     ece = calibration_error(target, score)
     return [*ranks, accuracy, balanced, *decided, brier, null, _log_loss(chance), slope, intercept, ece]
+
+
+def brier_scores(target: np.ndarray, score: np.ndarray) -> list[Metric]:
+    """Brier score, its null value, and how far it is on the way from the null value to 0; target boolean, both (n,).
+
+    The scaled score is 1 - Brier / null (Steyerberg et al. 2010, doi:10.1097/EDE.0b013e3181c30fb2).
+    """
+    everyone = np.ones(len(target), dtype=bool)
+    squares = Sums(everyone, target, (target - score) ** 2)
+
+    def null(sums: np.ndarray) -> np.ndarray:
+        share = ratio(sums[:, 1], sums[:, 0])
+        return share * (1 - share)
+
+    return [
+        Metric("brier", (squares,), lambda s: ratio(s[:, 2], s[:, 0]), (everyone,)),
+        Metric(
+            "brier_null",
+            (squares,),
+            null,
+            (everyone,),
+            note="Brier score of predicting the observed prevalence for everyone: prevalence x (1 - prevalence)",
+        ),
+        Metric(
+            "brier_scaled",
+            (squares,),
+            lambda s: 1 - ratio(ratio(s[:, 2], s[:, 0]), null(s)),
+            (everyone,),
+            undefined="all samples are of one class",
+        ),
+    ]
 
 
 def multiclass(

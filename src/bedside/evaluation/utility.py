@@ -7,6 +7,12 @@ benefit counts right ones and subtracts needless ones at that rate, per sample:
 
 (Vickers & Elkin 2006, doi:10.1177/0272989X06295361). A score that reaches t is treated. Treating nobody has net benefit
 0. Intervals resample patients and hold at each threshold by itself.
+
+Of so many thresholds some would look useful by chance. A range is therefore called useful only if, somewhere in it,
+both differences also stay above 0 in bands that hold at all thresholds at once: as many standard errors wide as the
+largest deviation of a resample, among the thresholds that divide the patients into two groups of at least `FEWEST`.
+Where nobody was treated wrongly resampling cannot tell that somebody might have been; so these bands are lowered by
+what `WRONG` more patients on the wrong side would cost, the share of them that Wilson's interval adds at 0.
 """
 
 from typing import Any
@@ -19,6 +25,8 @@ from bedside.evaluation.intervals import resample
 from bedside.settings import EvaluationSettings
 
 THRESHOLDS = np.arange(1, 100) / 100  # threshold probabilities, from 1 % to 99 %
+FEWEST = 10  # patients treated, and not treated, for a threshold to count in the band
+WRONG = 2
 MOST_RANGES = 3  # that a sentence names
 
 
@@ -80,7 +88,8 @@ def decision_curve(
     Returns:
         `model` and `all` (treat everybody) as lists of net benefit, each with `_low` and `_high`; `over_all`, the
         difference of the two, likewise; the difference from treating nobody is `model` itself. `useful`: ranges
-        [from, to] of thresholds where the lower ends of both differences are above 0. `sentence`.
+        [from, to] of thresholds where the lower ends of both differences are above 0, and in the simultaneous bands
+        too somewhere. `sentence`.
     """
     benefit = NetBenefit(truth, score, patients, THRESHOLDS)
     presence = np.zeros((int(patients.max()) + 1, 2))
@@ -93,12 +102,16 @@ def decision_curve(
         "over_all": (value[:k] - value[k:], draws[:, :k] - draws[:, k:]),
     }
     record: dict[str, Any] = {"prevalence": float(truth.mean()), "n_patients": len(presence), "n_samples": len(truth)}
-    lower = {}
+    lower, sure = {}, np.ones(k, dtype=bool)
+    divided = _divided(score, patients)
     for name, (point, drawn) in sides.items():
         low, high = np.quantile(drawn, [(1 - settings.level) / 2, (1 + settings.level) / 2], axis=0)
         record |= {name: _plain(point, 12), f"{name}_low": _plain(low, 6), f"{name}_high": _plain(high, 6)}
         lower[name] = low
-    record["useful"] = _ranges((lower["model"] > 0) & (lower["over_all"] > 0))
+        if name != "all":
+            cost = WRONG / len(presence) * (benefit.odds if name == "model" else 1.0)
+            sure &= _above_0(point, drawn, cost, divided, settings.level)
+    record["useful"] = _ranges((lower["model"] > 0) & (lower["over_all"] > 0), sure)
     record["sentence"] = _sentence(record["useful"], settings.level)
     return record
 
@@ -107,10 +120,30 @@ def _plain(values: np.ndarray, digits: int) -> list[float]:
     return [float(f"{value:.{digits}g}") for value in values]
 
 
-def _ranges(better: np.ndarray) -> list[list[float]]:
-    """Runs of thresholds, (t,) boolean -> [[from, to], ...]."""
+def _divided(score: np.ndarray, patients: np.ndarray) -> np.ndarray:
+    """Thresholds at which at least `FEWEST` patients are treated and as many are not, (t,)."""
+    highest, lowest = np.zeros(int(patients.max()) + 1), np.ones(int(patients.max()) + 1)
+    np.maximum.at(highest, patients, score)
+    np.minimum.at(lowest, patients, score)
+    treated = (highest[:, None] >= THRESHOLDS).sum(axis=0)
+    return (treated >= FEWEST) & ((lowest[:, None] < THRESHOLDS).sum(axis=0) >= FEWEST)
+
+
+def _above_0(value: np.ndarray, draws: np.ndarray, cost: Any, divided: np.ndarray, level: float) -> np.ndarray:
+    """Where a difference (t,), less a cost, is above 0 in a band at all divided thresholds; draws (resamples, t)."""
+    error = draws.std(axis=0)
+    used = divided & (error > 0)
+    if not used.any():
+        return np.zeros(len(value), dtype=bool)
+    largest = ((draws[:, used] - value[used]) / error[used]).max(axis=1)
+    return used & (value - cost - np.quantile(largest, (1 + level) / 2) * error > 0)
+
+
+def _ranges(better: np.ndarray, sure: np.ndarray) -> list[list[float]]:
+    """Runs of thresholds that are better and somewhere sure, (t,) boolean each -> [[from, to], ...]."""
     edges = np.flatnonzero(np.diff(np.concatenate([[0], better.astype(int), [0]])))
-    return [[float(THRESHOLDS[a]), float(THRESHOLDS[b - 1])] for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    runs = [(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True) if sure[a:b].any()]
+    return [[float(THRESHOLDS[a]), float(THRESHOLDS[b - 1])] for a, b in runs]
 
 
 def ranges_text(ranges: list[list[float]]) -> str:
@@ -122,12 +155,12 @@ def ranges_text(ranges: list[list[float]]) -> str:
 
 
 def _sentence(ranges: list[list[float]], level: float) -> str:
-    intervals = f"the {level:.0%} intervals of both differences exclude 0".replace("%", " %")
     if not ranges:
         return (
             "At no threshold probability from 1 % to 99 % is deciding by the score shown to be worth more than treating "
-            f"everybody and more than treating nobody: nowhere do {intervals}."
+            "everybody and more than treating nobody, chance over so many thresholds allowed for."
         )
+    intervals = f"the {level:.0%} intervals of both differences exclude 0".replace("%", " %")
     text = ranges_text(ranges)
     return (
         f"Deciding by the score is worth more than treating everybody and more than treating nobody at threshold "
