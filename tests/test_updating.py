@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy.special import expit, logit
+from typer.testing import CliRunner
 
+from bedside.cli import app
 from bedside.cohort import Task
 from bedside.errors import DataError, RunError, SettingError
 from bedside.evaluation.site import site_update
@@ -190,3 +192,35 @@ def test_a_number_is_not_recalibrated(tmp_path):
     )
     with pytest.raises(SettingError, match=r"updates the risk of one class; this model is regression"):
         recalibrate(run, table(60, task="regression"))
+
+
+def test_the_verb_recalibrates_and_predicts(updated, tmp_path):
+    run, _, new = updated
+    new.to_csv(tmp_path / "new.csv", index=False)
+    asked = [
+        "recalibrate",
+        str(run.path),
+        str(tmp_path / "new.csv"),
+        "--patient",
+        "patient",
+        "-o",
+        str(tmp_path / "site"),
+    ]
+    said = CliRunner().invoke(app, asked)
+    assert said.exit_code == 0, said.output
+    assert "The update takes" in said.output
+    assert f"{new['patient'].nunique()} new patients" in said.output
+    predicting = [
+        "predict",
+        str(run.path),
+        str(tmp_path / "new.csv"),
+        "--recalibration",
+        str(tmp_path / "site"),
+        "-o",
+        str(tmp_path / "s.csv"),
+    ]
+    assert CliRunner().invoke(app, predicting).exit_code == 0
+    scores = pd.read_csv(tmp_path / "s.csv")
+    line = json.loads((tmp_path / "site" / "recalibration.json").read_text())["update"]["line"]
+    expected = expit(line["intercept"] + line["slope"] * logit(scores["raw_score_sick"]))
+    np.testing.assert_allclose(scores["score_sick"], expected, atol=1e-8)

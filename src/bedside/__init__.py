@@ -87,6 +87,7 @@ __all__ = [
     "predict",
     "read_cohort",
     "read_table",
+    "recalibrate",
     "train",
     "write_report",
 ]

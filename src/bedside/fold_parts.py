@@ -200,9 +200,8 @@ def keep_facts(run: Run, facts: dict[str, Any]) -> None:
 
 def _save_fold(part: Path, fit: FoldFit, task: FitTask, epochs: list[dict[str, Any]]) -> None:
     """What a fold gives beside its member: predictions and their recalibration, history, learning-rate sweep."""
-    table, method = predict_fold(fit, task.cohort), task.settings.evaluation.recalibrate
-    if method != "none":
-        table, found = recalibrate_table(table, task.cohort.task, method)
+    table, found = predict_recalibrated(fit, task.cohort, task.settings)
+    if found is not None:
         write_json(part / RECALIBRATION, found.to_dict())
     write_table(part / "predictions.csv", table)
     if epochs:
@@ -235,6 +234,14 @@ def kept_epochs(history: pd.DataFrame | None) -> dict[str, int]:
             kept.setdefault(str(phase), []).append(int(np.clip(last - done, 0, len(rows))))
             done += len(rows)
     return {phase: round(float(np.median(epochs))) for phase, epochs in kept.items()}
+
+
+def predict_recalibrated(
+    fit: FoldFit, cohort: Cohort, settings: RunSettings
+) -> tuple[pd.DataFrame, Recalibration | None]:
+    """The predictions table of one fold and the map that its validation samples made, if one is asked for."""
+    table, method = predict_fold(fit, cohort), settings.evaluation.recalibrate
+    return (table, None) if method == "none" else recalibrate_table(table, cohort.task, method)
 
 
 def predict_fold(fit: FoldFit, cohort: Cohort) -> pd.DataFrame:

@@ -181,7 +181,7 @@ def recalibration_findings(cohort: Cohort, folds: Sequence[Fold], method: str) -
     Raises:
         SettingError: if there are too few validation patients, or none of a class, in a fold.
     """
-    if method == "none":
+    if method == "none" or not cohort.task.classes:
         return
     patients, target, names = cohort.patients, cohort.target, cohort.task.classes
     everyone = min(len(set(patients[fold.valid])) for fold in folds)
