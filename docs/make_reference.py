@@ -13,7 +13,7 @@ from typing import Any
 import typer
 
 import bedside
-from bedside import errors
+from bedside import errors, recalibration
 from bedside.cli import app
 from bedside.data import codes
 from bedside.data.samples import COHORTS, generator_settings
@@ -153,7 +153,7 @@ def _metrics() -> str:
 
 def finding_codes() -> dict[str, str]:
     """Every finding that any stage can make."""
-    return {**codes.CODES, **folds.CODES, **suited.CODES, **audit.CODES}
+    return {**codes.CODES, **folds.CODES, **suited.CODES, **audit.CODES, **recalibration.CODES}
 
 
 def _findings() -> str:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from bedside.run import train
     from bedside.scoring import predict
     from bedside.settings import RunSettings
+    from bedside.updating import recalibrate
 
 __version__ = "0.1.0"
 
@@ -58,6 +59,7 @@ _PLACES = {
     "open_run": "folder",
     "predict": "scoring",
     "read_cohort": "data",
+    "recalibrate": "updating",
     "read_table": "data.table",
     "stress": "robustness.stress",
     "train": "run",
@@ -90,6 +92,7 @@ __all__ = [
     "predict",
     "read_cohort",
     "read_table",
+    "recalibrate",
     "stress",
     "train",
     "write_report",

@@ -239,6 +239,9 @@ def predict(
     patient: Annotated[
         str | None, typer.Option(help="Column that identifies the patient, to keep beside the scores.")
     ] = None,
+    recalibration: Annotated[
+        Path | None, typer.Option(help="Folder that `bedside recalibrate` made for this hospital.")
+    ] = None,
     image: options.Image = None,
     skip_unreadable: options.SkipUnreadable = False,
     separator: options.Separator = None,
@@ -255,7 +258,8 @@ def predict(
         patient=patient, image=image, skip_unreadable=skip_unreadable,
         separator=separator, decimal=decimal, encoding=encoding, sheet=sheet,
     )  # fmt: skip
-    prediction = predict_samples(run, source, output=output, settings=build(DataSettings, reading, prefix="data."))
+    asked = build(DataSettings, reading, prefix="data.")
+    prediction = predict_samples(run, source, output=output, settings=asked, recalibration=recalibration)
     print_findings(prediction.findings, _console())
     _console().print(
         f"{len(prediction.table):,} {'sample' if len(prediction.table) == 1 else 'samples'} scored: [bold]{_escaped(str(output))}[/]\n"
@@ -303,6 +307,41 @@ def monitor(
 
 
 @app.command()
+def recalibrate(
+    run: options.RunFolder,
+    source: Annotated[
+        Path,
+        typer.Argument(help="Table of the new hospital: the columns that the model learned from, and the outcome."),
+    ],
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Folder of the recalibration.")] = None,
+    method: Annotated[
+        str | None, typer.Option(help="intercept, or slope (and intercept); by default by the number of patients.")
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Column with the outcome; by default as in training.")] = None,
+    patient: Annotated[str | None, typer.Option(help="Column that identifies the patient.")] = None,
+    seed: Annotated[int, typer.Option(help="Drives the resampling of patients.")] = 0,
+    image: options.Image = None,
+    separator: options.Separator = None,
+    decimal: options.Decimal = None,
+    encoding: options.Encoding = None,
+    sheet: options.Sheet = None,
+) -> None:
+    """Bring a run's scores to a new hospital whose outcomes are known, and say whether that helps."""
+    from bedside.settings import DataSettings, build
+    from bedside.terminal.tables import print_findings, print_sentences
+    from bedside.updating import recalibrate as update
+
+    reading = data_settings(
+        target=target, patient=patient, image=image, separator=separator, decimal=decimal, encoding=encoding, sheet=sheet
+    )  # fmt: skip
+    asked = build(DataSettings, reading, prefix="data.")
+    updated = update(run, source, output=output, method=method, settings=asked, seed=seed)
+    print_findings(updated.findings, _console())
+    print_sentences(updated.record["update"], _console())
+    _console().print(f"Report: [bold]{_escaped(str(updated.path / 'report.html'))}[/]", soft_wrap=True, highlight=False)
+
+
+@app.command()
 def evaluate(
     predictions: Annotated[Path, typer.Argument(help="Table with one row per sample: its target and its score.")],
     target: Annotated[str | None, typer.Option(help="Column with the truth; by default 'target'.")] = None,
@@ -332,7 +371,7 @@ def evaluate(
     from bedside.evaluation.table import evaluate_table
     from bedside.folder import require_folder_of, write_json
     from bedside.settings import DataSettings, build
-    from bedside.terminal.tables import print_estimates, print_findings, print_sentences
+    from bedside.terminal.tables import print_estimates, print_findings, print_sentences, print_worth
 
     reading = data_settings(separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
     record = evaluate_table(
@@ -343,6 +382,7 @@ def evaluate(
     print_findings([Finding(**found) for found in record["findings"]], _console())
     print_sentences(record, _console())
     print_estimates(record, _console())
+    print_worth(record, _console())
     if output is not None:
         require_folder_of(output)
         write_json(output, record)

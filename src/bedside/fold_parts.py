@@ -18,11 +18,12 @@ import pandas as pd
 
 from bedside.cohort import Cohort, Fold, Task
 from bedside.errors import RunError, TrainingError
-from bedside.folder import Run, whole_folder, write_json, write_table
+from bedside.folder import Run, read_json, whole_folder, write_json, write_table
 from bedside.models import model_settings
 from bedside.models.backbone import frozen_part
 from bedside.models.losses import Supervised
 from bedside.parallel import run_each
+from bedside.recalibration import Recalibration, recalibrate_table
 from bedside.settings import RunSettings
 from bedside.splits.folds import linked_patients
 from bedside.training.events import Extracted, FoldFit, FoldKept, Plan, Progress
@@ -32,6 +33,7 @@ from bedside.training.kept_vectors import keep_vectors
 from bedside.training.novelty import learn
 
 PARTS = ".parts"
+RECALIBRATION = "recalibration.json"
 
 Events = Iterator[Plan | Extracted | Progress | FoldFit | FoldKept]
 
@@ -131,7 +133,7 @@ def _fit(task: FitTask, parts: Path) -> Events:
                 if task.members:
                     event.fitted.save(part)
                     _save_reference(part, event, task)
-                _save_fold(part, event, task.cohort, epochs[event.fold.name])
+                _save_fold(part, event, task, epochs[event.fold.name])
 
 
 def _named(task: FitTask, events: Events) -> Events:
@@ -226,9 +228,12 @@ def _save_reference(part: Path, fit: FoldFit, task: FitTask) -> None:
             kept.save(part)
 
 
-def _save_fold(part: Path, fit: FoldFit, cohort: Cohort, epochs: list[dict[str, Any]]) -> None:
-    """What a fold gives beside its member: predictions, history, learning-rate sweep."""
-    write_table(part / "predictions.csv", predict_fold(fit, cohort))
+def _save_fold(part: Path, fit: FoldFit, task: FitTask, epochs: list[dict[str, Any]]) -> None:
+    """What a fold gives beside its member: predictions and their recalibration, history, learning-rate sweep."""
+    table, found = predict_recalibrated(fit, task.cohort, task.settings)
+    if found is not None:
+        write_json(part / RECALIBRATION, found.to_dict())
+    write_table(part / "predictions.csv", table)
     if epochs:
         last_best = max(k for k, row in enumerate(epochs) if row["best"])
         rows = [{**row, "best": int(k == last_best)} for k, row in enumerate(epochs)]
@@ -239,6 +244,12 @@ def _save_fold(part: Path, fit: FoldFit, cohort: Cohort, epochs: list[dict[str, 
         write_table(
             part / "learning_rates.csv", table.assign(chosen=(table.learning_rate == fit.sweep.chosen).astype(int))
         )
+
+
+def kept_recalibrations(parts: Sequence[Path]) -> tuple[Recalibration, ...]:
+    """The recalibration of each fold, in the order of the folders; none if none was asked for."""
+    files = [part / RECALIBRATION for part in parts]
+    return tuple(Recalibration.from_dict(read_json(file)) for file in files if file.exists())
 
 
 def kept_epochs(history: pd.DataFrame | None) -> dict[str, int]:
@@ -253,6 +264,14 @@ def kept_epochs(history: pd.DataFrame | None) -> dict[str, int]:
             kept.setdefault(str(phase), []).append(int(np.clip(last - done, 0, len(rows))))
             done += len(rows)
     return {phase: round(float(np.median(epochs))) for phase, epochs in kept.items()}
+
+
+def predict_recalibrated(
+    fit: FoldFit, cohort: Cohort, settings: RunSettings
+) -> tuple[pd.DataFrame, Recalibration | None]:
+    """The predictions table of one fold and the map that its validation samples made, if one is asked for."""
+    table, method = predict_fold(fit, cohort), settings.evaluation.recalibrate
+    return (table, None) if method == "none" else recalibrate_table(table, cohort.task, method)
 
 
 def predict_fold(fit: FoldFit, cohort: Cohort) -> pd.DataFrame:

@@ -32,12 +32,13 @@ from bedside.evaluation.conformal import calibration_scores
 from bedside.evaluation.groups import refuse_idle_bands
 from bedside.explain import FOLDER, explain_run
 from bedside.explain.tables import explain_table
-from bedside.fold_parts import HERE, PARTS, FitTask, Way, fit_folds, kept_epochs, record, tidy
+from bedside.fold_parts import HERE, PARTS, FitTask, Way, fit_folds, kept_epochs, kept_recalibrations, record, tidy
 from bedside.folder import Run, checksum, locked, open_run, whole_folder, write_json
 from bedside.models import baseline_for, model_settings
 from bedside.models.suited import setting_findings
 from bedside.models.weight_places import named_file
 from bedside.permuted import NULL, null_steps
+from bedside.recalibration import RAW, Recalibration, fit, recalibration_findings
 from bedside.reference import FOLDER as REFERENCE
 from bedside.reference import write_columns
 from bedside.report.documents import AT_ONCE, write_documents
@@ -149,6 +150,7 @@ def train_steps(
     )
     folds = make_folds(cohort, settings.folds, seed=settings.seed)
     added = [*fold_findings(cohort, folds, settings.folds), *setting_findings(settings, cohort)]
+    added += recalibration_findings(cohort, folds, settings.evaluation.recalibrate)
     findings = worst_first([*findings, *added])
 
     run = go_on(old, cohort, folds) if old else begin(cohort, settings, folds, findings, folder)
@@ -257,8 +259,12 @@ def _explain(run: Run, cohort: Cohort, settings: RunSettings) -> Iterator[Event]
     yield Stage("explanation")
     model = load_model(run.path / "model", known=run.environment.get("model_sha256"))
     members: dict[str, Any] = dict(zip(model.names, model.members, strict=True))
-    steps = explain_run if looks_at_images(settings, cohort) else explain_table
-    for done, total in steps(run, cohort, settings, members):
+    if looks_at_images(settings, cohort):
+        maps = dict(zip(model.names, model.recalibration, strict=False))
+        steps = explain_run(run, cohort, settings, members, maps)
+    else:
+        steps = explain_table(run, cohort, settings, members)
+    for done, total in steps:
         yield Explained(done, total)
     record(run, explanation_problem=None)
 
@@ -315,6 +321,7 @@ def _keep_model(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSe
         table = calibration_scores(run.predictions, cohort.task)
         model = replace(model, conformal=Conformal(settings.evaluation.conformal, table))
     if len(folds) > 1 and settings.final == "refit":
+        model = replace(model, recalibration=_of_all_folds(run, cohort, settings))
         yield Stage("refit", family, 1)
         fold = everything(cohort, repeat=folds[-1].repeat + 1)
         for event in train_everything(family, cohort, fold, settings, epochs=kept_epochs(run.history)):
@@ -327,7 +334,8 @@ def _keep_model(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSe
     members = load_members(parts, family, options, cohort.task)
     novelties = tuple(Novelty.load(part) for part in parts if (part / NOVELTY_FACTS).exists())
     names = tuple(fold.name for fold in folds)
-    _save(run, replace(model, members=members, names=names, novelties=novelties))
+    maps = kept_recalibrations(parts)
+    _save(run, replace(model, members=members, names=names, novelties=novelties, recalibration=maps))
 
 
 def _keep_reference(run: Run, cohort: Cohort, settings: RunSettings) -> None:
@@ -351,6 +359,15 @@ def _novelties_of_refit(
     first = [fold for fold in folds if fold.repeat == folds[0].repeat]
     learned = (learn(member, "everything", cohort, fold, single=False) for fold in first)
     return tuple(novelty for novelty in learned if novelty is not None)
+
+
+def _of_all_folds(run: Run, cohort: Cohort, settings: RunSettings) -> tuple[Recalibration, ...]:
+    """For a model that has no validation samples of its own: fitted on those of all folds before recalibration."""
+    if settings.evaluation.recalibrate == "none":
+        return ()
+    valid = run.predictions[run.predictions["part"] == "valid"]
+    raw = valid[[RAW + name for name in cohort.task.score_columns()]].to_numpy(dtype=np.float64)
+    return (fit(settings.evaluation.recalibrate, cohort.task.encode(valid["target"]), raw),)
 
 
 def _save(run: Run, model: Model) -> None:

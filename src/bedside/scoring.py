@@ -13,13 +13,51 @@ from bedside.data.align import Aligned, align, outside
 from bedside.data.codes import count, finding, plural
 from bedside.data.new_images import read_new_images
 from bedside.data.table import TableInputs
-from bedside.errors import SettingError
+from bedside.errors import RunError, SettingError
 from bedside.evaluation.conformal import class_sets, number_intervals, yardsticks
-from bedside.folder import Run, open_run, require_folder_of, write_table
+from bedside.folder import Run, open_run, read_json, require_folder_of, write_table
 from bedside.models import family_named
+from bedside.recalibration import RAW, Line
 from bedside.settings import DataSettings
 from bedside.training.model import Conformal, Model, load_model
 from bedside.training.novelty import judge
+
+RECALIBRATION = "recalibration.json"
+RANKED = ("youden", "sensitivity", "specificity")  # rules that choose a threshold by whom it finds, not by its risk
+
+
+@dataclass(frozen=True)
+class Update:
+    """A recalibration of a model's scores for a new hospital."""
+
+    line: Line
+
+    def __call__(self, scores: np.ndarray) -> np.ndarray:
+        """Scores (n, 2) -> scores (n, 2)."""
+        positive = self.line(scores[:, 1])
+        return np.stack([1 - positive, positive], axis=1)
+
+    def threshold(self, frozen: float | None, rule: str) -> float | None:
+        """Where patients are called positive: a threshold that was chosen by whom it finds goes on finding them, one
+        that is a risk stays that risk."""
+        return float(self.line(np.array(frozen))) if frozen is not None and rule in RANKED else frozen
+
+
+def read_update(folder: str | Path, run: Run) -> Update:
+    """What `bedside recalibrate` left in a folder.
+
+    Raises:
+        RunError: if there is none, or it was made for another model.
+    """
+    path = Path(folder) / RECALIBRATION
+    if not path.is_file():
+        raise RunError(f"{folder} holds no {RECALIBRATION}; name the folder that `bedside recalibrate` made.")
+    record = read_json(path)
+    if record["model_sha256"] != run.environment.get("model_sha256"):
+        raise RunError(
+            f"{folder} recalibrates another model than that of {run.path}; run `bedside recalibrate` on this one."
+        )
+    return Update(Line(**record["update"]["line"]))
 
 
 @dataclass(frozen=True)
@@ -27,10 +65,11 @@ class Prediction:
     """Scores of new samples and what was noticed about their data.
 
     `table` has one row per sample: sample, patient if the new data name one, one `score_<class>` per class (or `predicted`), and for a binary task the
-    `decision` at the frozen threshold. `spread` is the standard deviation between the members of an ensemble, `set` the
-    classes of a conformal set (`well|sick`, `none` if it is empty), `low` and `high` the interval of a number. `unusual`
-    says whether the sample lies farther from those of training than nearly all held-out ones, `distance` how far, where
-    the usual held-out sample has 1, and `outside` names columns whose value training never saw.
+    `decision` at the frozen threshold. Scores that were recalibrated stand beside those before, `raw_score_<class>`.
+    `spread` is the standard deviation between the members of an ensemble, `set` the classes of a conformal set
+    (`well|sick`, `none` if it is empty), `low` and `high` the interval of a number. `unusual` says whether the sample lies
+    farther from those of training than nearly all held-out ones, `distance` how far, where the usual held-out sample has
+    1, and `outside` names columns whose value training never saw.
     """
 
     table: pd.DataFrame
@@ -43,6 +82,7 @@ def predict(
     *,
     output: str | Path | None = None,
     settings: DataSettings | None = None,
+    recalibration: str | Path | None = None,
 ) -> Prediction:
     """Score new samples.
 
@@ -53,9 +93,10 @@ def predict(
             .npz or .npy file of arrays.
         output: CSV file to write the scores to, whole or not at all.
         settings: how the data are read (separator, encoding, sheet, image, skip_unreadable); no target is needed.
+        recalibration: what `bedside recalibrate` made of this run for a new hospital.
 
     Raises:
-        RunError: if the model's files are not what was saved.
+        RunError: if the model's files are not what was saved, or the recalibration is of another model.
         DataError: if columns are missing or hold another type than in training, or images cannot be read.
         SettingError: if the scores would overwrite the data.
     """
@@ -63,21 +104,28 @@ def predict(
     if output is not None and not isinstance(source, pd.DataFrame) and Path(output).resolve() == Path(source).resolve():
         raise SettingError(f"The scores would overwrite the data in {source}; name another file with -o.")
     model = load_model(opened.path / "model", known=opened.environment.get("model_sha256"))
+    update = read_update(recalibration, opened) if recalibration is not None else None
     new = read_new(model, source, settings)
-    members, distances = model.scores_and_distances(new.inputs)
-    scores = members.mean(axis=0)
+    raw, distances = model.scores_and_distances(new.inputs)
+    measured = members = model.recalibrated(raw)
+    scores, threshold = members.mean(axis=0), model.threshold
+    if update is not None:
+        scores, members = update(scores), np.stack([update(member) for member in members])
+        threshold = update.threshold(threshold, str(opened.settings.get("evaluation", {}).get("threshold", "")))
     scored = new.samples.drop(columns="target", errors="ignore").reset_index(names="sample")
     scored[model.task.score_columns()] = scores.reshape(len(scored), -1)
-    if model.threshold is not None:
+    if update is not None or model.recalibration:
+        scored[[RAW + name for name in model.task.score_columns()]] = raw.mean(axis=0)
+    if threshold is not None:
         positive, other = model.task.classes[1], model.task.classes[0]
-        scored["decision"] = np.where(scores[:, 1] >= model.threshold, positive, other)
+        scored["decision"] = np.where(scores[:, 1] >= threshold, positive, other)
     if len(members) > 1:
         last = members if model.task.kind == "regression" else members[..., -1]
         if model.task.kind == "multiclass":
             last = np.take_along_axis(members, scores.argmax(1)[None, :, None], axis=2)[..., 0]
         scored["spread"] = last.std(axis=0, ddof=1)
     if model.conformal is not None:
-        _add_sets(scored, members, model, model.conformal)
+        _add_sets(scored, measured, model, model.conformal)
     findings = (*new.findings, *_flag(scored, model, distances))
     if isinstance(new.inputs, TableInputs):
         scored["outside"] = outside(new.inputs)

@@ -233,6 +233,8 @@ class EvaluationSettings(Settings):
     """What must reach the target on validation: the share found there, or the lower bound of its interval."""
     prevalence: float | None = Field(default=None, gt=0, lt=1)
     """Prevalence where a binary model will be used; gives predictive values there, and cost and net benefit weigh by it."""
+    recalibrate: Literal["none", "temperature", "platt", "isotonic"] = "none"
+    """Map from scores to probabilities, fitted on the validation samples of each fold; the baseline's too."""
     baseline: bool = True
     """Fit the simple baseline on the same folds and compare."""
     bands: dict[str, tuple[float, ...]] = Field(default_factory=dict)

@@ -105,7 +105,7 @@ def _refuse_clashes(named: dict[str, str], many: dict[str, tuple[str, ...]]) -> 
 
 def _refuse_reserved(named: dict[str, str], subgroups: tuple[str, ...]) -> None:
     for name in subgroups:
-        if (name in RESERVED and named.get(name) != name) or name.startswith("score_"):
+        if (name in RESERVED and named.get(name) != name) or name.startswith(("score_", "raw_score_")):
             raise DataError(
                 f"A subgroup cannot be called '{name}', because predictions.csv has a column of that name. "
                 f"{_reserved_remedy(name, named)}"

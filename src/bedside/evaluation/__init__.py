@@ -11,7 +11,7 @@ import pandas as pd
 
 from bedside.cohort import Task
 from bedside.errors import DataError
-from bedside.evaluation import compare, panels, thresholds, uncertainty, verdict
+from bedside.evaluation import calibrated, compare, panels, thresholds, uncertainty, utility, verdict
 from bedside.evaluation.adequacy import Development, adequacy
 from bedside.evaluation.curves import Curves, agreement, curves
 from bedside.evaluation.foreign import foreign
@@ -116,6 +116,8 @@ def evaluate(
     result["subgroups"] = by_group(tested, settings, seed=seed)
     result["uncertainty"] = uncertainty.uncertainty(predictions, tested, settings, seed=seed)
     result["sample_size"] = adequacy(found, test, task, n, development)
+    result["calibration"] = calibrated.calibration(test, task, settings, found, seed=seed, how=how)
+    result["decision_curve"] = utility.decision_curves(test, task, settings, seed=seed) if task.classes else None
     result["sentences"] = verdict.sentences(result, task)
     return result
 

@@ -1,12 +1,12 @@
 """Do the scores mean what they say? Recalibration slope and intercept, and the expected calibration error."""
 
 import numpy as np
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from bedside.evaluation.statistics import Metric, Sums, ratio
+from bedside.logistic import log_odds, maximum_likelihood, solve
 
 ECE_BINS = 10
-SMALLEST = 1e-10  # predictions.csv keeps ten digits; scores nearer to 0 or 1 than this are set to it before a logarithm
 EXACT_ROWS = 10_000  # up to here every resample is recalibrated to convergence, above by one third-order step
 
 
@@ -22,7 +22,7 @@ class Recalibration:
     def __init__(self, target: np.ndarray, design: np.ndarray, offset: np.ndarray) -> None:
         """Target, boolean, (n,); design (n, k); offset of the linear predictor, (n,)."""
         self.target, self.design, self.offset = target.astype(np.float64), design, offset
-        self.solution = _maximum_likelihood(self.target, design, offset)  # (k,)
+        self.solution = maximum_likelihood(self.target, design, offset)  # (k,)
         self.products = np.einsum("nj,nk->njk", design, design).reshape(len(design), -1)  # (n, k * k)
 
     def __call__(self, weights: np.ndarray) -> np.ndarray:
@@ -38,7 +38,7 @@ class Recalibration:
                 expected = weights * chance
                 slope = observed - expected @ design
                 expected *= 1 - chance
-                step = _solve((expected @ products).reshape(-1, size, size), slope)
+                step = solve((expected @ products).reshape(-1, size, size), slope)
                 found += step
                 if np.nan_to_num(np.abs(step)).max() < tolerance:
                     break
@@ -57,47 +57,8 @@ class Recalibration:
         k = len(self.solution)
         slope, curvature, third = np.split(sums, [k, k + k * k], axis=1)
         curvature, third = curvature.reshape(-1, k, k), third.reshape(-1, k, k, k)
-        newton = _solve(curvature, slope)
-        return self.solution + newton - _solve(curvature, np.einsum("bijk,bj,bk->bi", third, newton, newton)) / 2
-
-
-def _maximum_likelihood(target: np.ndarray, design: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """Unpenalised logistic regression by Newton's method with halved steps: (n,), (n, k), (n,) -> (k,)."""
-
-    def loss(coefficients: np.ndarray) -> float:
-        predictor = design @ coefficients + offset
-        return float(np.sum(np.logaddexp(0, predictor) - target * predictor))
-
-    found = np.zeros(design.shape[1])
-    reached = loss(found)
-    for _ in range(100):
-        chance = expit(design @ found + offset)
-        curvature = (design * (chance * (1 - chance))[:, None]).T @ design
-        step = _solve(curvature[None], (design.T @ (target - chance))[None])[0]
-        while (next_loss := loss(found + step)) > reached and np.abs(step).max() > 1e-12:
-            step = step / 2
-        found, reached = found + step, next_loss
-        if not np.abs(step).max() > 1e-10:
-            break
-    return found
-
-
-def _solve(matrices: np.ndarray, sides: np.ndarray) -> np.ndarray:
-    """Small linear systems: (b, k, k), (b, k) -> (b, k); NaN where a matrix is singular."""
-    finite = np.isfinite(matrices).all(axis=(1, 2))
-    matrices = np.where(finite[:, None, None], matrices, 0).astype(np.float64)
-    sides = np.where(finite[:, None], sides, np.nan).astype(np.float64)
-    scale = np.einsum("bii->b", matrices) / sides.shape[1]
-    singular = ~(np.linalg.det(matrices) > 1e-10 * scale ** sides.shape[1]) | ~(scale > 0)
-    safe = np.where(singular[:, None, None], np.eye(sides.shape[1]), matrices)
-    solved = np.linalg.solve(safe, sides[:, :, None])[:, :, 0]
-    solved[singular] = np.nan
-    return solved
-
-
-def log_odds(score: np.ndarray) -> np.ndarray:
-    """Logarithm of the odds of a probability, (n,) -> (n,); within `SMALLEST` of 0 and 1 it stays finite."""
-    return logit(np.clip(score, SMALLEST, 1 - SMALLEST))
+        newton = solve(curvature, slope)
+        return self.solution + newton - solve(curvature, np.einsum("bijk,bj,bk->bi", third, newton, newton)) / 2
 
 
 def calibration_error(target: np.ndarray, score: np.ndarray) -> Metric:
@@ -126,23 +87,23 @@ def recalibrated(target: np.ndarray, score: np.ndarray, positive: str) -> list[M
     everyone = np.ones(len(target), dtype=bool)
     odds = log_odds(score)
     spread = odds.std()
-    obstacle = _obstacle(target, odds, positive)
+    hurdle = obstacle(target, odds, positive)
     slope = intercept = None
     decisions = bool(np.isin(score, (0, 1)).all())
     if decisions and not target.all() and target.any():
-        obstacle = "not estimable: the scores are decisions, only 0 and 1"
+        hurdle = "not estimable: the scores are decisions, only 0 and 1"
     elif not target.all() and target.any():
         intercept = Recalibration(target, np.ones((len(target), 1)), odds)
-    if not obstacle:
+    if not hurdle:
         standard = (odds - odds.mean()) / spread
         slope = Recalibration(target, np.column_stack([everyone, standard]), np.zeros(len(target)))
     return [
-        _coefficient("calibration_slope", slope, everyone, obstacle, divisor=spread),
-        _coefficient("calibration_intercept", intercept, everyone, obstacle, divisor=1.0),
+        _coefficient("calibration_slope", slope, everyone, hurdle, divisor=spread),
+        _coefficient("calibration_intercept", intercept, everyone, hurdle, divisor=1.0),
     ]
 
 
-def _obstacle(target: np.ndarray, odds: np.ndarray, positive: str) -> str:
+def obstacle(target: np.ndarray, odds: np.ndarray, positive: str) -> str:
     """Why no calibration slope can be estimated, or nothing (Albert & Anderson 1984, doi:10.1093/biomet/71.1.1)."""
     if not target.any():
         return f"no sample is {positive}"
@@ -156,12 +117,12 @@ def _obstacle(target: np.ndarray, odds: np.ndarray, positive: str) -> str:
     return ""
 
 
-def _coefficient(name: str, fit: Recalibration | None, rows: np.ndarray, obstacle: str, *, divisor: float) -> Metric:
+def _coefficient(name: str, fit: Recalibration | None, rows: np.ndarray, hurdle: str, *, divisor: float) -> Metric:
     """The last coefficient of a recalibration, in the unit of log odds; NaN if there is no fit."""
     plain = name == "calibration_intercept"
     if fit is None:
-        return Metric(name, (Sums(rows),), lambda s: np.full(len(s), np.nan), (rows,), undefined=obstacle)
-    undefined = obstacle or "not estimable: the logistic recalibration does not converge"
+        return Metric(name, (Sums(rows),), lambda s: np.full(len(s), np.nan), (rows,), undefined=hurdle)
+    undefined = hurdle or "not estimable: the logistic recalibration does not converge"
     if len(rows) <= EXACT_ROWS:
         return Metric(name, (fit,), lambda s: s[:, -1] / divisor, (rows,), undefined=undefined, plain=plain)
     return Metric(

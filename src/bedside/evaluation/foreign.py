@@ -15,8 +15,10 @@ from bedside.data.cells import as_numbers, read_text, text_cells
 from bedside.data.columns import read_columns
 from bedside.data.targets import class_names, is_pair
 from bedside.errors import DataError, SettingError, nearest
+from bedside.recalibration import RAW
 
 PREFIX = "score_"
+BEFORE = RAW + PREFIX  # scores before recalibration, kept as they are
 _NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal", "boolean")  # what cells of any type may hold
 OWN = ("sample", "patient", "repeat", "fold", "part", "target")
 
@@ -75,10 +77,12 @@ def foreign(
     else:
         predictions, task = _classes(table, truth, scores, positive, decimal)
     taken = {truth, *scores, *(name for name in (patient, sample) if name)}
-    groups = group_cells(table, site, subgroups, decimal, {*OWN, "linked", *taken, *predictions.columns})
-    known = {*OWN, "linked", *scores, *predictions.columns, *groups.columns}
+    before = [BEFORE + name for name in task.classes if is_own(table) and BEFORE + name in table.columns]
+    raw = pd.DataFrame({name: _probability(table, name, decimal) for name in before}, index=table.index)
+    groups = group_cells(table, site, subgroups, decimal, {*OWN, "linked", *taken, *before, *predictions.columns})
+    known = {*OWN, "linked", *scores, *before, *predictions.columns, *groups.columns}
     roles = [name for name in table.columns if is_own(table) and name not in known]  # site, time and subgroups
-    named = pd.concat([named, predictions, groups, table[roles]], axis=1)
+    named = pd.concat([named, predictions, raw, groups, table[roles]], axis=1)
     _refuse_twice(named)
     return named, task
 

@@ -15,14 +15,15 @@ from typing import Literal
 
 import numpy as np
 
-from bedside.evaluation.calibration import ECE_BINS, SMALLEST, calibration_error, recalibrated
+from bedside.evaluation.calibration import ECE_BINS, calibration_error, recalibrated
 from bedside.evaluation.statistics import Metric, Ranking, Sums, mean, ratio
+from bedside.logistic import SMALLEST
 
 HIGHER_IS_BETTER = {
     **dict.fromkeys(
         ("auroc", "average_precision", "accuracy", "balanced_accuracy", "sensitivity", "specificity"), True
     ),
-    **dict.fromkeys(("ppv", "npv", "ppv_at_prevalence", "npv_at_prevalence", "r2"), True),
+    **dict.fromkeys(("ppv", "npv", "ppv_at_prevalence", "npv_at_prevalence", "r2", "brier_scaled"), True),
     **dict.fromkeys(("brier", "log_loss", "ece", "mae", "rmse"), False),
 }
 HEADLINE = {"binary": "auroc", "multiclass": "auroc", "regression": "r2"}
@@ -39,6 +40,7 @@ LABELS = {
     "npv_at_prevalence": "negative predictive value at the stated prevalence",
     "brier": "Brier score",
     "brier_null": "Brier score of the prevalence",
+    "brier_scaled": "scaled Brier score",
     "log_loss": "log loss",
     "calibration_slope": "calibration slope",
     "calibration_intercept": "calibration intercept",
@@ -73,21 +75,44 @@ def binary(
     decided = _decisions(target, decision, positive)
     accuracy = _proportion("accuracy", everyone, target == decision, "there is no sample")
     balanced = _balanced([decided[0], decided[1]])
-    squares = Sums(everyone, target, (target - score) ** 2)
-    brier = Metric("brier", (squares,), lambda s: ratio(s[:, 2], s[:, 0]), (everyone,))
-    null = Metric(
-        "brier_null",
-        (squares,),
-        lambda s: ratio(s[:, 1], s[:, 0]) * (1 - ratio(s[:, 1], s[:, 0])),
-        (everyone,),
-        note="Brier score of predicting the observed prevalence for everyone: prevalence x (1 - prevalence)",
-    )
+    brier, null, _ = brier_scores(target, score)
     ranks = _ranking(target, score, positive, folds)
     chance = np.where(target, score, 1 - score)
     slope, intercept = recalibrated(target, score, positive)
     ece = calibration_error(target, score)
     decided += [] if prevalence is None else at_prevalence(target, decision, prevalence)
     return [*ranks, accuracy, balanced, *decided, brier, null, _log_loss(chance), slope, intercept, ece]
+
+
+def brier_scores(target: np.ndarray, score: np.ndarray) -> list[Metric]:
+    """Brier score, its null value, and how far it is on the way from the null value to 0; target boolean, both (n,).
+
+    The scaled score is 1 - Brier / null (Steyerberg et al. 2010, doi:10.1097/EDE.0b013e3181c30fb2).
+    """
+    everyone = np.ones(len(target), dtype=bool)
+    squares = Sums(everyone, target, (target - score) ** 2)
+
+    def null(sums: np.ndarray) -> np.ndarray:
+        share = ratio(sums[:, 1], sums[:, 0])
+        return share * (1 - share)
+
+    return [
+        Metric("brier", (squares,), lambda s: ratio(s[:, 2], s[:, 0]), (everyone,)),
+        Metric(
+            "brier_null",
+            (squares,),
+            null,
+            (everyone,),
+            note="Brier score of predicting the observed prevalence for everyone: prevalence x (1 - prevalence)",
+        ),
+        Metric(
+            "brier_scaled",
+            (squares,),
+            lambda s: 1 - ratio(ratio(s[:, 2], s[:, 0]), null(s)),
+            (everyone,),
+            undefined="all samples are of one class",
+        ),
+    ]
 
 
 def multiclass(

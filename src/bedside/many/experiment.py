@@ -32,6 +32,7 @@ from bedside.fold_parts import record as keep
 from bedside.folder import Fit, Run, read_yaml, whole_folder, write_json, write_yaml
 from bedside.models.suited import acting
 from bedside.parallel import run_each
+from bedside.recalibration import recalibration_findings
 from bedside.run import Stage
 from bedside.settings import RunSettings, build
 from bedside.splits.folds import fold_findings, make_folds
@@ -105,7 +106,8 @@ def prepared(
     shared = {**shared, "folds": dealt} if dealt else shared
     settings = build(RunSettings, {name: shared[name] for name in ("folds", "seed") if name in shared})
     folds = make_folds(cohort, settings.folds, seed=settings.seed)
-    findings = worst_first([*findings, *fold_findings(cohort, folds, settings.folds)])
+    added = recalibration_findings(cohort, folds, shared.get("evaluation", {}).get("recalibrate", "none"))
+    findings = worst_first([*findings, *fold_findings(cohort, folds, settings.folds), *added])
     stored = {**asked, "shared": {**shared, "source": base.source} if base.source else shared}
     return Ready(stored, cohort, base.source, folds, findings, old)
 

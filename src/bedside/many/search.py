@@ -16,7 +16,7 @@ from bedside.cohort import Cohort, Fold
 from bedside.errors import TrainingError
 from bedside.evaluation import panels, thresholds
 from bedside.evaluation.metrics import HEADLINE
-from bedside.fold_parts import predict_fold
+from bedside.fold_parts import predict_recalibrated
 from bedside.many.space import Dimension, Space
 from bedside.settings import RunSettings, build, merge
 from bedside.training.events import FoldFit
@@ -111,7 +111,9 @@ def _worth(search: Search, values: Mapping[str, Any]) -> float | None:
     settings = with_values(search.settings, values)
     try:
         events = train_folds(str(settings.family), search.cohort, search.folds, settings)
-        blocks = [predict_fold(event, search.cohort) for event in events if isinstance(event, FoldFit)]
+        blocks = [
+            predict_recalibrated(event, search.cohort, settings)[0] for event in events if isinstance(event, FoldFit)
+        ]
     except TrainingError:
         return None
     predictions, task = pd.concat(blocks, ignore_index=True), search.cohort.task

@@ -63,6 +63,7 @@ def idle(settings: RunSettings, cohort: Cohort) -> Iterator[tuple[str, str, str]
         yield "evaluation", "prevalence", f"a {task.kind} task has no prevalence"
         yield "data", "positive", f"a {task.kind} task has no positive class"
     if task.kind == "regression":
+        yield "evaluation", "recalibrate", "a regression has no probabilities"
         for setting in ("class_weights", "sampling"):
             yield "train", setting, "a regression has no classes"
     if settings.source is None:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bedside.folder import Run
-from bedside.report import curve_figures, decision_figures, number_figures
+from bedside.report import calibration_figures, curve_figures, decision_figures, number_figures
 from bedside.report import training_figures as learned
 from bedside.report.abstention_figures import abstention_figures
 from bedside.report.columns import draw as draw_columns
@@ -15,8 +15,8 @@ from bedside.report.style import Drawing, calm
 
 
 def draw(run: Run) -> dict[str, list[Any]]:
-    """Figures by section of the report: `performance`, `groups` and `coverage` (pairs), `abstention`, `columns`, `latent`,
-    `training`, `folds`, `null`, `flow`.
+    """Figures by section of the report: `calibration`, `decision`, `performance`, `groups` and `coverage` (pairs),
+    `abstention`, `columns`, `latent`, `training`, `folds`, `null`, `flow`.
 
     Raises:
         RunError: if the run is not finished.
@@ -24,6 +24,8 @@ def draw(run: Run) -> dict[str, list[Any]]:
     with calm():
         latent = latent_figure(run)
         return {
+            "calibration": calibration_figures.calibration_drawings(run),
+            "decision": calibration_figures.decision_drawings(run),
             "performance": _performance(run),
             **_groups(run),
             **draw_columns(run),
@@ -36,6 +38,11 @@ def draw(run: Run) -> dict[str, list[Any]]:
 
 
 def _performance(run: Run) -> list[Drawing]:
+    drawings = _of_task(run)
+    return [one for one in drawings if one.name != "calibration" or "calibration" not in run.estimates]
+
+
+def _of_task(run: Run) -> list[Drawing]:
     kind = run.estimates["task"]["kind"]
     if kind == "regression":
         return [number_figures.observed_figure(run), number_figures.residual_figure(run)]

@@ -7,6 +7,7 @@ from bedside.folder import Run
 from bedside.report import brief, image_words, page, tables
 from bedside.report import groups as groups_of
 from bedside.report import methods as words_of
+from bedside.report.calibration import calibration_section, decision_section
 from bedside.report.columns import columns
 from bedside.report.document import minus
 from bedside.report.documents import present
@@ -17,6 +18,12 @@ from bedside.report.null import null
 from bedside.report.operating import point
 from bedside.report.panel import panel, static_rows
 from bedside.report.sample_size import sample_size
+
+# Sections of the report with figures, in order.
+ORDER = (
+    "calibration", "decision", "performance", "groups", "coverage", "abstention", "columns", "latent", "training",
+    "folds", "null", "flow",
+)  # fmt: skip
 
 
 def write_report(run: Run) -> Path:
@@ -48,19 +55,7 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
     """Everything the templates need, as plain values."""
     estimates, description = run.estimates, run.description
     splits, operating, seen = tables.split_rows(run), panel(run), gallery(run)
-    order = (
-        "performance",
-        "groups",
-        "coverage",
-        "abstention",
-        "columns",
-        "latent",
-        "training",
-        "folds",
-        "null",
-        "flow",
-    )
-    ordered = [_each(drawing)[0] for section in order for drawing in drawings[section]]
+    ordered = [_each(drawing)[0] for section in ORDER for drawing in drawings[section]]
     grouped, doubts = groups_of.group_tables(run), groups_of.uncertainty(run)
     groups = tables.estimate_groups(estimates["estimates"])
     per_class = tables.class_table(estimates)
@@ -88,6 +83,8 @@ def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
         "comparison": tables.comparison_rows(estimates) if estimates["baseline"] else [],
         "comparison_notes": tables.footnotes(estimates["baseline"]["differences"]) if estimates["baseline"] else {},
         "baseline_words": image_words.baseline_words(estimates),
+        "calibration": calibration_section(run),
+        "decision": decision_section(run),
         "drawings": drawings,
         "numbers": {drawing.name: i for i, drawing in enumerate(ordered, start=1)},
         "point": point(run),
@@ -155,6 +152,8 @@ def _contents(
         ("findings", "Findings", True),
         ("estimates", "Estimates", True),
         ("baseline", "Against the baseline", bool(estimates["baseline"])),
+        ("calibration", "Calibration", "calibration" in estimates),
+        ("decision-curve", "Is it worth deciding by the score?", bool(drawings["decision"])),
         ("performance", "Performance in figures", True),
         ("operating", "The operating point", bool(estimates.get("operating"))),
         ("panel", "Choose an operating point", operating is not None),

@@ -39,6 +39,7 @@ METRICS = {
     "calibration_in_the_large": Metric("Calibration", "mean predicted minus mean observed; 0 is ideal"),
     "brier": Metric("Overall", "mean squared error of the probabilities; 0 is ideal", _SHARE),
     "brier_null": Metric("Overall", "what predicting the prevalence for everybody would give", _SHARE),
+    "brier_scaled": Metric("Overall", "1 is perfect, 0 no better than predicting the prevalence, below 0 worse; in the section on calibration"),
     "log_loss": Metric("Overall", "punishes confident errors; 0 is ideal"),
     "r2": Metric("Overall", "share of the variance that is explained; 0 is guessing the mean", _SHARE),
     "mae": Metric("Overall", "in the units of the target"),

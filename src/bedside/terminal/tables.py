@@ -43,6 +43,12 @@ def print_sentences(record: Mapping[str, Any], console: Console) -> None:
     console.print()
 
 
+def print_worth(record: Mapping[str, Any], console: Console) -> None:
+    """Where deciding by the score is worth it, one sentence a class; nothing for numbers."""
+    for found in (record["decision_curve"] or {"of": []})["of"]:
+        console.print(f"\n[bold]{escape(found['of'])}[/]: {escape(found['sentence'])}", highlight=False)
+
+
 def print_estimates(record: Mapping[str, Any], console: Console) -> None:
     """Every estimate with its interval; the baseline's beside it when there is one."""
     baseline = record["baseline"]

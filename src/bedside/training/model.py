@@ -14,6 +14,7 @@ from bedside.data.table import Feature
 from bedside.errors import RunError, SettingError
 from bedside.folder import FORMAT, checksum, whole_folder, write_table
 from bedside.models import family_named
+from bedside.recalibration import Recalibration
 from bedside.training.fitted import Fitted, each, scores
 from bedside.training.novelty import Novelty, distances_in
 from bedside.training.saved import load_members
@@ -49,9 +50,10 @@ class Model:
     conformal: Conformal | None = None  # None if sets were not asked for, or the model is a refit without validation
     novelties: tuple[Novelty, ...] = ()  # one per fold of the first repeat; none in a run that keeps no reference
     unusual: float = 0.01  # share of samples like those of training that may be called unusual
+    recalibration: tuple[Recalibration, ...] = ()  # of each member, or none
 
     def scores(self, inputs: Any) -> np.ndarray:
-        """Scores of samples by each member, (members, n, classes) or (members, n)."""
+        """Scores of samples by each member before recalibration, (members, n, classes) or (members, n)."""
         return scores(self.members, inputs)
 
     def scores_and_distances(self, inputs: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -66,6 +68,12 @@ class Model:
         )
         owners = [self.names.index(novelty.member) for novelty in self.novelties]
         return found, distances[owners, :, np.arange(len(owners))]
+
+    def recalibrated(self, raw: np.ndarray) -> np.ndarray:
+        """What `scores` gives, (members, n, classes), each member's by the map that its own validation samples made."""
+        if not self.recalibration:
+            return raw
+        return np.stack([found(each) for found, each in zip(self.recalibration, raw, strict=True)])
 
 
 def save_model(path: Path, model: Model) -> None:
@@ -93,6 +101,7 @@ def save_model(path: Path, model: Model) -> None:
             "threshold": model.threshold,
             "final": model.final,
             "conformal": model.conformal.level if model.conformal else None,
+            "recalibration": [found.to_dict() for found in model.recalibration],
             "parameters": model.parameters,
             "novelties": len(model.novelties),
             "unusual": model.unusual,
@@ -154,6 +163,7 @@ def _read(path: Path, record: dict[str, Any]) -> Model:
         conformal=_conformal(path, record.get("conformal")),
         novelties=tuple(Novelty.load(path / NOVELTY / str(k)) for k in range(record.get("novelties", 0))),
         unusual=record.get("unusual", 0.01),
+        recalibration=tuple(Recalibration.from_dict(found) for found in record.get("recalibration", [])),
     )
 
 
