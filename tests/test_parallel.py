@@ -98,7 +98,7 @@ def gone(process: int) -> bool:
     return False
 
 
-def soon(condition: Callable[[], bool], seconds: float = 10) -> bool:
+def soon(condition: Callable[[], bool], seconds: float = 60) -> bool:
     """Whether it comes true in time."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
