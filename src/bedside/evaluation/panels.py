@@ -149,8 +149,8 @@ def by_seed(records: list[dict[str, Any]], dealt: dict[int, int]) -> list[dict[s
     ]
 
 
-def sizes(test: pd.DataFrame, task: Task, *, patient_column: bool) -> dict[str, Any]:
-    """Numbers of the test part, each sample counted once."""
+def sizes(test: pd.DataFrame, task: Task, dealt: dict[int, int], *, patient_column: bool) -> dict[str, Any]:
+    """Numbers of the test part, each sample counted once; `dealt` from `divisions`."""
     once = test.drop_duplicates("sample")
     events = None
     if task.kind != "regression":
@@ -162,7 +162,7 @@ def sizes(test: pd.DataFrame, task: Task, *, patient_column: bool) -> dict[str, 
         "events": events,
         "folds": int(test.groupby("repeat")["fold"].nunique().max()),
         "repeats": int(test["repeat"].nunique()),
-        "divisions": len(set(divisions(test).values())),
+        "divisions": len(set(dealt.values())),
         "patient_column": patient_column,
         "linked": bool("linked" in test),
     }

@@ -19,7 +19,8 @@ from bedside.training.hardware import make_fabric
 from bedside.training.isolated import isolated
 from bedside.training.loop import fit, refuse_broken
 from bedside.training.members import DROPOUT, JUDGED_AT_ONCE, ORDER, Member, Vectors
-from bedside.training.stack import Stack, rows_mix, why_alone
+from bedside.training.stack import Stack
+from bedside.training.stackable import rows_mix, why_alone
 
 
 @dataclass(frozen=True)
