@@ -163,9 +163,8 @@ def told(verdicts, values):
         pairs.append(Pair(first, second, difference, Paired(middle, p=0.001), TEST, None, "", 0.01))
         assert pairs[-1].verdict == verdict
     n = {"patients": 90, "repeats": 2, "divisions": 1}
-    records = [{"repeat": r, "fold": k, "metric": "auroc", "value": 0.5} for r in (0, 1) for k in range(5)]
-    records += [{"repeat": 0, "fold": 5, "metric": "auroc", "value": None}, {"repeat": 0, "fold": 6, "metric": "brier"}]
-    return ranking(headlines, pairs, TEST, {"n": n, "per_fold": records, "level": 0.95, "resamples": 100})
+    spread = [{"metric": "brier", "n_folds": 7}, {"metric": "auroc", "n_folds": 5}]
+    return ranking(headlines, pairs, TEST, {"n": n, "spread": spread, "level": 0.95, "resamples": 100})
 
 
 def test_not_distinguishable_is_not_passed_on():

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import chdir
 from pathlib import Path
 from threading import Event, Thread
@@ -25,6 +26,8 @@ import parallel_tasks as work
 from bedside import environment
 from bedside.errors import DataError, RunError, SettingError
 from bedside.parallel import clusters, run_each
+from bedside.parallel.backend import ClusterBackend, outcomes_on
+from bedside.parallel.tasks import Outcome, make_tasks
 
 Way = dict[str, Any]
 ROOT = Path(__file__).parents[1]
@@ -98,7 +101,7 @@ def gone(process: int) -> bool:
     return False
 
 
-def soon(condition: Callable[[], bool], seconds: float = 10) -> bool:
+def soon(condition: Callable[[], bool], seconds: float = 30) -> bool:
     """Whether it comes true in time."""
     end = time.monotonic() + seconds
     while not condition() and time.monotonic() < end:
@@ -350,6 +353,28 @@ def test_a_cluster_that_ends_is_an_error_not_silence(tmp_path):
     cluster.close()
     with pytest.raises(RunError, match=rf"^The cluster {address} failed: .*Does it still run"):
         list(running)
+
+
+def test_tasks_that_are_given_up_one_after_the_other_are_all_named():
+    """A cluster that lost two tasks with the same workers tells first of one, who may be innocent, then of the other."""
+    futures: dict[str, Future[Any]] = {name: Future() for name in ("done", "innocent", "deadly")}
+
+    def hand_over(call: Any) -> tuple[str, Future[Any]]:
+        ((_, (task,), _),) = call.items
+        return task.name, futures[task.name]
+
+    def run() -> None:
+        futures["done"].set_result([Outcome("done", 1)])
+        for name in ("innocent", "deadly"):
+            time.sleep(0.2)
+            futures[name].set_exception(ConnectionError("its worker is lost"))
+
+    backend = ClusterBackend(hand_over, cancel=list, losses=(ConnectionError,))
+    cluster = Thread(target=run)
+    cluster.start()
+    with pytest.raises(RunError, match=r"^The worker that ran 'deadly' or 'innocent' was lost 4 times\."):
+        list(outcomes_on(backend, make_tasks(work.fail, dict.fromkeys(futures)), cores=2))
+    cluster.join()
 
 
 # The loop of docs/clusters.md

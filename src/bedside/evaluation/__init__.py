@@ -67,7 +67,8 @@ def evaluate(
     test = panels.tested(predictions)
     _check(predictions, test, task)
     patients = pd.factorize(test["patient"], sort=True)[0]
-    n = panels.sizes(test, task, patient_column=patient_column)
+    dealt = panels.divisions(test)
+    n = panels.sizes(test, task, patient_column=patient_column) | {"divisions": len(set(dealt.values()))}
     frozen = thresholds.per_fold(predictions, task, settings) if task.kind == "binary" else []
     stated = settings.prevalence
     model = panels.per_repeat(test, task, frozen, patients, stated)
@@ -92,7 +93,7 @@ def evaluate(
 
     how, level = _how(n), settings.level
     found = estimates(model, values[0], drawn[0], level=level, how=how, interval=settings.interval)
-    folds, dealt = panels.per_fold(test, task, frozen, model, stated), panels.divisions(test)
+    folds = panels.per_fold(test, task, frozen, model, stated)
     result: dict[str, Any] = {
         "task": {"kind": task.kind, "classes": list(task.classes), "positive": task.positive},
         "n": n,

@@ -166,7 +166,6 @@ def sizes(test: pd.DataFrame, task: Task, *, patient_column: bool) -> dict[str, 
         "events": events,
         "folds": int(test.groupby("repeat")["fold"].nunique().max()),
         "repeats": int(test["repeat"].nunique()),
-        "divisions": len(set(divisions(test).values())),
         "patient_column": patient_column,
         "linked": bool("linked" in test),
     }

@@ -150,9 +150,7 @@ def _how_tested(pairs: list[Pair], kind: str, result: dict[str, Any]) -> str:
     if not tested:
         return f"No pair could be tested: {pairs[0].tested.why}."
     n, metric = result["n"], pairs[0].difference.metric
-    seeds = n["repeats"] // n["divisions"]  # repeats that share a division count once
-    defined = [record for record in result["per_fold"] if record["metric"] == metric and record["value"] is not None]
-    folds = len({(record["repeat"] // seeds, record["fold"]) for record in defined})
+    folds = next((record["n_folds"] for record in result["spread"] if record["metric"] == metric), 0)
     how = {
         T_TEST: f"with the corrected resampled t-test on the same {folds} folds",
         DELONG: f"with DeLong's test on the same {n['patients']} patients",

@@ -6,7 +6,8 @@ gives all results at the end or none: docs/decisions/0018-joblib-back-ends.md.
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any
 
@@ -16,7 +17,8 @@ from joblib.parallel import ParallelBackendBase
 from bedside.parallel.tasks import AGAIN, Outcomes, Task, attempt, lost, received
 
 AHEAD = 64  # tasks that are there at once: work for workers that come later, and not the data of all tasks in memory
-_LAST_WORDS = 5  # seconds to hear of what ended at the same time
+_AT_ONCE = 1  # seconds within which tasks are given up together
+_LAST_WORDS = 5  # seconds to hand on what has ended, when nobody asks any more
 
 
 class ClusterBackend(ParallelBackendBase):
@@ -65,11 +67,26 @@ class ClusterBackend(ParallelBackendBase):
 
     def _report(self) -> None:
         """In a thread of its own: joblib hands over the next task when it hears of one, and a cluster's may not."""
-        for callback, name, future in iter(self._done.get, None):
-            self._running.pop(name, None)
-            if isinstance(_error_of(future), self.losses):
-                self.given_up.append(name)
-            callback(future)
+        for ended in iter(self._done.get, None):
+            together = [ended]
+            if self._is_lost(ended):
+                together += self._soon_after()
+            self.given_up += [one[1] for one in together if self._is_lost(one)]
+            for callback, name, future in together:
+                self._running.pop(name, None)
+                callback(future)
+
+    def _is_lost(self, ended: Any) -> bool:
+        return isinstance(_error_of(ended[2]), self.losses)
+
+    def _soon_after(self) -> list[Any]:
+        """What else ends now: a cluster gives tasks up that lost the same workers, and tells one after the other."""
+        found: list[Any] = []
+        with suppress(Empty):
+            for ended in iter(lambda: self._done.get(timeout=_AT_ONCE), None):
+                found.append(ended)
+            self._done.put(None)  # the end, for the loop that asked
+        return found
 
     def retrieve_result_callback(self, future: Any) -> Any:
         return future.result()

@@ -163,7 +163,7 @@ def _contents(
         ("latent", "How the network sorts the samples", bool(drawings["latent"])),
         (
             "learning",
-            "Learning and folds" if drawings["training"] else "From fold to fold",
+            "Learning and folds" if drawings["training"] else "".join(one.title for one in drawings["folds"]),
             bool(drawings["training"] or drawings["folds"]),
         ),
         ("null", "With shuffled targets", run.null is not None),

@@ -175,30 +175,39 @@ def _seeds_text(by_seed: list[dict]) -> str:
 
 
 def spread_figure(per_fold: list[dict], spread: list[dict], by_seed: list[dict]) -> Drawing | None:
-    """One dot per fold and metric; each metric has its own axis, because units differ."""
-    rows = [record for record in spread if record["n_folds"] > 1 and record["metric"] in SPREAD]
+    """One dot per fit and metric; each metric has its own axis, because units differ."""
+    seeds = {record["metric"] for record in by_seed}
+    rows = [
+        record
+        for record in spread
+        if record["metric"] in SPREAD and (record["n_folds"] > 1 or record["metric"] in seeds)
+    ]
     if not rows:
         return None
     values = pd.DataFrame(per_fold)
+    dots = {r["metric"]: values.loc[values["metric"] == r["metric"], "value"].dropna().to_numpy(float) for r in rows}
     figure, grid_of_axes = canvas((HALF[0], max(1.2, 0.62 * len(rows))), len(rows), 1, squeeze=False)
     for axes, record in zip(grid_of_axes[:, 0], rows, strict=True):
-        x = values.loc[values["metric"] == record["metric"], "value"].dropna().to_numpy(dtype=np.float64)
+        x = dots[record["metric"]]
         offsets = (np.arange(len(x)) % 5 - 2) * 0.11 if len(x) > 5 else np.zeros(len(x))
         axes.plot(x, offsets, "o", color=MODEL, alpha=0.55, markersize=4.5, markeredgewidth=0)
         axes.vlines(record["mean"], -0.42, 0.42, color=EVENT, linewidth=1.6)
-        margin = 0.08 * (record["high"] - record["low"] or 0.1)
-        axes.set(ylim=(-0.5, 0.5), yticks=[], xlim=(record["low"] - margin, record["high"] + margin))
+        margin = 0.08 * (np.ptp(x) or 0.1)
+        axes.set(ylim=(-0.5, 0.5), yticks=[], xlim=(x.min() - margin, x.max() + margin))
         axes.spines["left"].set_visible(False)
         axes.set_title(metric_name(record["metric"]), fontsize=7.5, pad=1)
         axes.tick_params(labelsize=7)
         axes.xaxis.set_major_locator(MaxNLocator(6))
         axes.axhline(0, color=MUTED, linewidth=0.4, zorder=0)
+    several = max(record["n_folds"] for record in rows) > 1
+    dot = "the test part of one fold" if several else "the same test part"
+    shared = "Folds share training patients" if several else "All dots share training and test patients"
     return Drawing(
         "spread",
-        "From fold to fold",
-        f"Each dot is the test part of one fold{', trained with one seed' if by_seed else ''}, the bar is their mean; every row has its own scale. Other metrics are in estimates.json. Folds share "
-        "training patients, so this spread is not an interval: those are in the table of estimates."
-        + _seeds_text(by_seed),
-        "; ".join(f"{metric_name(r['metric'])} from {r['low']:.3g} to {r['high']:.3g}" for r in rows) + ".",
+        "From fold to fold" if several else "From seed to seed",
+        f"Each dot is {dot}{', trained with one seed' if by_seed else ''}, the bar is their mean; every row has its own "
+        f"scale. Other metrics are in estimates.json. {shared}, so this spread is not an interval: those are in the "
+        "table of estimates." + _seeds_text(by_seed),
+        "; ".join(f"{metric_name(name)} from {min(x):.3g} to {max(x):.3g}" for name, x in dots.items()) + ".",
         to_svg(figure, "spread"),
     )

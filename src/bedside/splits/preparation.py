@@ -53,20 +53,19 @@ class TablePreparation:
                 gaps = SimpleImputer(strategy="median", keep_empty_features=True)
                 scale = [("scale", StandardScaler())] if settings.scale == "standard" else []
                 steps["numbers"] = _fitted([("gaps", gaps), *scale], columns["number"])
-                steps["number gaps"] = _gaps(columns["number"], np.nan)
+                steps |= _gaps("number gaps", columns["number"], settings)
             if levels:
                 mode = SimpleImputer(strategy="most_frequent", missing_values=None, keep_empty_features=True)
                 encode = OneHotEncoder(
                     handle_unknown="infrequent_if_exist", min_frequency=settings.rare_level, sparse_output=False
                 )
                 steps["levels"] = _fitted([("gaps", mode), ("encode", encode)], columns["level"])
-                steps["level gaps"] = _gaps(columns["level"], None)
+                steps |= _gaps("level gaps", columns["level"], settings)
         if numbers and settings.scale == "standard":
             scaler = steps["numbers"]["scale"]
             # A feature that never varied in training teaches nothing; another value later must not act unscaled.
             scaler.scale_[scaler.var_ == 0] = np.inf
-        wanted = {name for name in steps if settings.missing_indicators or not name.endswith("gaps")}
-        return cls(numbers, levels, {name: step for name, step in steps.items() if step is not None and name in wanted})
+        return cls(numbers, levels, steps)
 
     def __call__(self, inputs: Any) -> np.ndarray:
         """Samples -> numbers, shape (n_samples, n_columns), 32-bit floats.
@@ -127,11 +126,12 @@ def _fitted(steps: list[tuple[str, Any]], columns: np.ndarray) -> Pipeline:
     return Pipeline(steps)
 
 
-def _gaps(columns: np.ndarray, missing: float | None) -> MissingIndicator | None:
-    """The columns with gaps; nothing where there are none."""
-    if not pd.isna(columns).any():
-        return None
-    return MissingIndicator(missing_values=missing, error_on_new=False).fit(columns)
+def _gaps(name: str, columns: np.ndarray, settings: PreparationSettings) -> dict[str, MissingIndicator]:
+    """The step that marks gaps, if there are any and they are to be marked."""
+    if not settings.missing_indicators or not pd.isna(columns).any():
+        return {}
+    missing = None if columns.dtype == object else np.nan
+    return {name: MissingIndicator(missing_values=missing, error_on_new=False).fit(columns)}
 
 
 def _kind(step: str) -> str:

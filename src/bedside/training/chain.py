@@ -14,12 +14,13 @@ from torch import Tensor, nn
 State = Mapping[str, Tensor]  # weights and buffers by the names of the module, members first
 Chain = list[tuple[str, nn.Module]]
 
+_HOOKS = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
 ELEMENTWISE = (nn.ReLU, nn.Tanh, nn.Sigmoid, nn.GELU, nn.LeakyReLU, nn.ELU, nn.SiLU, nn.Dropout, nn.Identity)
 
 
 def chain_of(module: nn.Module) -> Chain | None:
     """Names and layers in the order in which they act; None if there is more to it than one layer after the other."""
-    if any(layer._forward_hooks or layer._forward_pre_hooks for layer in module.modules()):
+    if any(getattr(layer, hooks) for layer in module.modules() for hooks in _HOOKS):
         return None
     try:  # on a copy: tracing may leave its marks on a module
         trial = copy.deepcopy(module)

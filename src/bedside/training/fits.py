@@ -108,7 +108,7 @@ def _table_networks(job: Job) -> Events:
     # Multiplications of one forward pass of one batch, about one per weight and row.
     sizes = [sum(weight.numel() for weight in member.network.parameters()) for member in members]
     work = settings.train.batch_size * max(sizes)
-    fabric, threads = make_fabric(settings.device, work=work), threads_for(settings.device, work=work)
-    groups = train_members(fabric, members, job, threads=threads, work=work)
-    yield Plan(str(fabric.device), threads, sizes[0], groups.sizes, trained=sizes[0], alone=groups.alone)
+    fabric = make_fabric(settings.device, work=work)
+    groups = train_members(fabric, members, job, work=work)
+    yield Plan(str(fabric.device), groups.threads, sizes[0], groups.sizes, trained=sizes[0], alone=groups.alone)
     yield from groups

@@ -4,6 +4,7 @@ A member scores in two steps. Its `reader` turns samples into what it computes o
 reader, and then its work is done once. `score` does the rest.
 """
 
+import copy
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,6 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save
 from torch import nn
-from torch.func import functional_call
 
 from bedside.cohort import Task
 from bedside.errors import RunError
@@ -219,13 +219,10 @@ def outputs_in_64_bits(network: nn.Module, prepared: np.ndarray) -> torch.Tensor
 
     Computed on the CPU in 64 bits, so that a sample's score does not depend on which samples it is scored with.
     """
-    tensors = {**dict(network.named_parameters()), **dict(network.named_buffers())}
-    exact = {
-        name: value.cpu().double() if value.is_floating_point() else value.cpu() for name, value in tensors.items()
-    }
-    outputs: torch.Tensor = functional_call(
-        network.eval(), exact, (torch.from_numpy(np.ascontiguousarray(prepared)).double(),)
-    )
+    tensors = (*network.parameters(), *network.buffers())
+    exact = {id(value): value.double().cpu() if value.is_floating_point() else value.cpu() for value in tensors}
+    alone = copy.deepcopy(network, exact).eval()  # of its own, because others may score with the network meanwhile
+    outputs: torch.Tensor = alone(torch.from_numpy(np.ascontiguousarray(prepared)).double())
     return outputs
 
 

@@ -15,11 +15,12 @@ from bedside.settings import RunSettings
 from bedside.training.batches import Batches, TensorBatches, n_batches, stack_members, to_device
 from bedside.training.events import FoldFit, Progress
 from bedside.training.finder import find_learning_rate
-from bedside.training.hardware import make_fabric
+from bedside.training.hardware import make_fabric, threads_for
 from bedside.training.isolated import isolated
 from bedside.training.loop import fit, refuse_broken
 from bedside.training.members import DROPOUT, JUDGED_AT_ONCE, ORDER, Member, Vectors
-from bedside.training.stack import Stack, rows_mix, why_alone
+from bedside.training.stack import Stack
+from bedside.training.stackable import rows_mix, why_alone
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,7 @@ class Groups:
     fabric: Fabric
     groups: tuple[tuple[Member, ...], ...]
     job: Job
-    threads: int
-    work: int
+    work: int  # multiplications of one step of one member
     phase: str
     alone: str = ""  # why members that could have trained as a stack do not
 
@@ -53,6 +53,14 @@ class Groups:
     def sizes(self) -> tuple[int, ...]:
         """Members that train together."""
         return tuple(map(len, self.groups))
+
+    @property
+    def threads(self) -> int:
+        """Threads of the CPU for the largest group."""
+        return self._threads(max(self.sizes))
+
+    def _threads(self, size: int) -> int:
+        return threads_for(self.job.settings.device, work=size * self.work)
 
     def __iter__(self) -> Iterator[Progress | FoldFit]:
         job = self.job
@@ -63,24 +71,21 @@ class Groups:
             fold = group[0].fold
             seed = derive(job.settings.seed, fold.repeat, fold.number, DROPOUT)
             events = _train(self.fabric, group, job.cohort.task, job.settings, self.work, self.phase, last)
-            yield from isolated(events, seed=seed, threads=self.threads, device=self.fabric.device)
+            yield from isolated(events, seed=seed, threads=self._threads(len(group)), device=self.fabric.device)
 
 
-def train_members(
-    fabric: Fabric, members: Sequence[Member], job: Job, *, threads: int, work: int, phase: str = ""
-) -> Groups:
+def train_members(fabric: Fabric, members: Sequence[Member], job: Job, *, work: int, phase: str = "") -> Groups:
     """What will train together; iterate over it to train.
 
     Args:
         fabric: device and precision.
         members: one per fold; a group is left out only if all of its folds are finished.
         job: task, settings, and what is finished.
-        threads: of the CPU.
-        work: multiplications of one step; see `hardware.make_fabric`.
+        work: multiplications of one step of one member; see `hardware.make_fabric`.
         phase: names this part of a training that has several.
     """
     groups, alone = groups_of(members, job.settings)
-    return Groups(fabric, tuple(map(tuple, groups)), job, threads, work, phase, alone)
+    return Groups(fabric, tuple(map(tuple, groups)), job, work, phase, alone)
 
 
 def groups_of(members: Sequence[Member], settings: RunSettings) -> tuple[list[list[Member]], str]:

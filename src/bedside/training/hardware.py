@@ -18,7 +18,7 @@ from bedside.errors import SettingError
 from bedside.settings import DeviceSettings
 
 _DEADLY_CHANNELS = 15  # measured: 2 to 8; a margin for other processors
-SMALL = 2_000_000  # multiplications per step below which more threads, or a GPU, only wait for each other
+SMALL = 2_000_000  # multiplications per step that keep a thread busy; below, more threads, or a GPU, only wait
 
 
 def make_fabric(settings: DeviceSettings, *, work: int) -> Fabric:
@@ -55,10 +55,10 @@ _shared_fabric = functools.cache(_fabric)  # each one that is made looks through
 
 
 def threads_for(settings: DeviceSettings, *, work: int) -> int:
-    """Threads that this work can keep busy: one for small layers, else one per core this process may use."""
+    """Threads that this work can keep busy: one for small layers, at most one per core this process may use."""
     if settings.threads is not None:
         return settings.threads
-    return 1 if work < SMALL else available_cores()
+    return min(max(1, work // SMALL), available_cores())
 
 
 @contextmanager

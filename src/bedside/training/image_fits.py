@@ -50,10 +50,9 @@ def _heads(spec: ImageSpec, fabric: Fabric, job: Job, *, phase: str = "") -> Eve
     first = encoders.of(job.folds[0])
     trained = _count(first.classifier.head.parameters())
     work = settings.train.batch_size * trained
-    threads = threads_for(settings.device, work=work)
     yield Plan(
         str(fabric.device),
-        threads,
+        threads_for(settings.device, work=work * len(job.folds)),
         _count(first.classifier.parameters()),
         (len(job.folds),),
         trained=trained,
@@ -69,7 +68,7 @@ def _heads(spec: ImageSpec, fabric: Fabric, job: Job, *, phase: str = "") -> Eve
         else:
             members = event
     small = make_fabric(settings.device, work=work)
-    yield from train_members(small, members, job, threads=threads, work=work, phase=phase)
+    yield from train_members(small, members, job, work=work, phase=phase)
 
 
 def _pixels(spec: ImageSpec, fabric: Fabric, job: Job, heads: Mapping[str, nn.Module] | None) -> Events:
@@ -101,7 +100,7 @@ def _pixels(spec: ImageSpec, fabric: Fabric, job: Job, heads: Mapping[str, nn.Mo
     for fold in job.folds:  # made one after the other: a large network need not be there fifteen times
         if fold.name not in job.finished:
             one = first if fold is job.folds[0] else member(fold)
-            yield from train_members(fabric, [one], job, threads=threads, work=LARGE, phase=phase)
+            yield from train_members(fabric, [one], job, work=LARGE, phase=phase)
 
 
 def _count(weights: Iterable[nn.Parameter]) -> int:

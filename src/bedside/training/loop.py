@@ -152,8 +152,9 @@ def step(
         loss, outputs = objective(model, batch)
         fabric.backward(loss.sum() if loss.dim() else loss)
     if clip_norm is not None:
-        if isinstance(model, Stack):
-            model.clip(clip_norm)
+        stack = getattr(model, "module", model)  # within Fabric's wrapper, if it has one
+        if isinstance(stack, Stack):
+            stack.clip(clip_norm)
         else:
             # Not finite is normal while 16-bit loss scaling settles; a true NaN is reported at the end.
             fabric.clip_gradients(model, optimizer, max_norm=clip_norm, error_if_nonfinite=False)
