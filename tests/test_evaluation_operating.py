@@ -257,6 +257,7 @@ def test_repeats_say_how_far_dealing_anew_moves_the_mean_and_nothing_else():
             + 0.3 * np.random.default_rng(repeat).normal(size=150)
         )
         parts.append(parts[0].assign(repeat=repeat, score_ill=moved, score_well=1 - moved))
+    parts = [part.assign(fold=np.random.default_rng(k).permutation(150) % 2) for k, part in enumerate(parts)]
     result = judged(pd.concat(parts, ignore_index=True))
     each = [np.mean((arrays(part)[0] - arrays(part)[1]) ** 2) for part in parts]
     brier = next(record for record in result["over_repeats"] if record["metric"] == "brier")

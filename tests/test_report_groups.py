@@ -42,7 +42,6 @@ def test_the_page_shows_each_group_and_hides_the_small_one(run):
     assert found["sentence"].replace("-", "−").split(":")[0] in section
     for column in ("site", "age"):
         assert (run.path / "figures" / f"groups-{column}.svg").exists()
-        assert (run.path / "figures" / f"groups-{column}-narrow.svg").exists()
 
 
 def test_the_page_shows_coverage_and_silence(run):

@@ -8,6 +8,7 @@ accelerated: Efron 1987, doi:10.1080/01621459.1987.10478410; its acceleration co
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+ALIKE = 1e-6  # draws are sums in single precision
 UNDEFINED_SHARE = 0.05  # more resamples than this without a value, and the others would flatter
 
 Bounds = tuple[float | None, float | None, str]  # low, high, method
@@ -51,7 +52,8 @@ def acceleration(without: np.ndarray) -> float:
 
 def _tails(draws: np.ndarray, value: float, without: np.ndarray, level: float) -> np.ndarray | None:
     """Shares of the draws below the two ends, (2,); None if all draws lie on one side of the value."""
-    below = (np.count_nonzero(draws < value) + np.count_nonzero(draws <= value)) / (2 * max(1, len(draws)))
+    tie = ALIKE * abs(value)  # half of the draws that repeat the value count as below it
+    below = (np.count_nonzero(draws < value - tie) + np.count_nonzero(draws <= value + tie)) / (2 * max(1, len(draws)))
     if not 0 < below < 1:
         return None
     bias, skew = ndtri(below), acceleration(without) if len(without) else 0.0
@@ -70,7 +72,7 @@ def _between(draws: np.ndarray, tails: np.ndarray) -> Bounds:
     if missing > UNDEFINED_SHARE:
         return None, None, f"no interval: {missing:.0%} of {len(draws)} resamples have no value"
     low, high = np.quantile(defined, tails, method="weibull")
-    if high - low <= 1e-6 * max(abs(low), abs(high)):
+    if high - low <= ALIKE * max(abs(low), abs(high)):
         return None, None, "no interval: every resample gives the same value, so resampling cannot tell"
     share = f", {len(draws) - len(defined)} of them without a value" if missing else ""
     low, high = (float(f"{end:.6g}") for end in (low, high))  # the last digits are those of single precision

@@ -114,7 +114,8 @@ def _judged(
     sides = [Panel(metrics(truth[mask], score[mask]), patients[mask], n) for mask in masks]
     both = panels.averaged(sides)
     draws = resample(both, _presence(truth, patients), resamples=settings.resamples, seed=seed)
-    return estimates(sides, both(np.ones((1, n)))[0], draws, level=settings.level, how=how)
+    values = both(np.ones((1, n)))[0]
+    return estimates(sides, values, draws, level=settings.level, how=how, interval=settings.interval)
 
 
 def _presence(truth: np.ndarray, patients: np.ndarray) -> np.ndarray:

@@ -83,6 +83,8 @@ def _summary(
                 f"the AUROC of {name} is exactly 0 or 1, or no fold has both classes, so its spread is not known",
             )
         error, _, _ = influence.standard_error(value, units)
+        if error == 0:
+            return None, f"in {name} every resample of the patients gives the same AUROC, so its spread is not known"
         odds.append(float(logit(value.value)))
         errors.append(error / (value.value * (1 - value.value)))
         used |= value.part >= 0

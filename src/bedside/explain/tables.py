@@ -244,27 +244,16 @@ def _ice_table(scene: TableScene, curves: Sequence[Dependence], places: np.ndarr
 
 
 class _Explained:
-    """Contributions of some rows of the test table: `values` (n, columns), by row number in `rows`."""
+    """Contributions (columns,) of some rows of the test table, with the score that they start from and lead to."""
 
     def __init__(self, scene: TableScene, method: str) -> None:
-        self.rows: dict[int, int] = {}
-        self.found: list[Contributions] = []
-        self.method, self.n = method, 0
-        self.scene = scene
+        self.scene, self.method, self.gap = scene, method, 0.0
+        self.of: dict[int, tuple[np.ndarray, float, float]] = {}
 
     def add(self, rows: np.ndarray, found: Contributions) -> None:
-        self.rows |= {int(row): self.n + k for k, row in enumerate(rows)}
-        self.found.append(found)
-        self.n += len(rows)
-
-    def of(self, row: int) -> tuple[np.ndarray, float, float]:
-        """Contributions (columns,), start and score of a row of the test table."""
-        k = self.rows[row]
-        for one in self.found:
-            if k < len(one.start):
-                return one.values[k], float(one.start[k]), float(one.end[k])
-            k -= len(one.start)
-        raise AssertionError(row)
+        each = zip(found.values, found.start.tolist(), found.end.tolist(), strict=True)
+        self.of |= dict(zip(rows.tolist(), each, strict=True))
+        self.gap = max(self.gap, found.gap)
 
     @property
     def facts(self) -> dict[str, Any]:
@@ -274,13 +263,12 @@ class _Explained:
             "multiclass": "the score of the decided class",
             "regression": "the predicted number",
         }[task.kind]
-        gap = max((one.gap for one in self.found), default=0.0)
         return {
             "method": self.method,
             "how": METHODS[self.method],
             "what": what,
-            "n_samples": self.n,
-            "largest_gap": gap,
+            "n_samples": len(self.of),
+            "largest_gap": self.gap,
         }
 
 
@@ -305,7 +293,7 @@ def _patients(
     records = []
     features, frame = scene.cohort.inputs.features, scene.cohort.inputs.frame
     for row, sample in shown.iterrows():
-        values, start, end = explained.of(int(str(row)))
+        values, start, end = explained.of[int(str(row))]
         cells = frame.iloc[scene.rows[int(str(row))]]
         records.append(
             {
@@ -328,9 +316,9 @@ def _write_contributions(
     """explained.csv, one row per sample; contributions.csv, one row per sample and column."""
     features, frame = scene.cohort.inputs.features, scene.cohort.inputs.frame
     heads, rows = [], []
-    for row in sorted(explained.rows):
+    for row in sorted(explained.of):
         sample, cells = scene.table.iloc[row], frame.iloc[scene.rows[row]]
-        values, start, end = explained.of(row)
+        values, start, end = explained.of[row]
         group = shown["group"].get(row, "")
         head = {name: sample[name] for name in ("sample", "patient", "repeat", "fold", "target", "decision")}
         heads.append({**head, "group": group, "start": start, "score": end})

@@ -1,7 +1,5 @@
 """All figures of a run, in the order in which the report shows them."""
 
-from typing import Any
-
 from bedside.folder import Run
 from bedside.report import calibration_figures, curve_figures, decision_figures, number_figures
 from bedside.report import training_figures as learned
@@ -14,9 +12,8 @@ from bedside.report.null import null_figure
 from bedside.report.style import Drawing, calm
 
 
-def draw(run: Run) -> dict[str, list[Any]]:
-    """Figures by section of the report: `calibration`, `decision`, `performance`, `groups` and `coverage` (pairs),
-    `abstention`, `columns`, `latent`, `training`, `folds`, `null`, `flow`.
+def draw(run: Run) -> dict[str, list[Drawing]]:
+    """Figures by section of the report; those for a phone end with `narrow` and stand beside their wide twins.
 
     Raises:
         RunError: if the run is not finished.
@@ -52,12 +49,13 @@ def _of_task(run: Run) -> list[Drawing]:
     return [*curve_figures.binary_figures(run), *confusion]
 
 
-def _groups(run: Run) -> dict[str, list[Any]]:
-    """Pairs of a figure for the page and one for a phone by group and of coverage, and the curves of abstention."""
-    covered = coverage_figure(run)
+def _groups(run: Run) -> dict[str, list[Drawing]]:
+    groups, covered = group_figures(run), coverage_figure(run)
     return {
-        "groups": group_figures(run),
-        "coverage": [covered] if covered else [],
+        "groups": [wide for wide, _ in groups],
+        "groups_narrow": [narrow for _, narrow in groups],
+        "coverage": [wide for wide, _ in covered],
+        "coverage_narrow": [narrow for _, narrow in covered],
         "abstention": abstention_figures(run),
     }
 

@@ -18,7 +18,9 @@ def group_figures(run: Run) -> list[Pair]:
     if not groups:
         return []
     metric = HEADLINE[run.estimates["task"]["kind"]]
-    return [pair for column in groups["columns"] if (pair := _forest(run, column, metric, groups))]
+    names = _names([column["column"] for column in groups["columns"]])
+    drawn = (_forest(run, column, names[column["column"]], metric, groups) for column in groups["columns"])
+    return [pair for pair in drawn if pair]
 
 
 def headline_of(group: dict[str, Any], metric: str) -> Estimate | None:
@@ -28,7 +30,7 @@ def headline_of(group: dict[str, Any], metric: str) -> Estimate | None:
     return found if found is not None and found.value is not None else None
 
 
-def _forest(run: Run, column: dict[str, Any], metric: str, groups: dict[str, Any]) -> Pair | None:
+def _forest(run: Run, column: dict[str, Any], name: str, metric: str, groups: dict[str, Any]) -> Pair | None:
     known = [(group, estimate) for group in column["groups"] if (estimate := headline_of(group, metric))]
     overall = find(run.estimates, metric)
     if len(known) < 2 or overall is None or overall.value is None:
@@ -47,7 +49,7 @@ def _forest(run: Run, column: dict[str, Any], metric: str, groups: dict[str, Any
                     (words, f"{len(summary['sites'])} sites"), estimate, estimate.text(), faint=True, hollow=True
                 )
             )
-    name, label = f"groups-{_plain(column['column'])}", metric_name(metric)
+    label = metric_name(metric)
     options: dict[str, Any] = {
         "heads": (column["column"], f"patients{', class ' + short(positive, 12) if positive else ''}")
     }
@@ -83,16 +85,20 @@ def _of_sites(groups: dict[str, Any], summary: Any) -> str:
     return said + ("The two last rows are the random-effects summary." if summary else "")
 
 
-def _plain(name: str) -> str:
-    """A column as part of a file name."""
-    return "".join(c if c.isalnum() and c.isascii() else "-" for c in name.lower())[:40]
+def _names(columns: list[str]) -> dict[str, str]:
+    """Columns as names of files, each its own."""
+    names: dict[str, str] = {}
+    for column in columns:
+        plain = "groups-" + "".join(c if c.isalnum() and c.isascii() else "-" for c in column.lower())[:40]
+        names[column] = plain if plain not in names.values() else f"{plain}-{len(names)}"
+    return names
 
 
-def coverage_figure(run: Run) -> Pair | None:
-    """Coverage of conformal sets: everybody, each class, each group, beside the promise."""
+def coverage_figure(run: Run) -> list[Pair]:
+    """Coverage of conformal sets: everybody, each class, each group, beside the promise; none without sets."""
     found = (run.estimates.get("uncertainty") or {}).get("conformal")
     if not found or "coverage" not in found:
-        return None
+        return []
     rows = []
     for record in found["coverage"]:
         estimate = Estimate.from_dict(record["estimate"])
@@ -110,4 +116,4 @@ def coverage_figure(run: Run) -> Pair | None:
         )
         for end in ("", "-narrow")
     )  # fmt: skip
-    return wide, narrow
+    return [(wide, narrow)]

@@ -18,6 +18,7 @@ from bedside.report.null import null
 from bedside.report.operating import point
 from bedside.report.panel import panel, static_rows
 from bedside.report.sample_size import sample_size
+from bedside.report.style import Drawing
 
 # Sections of the report with figures, in order.
 ORDER = (
@@ -36,26 +37,15 @@ def write_report(run: Run) -> Path:
         StorageError: if the disk is full.
     """
     drawings = draw(run)
-    every = (
-        drawing
-        for section in drawings.values()
-        for pair in section
-        for drawing in _each(pair)
-        if not drawing.name.endswith("-narrow")
-    )
+    every = [drawing for name, section in drawings.items() if not name.endswith("_narrow") for drawing in section]
     return page.write_page(run.path / "report.html", "report.html", page_context(run, drawings), every)
 
 
-def _each(drawing: Any) -> tuple[Any, ...]:
-    """The drawings of an entry: one, or a pair for a page and for a phone."""
-    return drawing if isinstance(drawing, tuple) else (drawing,)
-
-
-def page_context(run: Run, drawings: dict[str, list[Any]]) -> dict[str, Any]:
+def page_context(run: Run, drawings: dict[str, list[Drawing]]) -> dict[str, Any]:
     """Everything the templates need, as plain values."""
     estimates, description = run.estimates, run.description
     splits, operating, seen = tables.split_rows(run), panel(run), gallery(run)
-    ordered = [_each(drawing)[0] for section in ORDER for drawing in drawings[section]]
+    ordered = [drawing for section in ORDER for drawing in drawings[section]]
     grouped, doubts = groups_of.group_tables(run), groups_of.uncertainty(run)
     groups = tables.estimate_groups(estimates["estimates"])
     per_class = tables.class_table(estimates)
@@ -145,7 +135,7 @@ def _contents(
     estimates: dict[str, Any],
     operating: dict[str, Any] | None,
     explained: str,
-    drawings: dict[str, list[Any]],
+    drawings: dict[str, list[Drawing]],
 ) -> list[tuple[str, str]]:
     """Sections that this run has, in order: (id, heading)."""
     sections = [
