@@ -42,7 +42,7 @@ def abstention(tested: Judged, settings: EvaluationSettings, *, seed: int) -> di
     joined = averaged(panels)
     values = joined(np.ones((1, n_patients)))[0]
     draws = resample(joined, presence(tested.rows, tested.task, tested.units), resamples=settings.resamples, seed=seed)
-    found = estimates(panels, values, draws, level=settings.level)
+    found = estimates(panels, values, draws, level=settings.level, interval=settings.interval)
     width = len(found) // len(SHARES)
     points = [_point(tested, sure >= cut, found[width * k : width * (k + 1)]) for k, cut in enumerate(cuts)]
     # The error is the first metric of each point, and random abstention errs as everything does.

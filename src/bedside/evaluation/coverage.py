@@ -103,7 +103,7 @@ def _estimates(
     joined = averaged(panels)
     values = joined(np.ones((1, n_patients)))[0]
     draws = resample(joined, presence(tested.rows, tested.task, tested.units), resamples=settings.resamples, seed=seed)
-    return estimates(panels, values, draws, level=settings.level)
+    return estimates(panels, values, draws, level=settings.level, interval=settings.interval)
 
 
 def _sizes(task: Task, held: np.ndarray, size: np.ndarray) -> list[Metric]:

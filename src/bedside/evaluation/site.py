@@ -134,7 +134,7 @@ def _fitted(
     presence = np.zeros((n, 2))
     np.add.at(presence, (patients, truth.astype(int)), 1)
     draws = resample(panel, presence, resamples=settings.resamples, seed=seed)
-    found = iter(estimates([panel], panel(np.ones((1, n)))[0], draws, level=settings.level))
+    found = iter(estimates([panel], panel(np.ones((1, n)))[0], draws, level=settings.level, interval=settings.interval))
     return {name: [next(found).to_dict() for _ in group] for name, group in metrics.items()}
 
 

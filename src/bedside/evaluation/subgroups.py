@@ -118,7 +118,9 @@ def _judged(
     drawn = np.split(draws, np.cumsum([len(value) for value in values])[:-1], axis=1)
     masks = {(grouping.column, group.name): group for grouping in found for group in grouping.groups}
     return {
-        name: _hide(estimates(panel, value, each, level=settings.level), masks[name], panel, tested)
+        name: _hide(
+            estimates(panel, value, each, level=settings.level, interval=settings.interval), masks[name], panel, tested
+        )
         for (name, panel), value, each in zip(panels.items(), values, drawn, strict=True)
     }
 

@@ -48,6 +48,6 @@ def _between_repeats(tested: Judged, settings: EvaluationSettings, *, seed: int)
     panel = Panel([mean("spread", spread.to_numpy())], units, int(tested.units.max()) + 1)
     draws = resample(panel, presence(rows, tested.task, tested.units), resamples=settings.resamples, seed=seed)
     value = panel(np.ones((1, panel.n_patients)))[0]
-    (found,) = estimates([panel], value, draws, level=settings.level)
+    (found,) = estimates([panel], value, draws, level=settings.level, interval=settings.interval)
     ordered: Estimate = found
     return {"repeats": int(rows["repeat"].nunique()), "spread": ordered.to_dict()}

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
-from matplotlib.textpath import TextPath
+from matplotlib.textpath import text_to_path
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
@@ -191,4 +192,4 @@ def _text(row: IntervalRow) -> str:
 
 def _width(text: str) -> float:
     """Points that a text takes in the figure."""
-    return float(TextPath((0, 0), text, size=TEXT).get_extents().width) if text.strip() else 0.0
+    return float(text_to_path.get_text_width_height_descent(text, FontProperties(size=TEXT), ismath=False)[0])

@@ -11,6 +11,7 @@ from bedside import folder
 from bedside.evaluation import repeats
 from bedside.folder import Run
 from bedside.report import tables
+from bedside.report.document import minus
 from bedside.report.style import Drawing, short
 from bedside.report.words import number, percent
 
@@ -31,7 +32,7 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    templates.filters.update(number=number, percent=percent, signed=tables.signed)
+    templates.filters.update(number=number, percent=percent, signed=tables.signed, minus=minus)
     return templates
 
 
