@@ -454,7 +454,7 @@ def stress(
 @app.command()
 def report(run: options.RunFolder) -> None:
     """Make report.html, model card, checklist and draft anew from a run's files."""
-    from bedside.run import report as make_report
+    from bedside.report.again import report as make_report
 
     _console().print(f"Report: [bold]{_escaped(str(make_report(run)))}[/]", soft_wrap=True)
 

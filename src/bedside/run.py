@@ -41,8 +41,7 @@ from bedside.permuted import NULL, null_steps
 from bedside.recalibration import RAW, Recalibration, fit, recalibration_findings
 from bedside.reference import FOLDER as REFERENCE
 from bedside.reference import write_columns
-from bedside.report.documents import AT_ONCE, write_documents
-from bedside.report.html import write_report
+from bedside.report.again import report
 from bedside.settings import ExplainSettings, ReferenceSettings, RunSettings, build, merge, nested
 from bedside.splits.folds import everything, fold_findings, make_folds
 from bedside.training.events import Extracted, FoldFit, FoldKept, Plan, Progress
@@ -189,19 +188,6 @@ def _train(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSetting
             yield Stage("training", str(asked.family), len(folds))
             task = FitTask(str(asked.family), cohort, tuple(folds), asked)
             yield from fit_folds(run, task, name, way)
-
-
-def report(path: str | Path) -> Path:
-    """Make report.html and the documents beside it anew from the files of a run; the same as `bedside report`.
-
-    Raises:
-        RunError: if the run is not finished.
-    """
-    run = open_run(path)
-    if "wall_seconds" not in run.environment:
-        raise RunError(f"{run.path} is not finished. Continue it with `bedside train --resume {run.path}`.")
-    write_documents(run, AT_ONCE)
-    return write_report(run)
 
 
 def explain_steps(

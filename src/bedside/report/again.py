@@ -1,0 +1,21 @@
+"""Report and documents of a finished run, made from its files."""
+
+from pathlib import Path
+
+from bedside.errors import RunError
+from bedside.folder import open_run
+from bedside.report.documents import AT_ONCE, write_documents
+from bedside.report.html import write_report
+
+
+def report(path: str | Path) -> Path:
+    """Make report.html and the documents beside it anew from the files of a run; the same as `bedside report`.
+
+    Raises:
+        RunError: if the run is not finished.
+    """
+    run = open_run(path)
+    if "wall_seconds" not in run.environment:
+        raise RunError(f"{run.path} is not finished. Continue it with `bedside train --resume {run.path}`.")
+    write_documents(run, AT_ONCE)
+    return write_report(run)
