@@ -23,7 +23,7 @@ from bedside.data.columns import read_columns as read_cells
 from bedside.data.targets import class_names
 from bedside.environment import versions
 from bedside.errors import DataError, RunError, SettingError, nearest
-from bedside.evaluation import evaluate
+from bedside.evaluation import performance
 from bedside.evaluation.discrepancy import discrepancy
 from bedside.evaluation.drift_verdict import column_record, judged
 from bedside.evaluation.histograms import counted, histogram
@@ -264,7 +264,7 @@ def _outcomes(run: Run, new: _New, settings: DataSettings, seed: int) -> dict[st
     )
     fixed = {"threshold": "fixed", "threshold_value": new.model.threshold} if new.model.threshold is not None else {}
     judge = EvaluationSettings(resamples=asked.resamples, level=asked.level, **fixed)  # type: ignore[arg-type]
-    record["estimates"] = evaluate(deployed, task, judge, seed=seed)["estimates"]
+    record["estimates"] = performance(deployed, task, judge, seed=seed)[0]["estimates"]
     return record
 
 

@@ -17,10 +17,11 @@ import pandas as pd
 
 from bedside.cohort import Estimate, Task
 from bedside.errors import DataError
-from bedside.evaluation import compare, evaluate, panels
+from bedside.evaluation import compare, panels
 from bedside.evaluation.intervals import Panel, percentile, resample
 from bedside.evaluation.metrics import HEADLINE
 from bedside.evaluation.paired import ALIKE, Paired, corrected_t, delong, resampled_p
+from bedside.evaluation.performance import performance
 from bedside.evaluation.ranking import BOOTSTRAP, DELONG, T_TEST, Test, ranking, tested_pairs
 from bedside.settings import EvaluationSettings
 
@@ -45,14 +46,14 @@ def compare_candidates(
         patient_column: False if samples stand for patients because no column names them.
 
     Returns:
-        Plain values, no NaN: `candidates` as `evaluate` gives them, in the order given; `pairs`, first minus second,
+        Plain values, no NaN: `candidates` as `performance` gives them, in the order given; `pairs`, first minus second,
         where `delong` stands beside the t-test for a binary AUROC; `ranking` with `order`, tiers of names such that
         every candidate of a tier is better than every one of the next, None if there are no two such tiers, and
         `best`, the names that are not distinguishable from the one with the best estimate, that one first.
 
     Raises:
         DataError: if there is no candidate, candidates do not predict the same samples in the same folds, the folds
-            are not those of the predictions, or `evaluate` refuses a candidate.
+            are not those of the predictions, or `performance` refuses a candidate.
     """
     if not predictions:
         raise DataError("There is no candidate to compare. Give at least one table of predictions, by its name.")
@@ -77,7 +78,7 @@ def compare_candidates(
     else:
         kind, test = BOOTSTRAP, _by_resampling(tables, headlines, task, settings, seed)
     pairs = tested_pairs(headlines, kind, test, beside, compare.patients_per_class(found[first], task))
-    parts = ("estimates", "thresholds", "per_fold", "spread", "spread_by_seed", "sentences")
+    parts = ("estimates", "thresholds", "per_fold", "spread", "spread_by_seed")
     return {
         **{key: judged[first][key] for key in ("task", "n", "level", "resamples")},
         "headline": {"metric": metric, "of": of},
@@ -90,9 +91,9 @@ def compare_candidates(
 def _judged(
     name: str, table: pd.DataFrame, task: Task, settings: EvaluationSettings, seed: int, patient_column: bool
 ) -> dict[str, Any]:
-    """What `evaluate` says of one candidate; an error names it."""
+    """How good one candidate is; an error names it."""
     try:
-        return evaluate(table, task, settings, seed=seed, patient_column=patient_column)
+        return performance(table, task, settings, seed=seed, patient_column=patient_column)[0]
     except DataError as error:
         raise DataError(f"Candidate {name}: {error}") from error
 
