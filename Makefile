@@ -56,7 +56,7 @@ test: check
 
 bench: $(VENV)/installed-bench
 	@$(BIN)/python benchmarks/table.py
-	@$(BIN)/python benchmarks/bootstrap.py
+	@$(BIN)/python benchmarks/evaluation.py
 	@$(BIN)/python benchmarks/images.py
 	@$(BIN)/python benchmarks/many_fits.py
 
