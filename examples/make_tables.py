@@ -1,9 +1,10 @@
-"""Make the tables of this folder: a clinic that does not exist, its next patients, and the scores of a vendor.
+"""Make the tables of this folder: a clinic that does not exist, its next patients and year, and the scores of a vendor.
 
     python examples/make_tables.py
 
 Every patient is invented. Risk of readmission rises with age, creatinine and earlier admissions and falls with
-haemoglobin; blood pressure tells nothing. The vendor's scores rank patients well and are nearly twice too high.
+haemoglobin; blood pressure tells nothing. The vendor's scores rank patients well and are nearly twice too high. A year later haemoglobin is measured
+less often, and at equal findings the odds of readmission are half of what they were.
 """
 
 from pathlib import Path
@@ -13,7 +14,7 @@ import pandas as pd
 
 
 def tables(seed: int = 1) -> dict[str, pd.DataFrame]:
-    """The three tables by file name."""
+    """The tables by file name."""
     rng = np.random.default_rng(seed)
     clinic = visits(rng, n_patients=320)
     chance = risk(clinic)
@@ -26,7 +27,12 @@ def tables(seed: int = 1) -> dict[str, pd.DataFrame]:
     scored = visits(rng, n_patients=400)
     truth = np.where(rng.random(len(scored)) < risk(scored), "yes", "no")
     vendor = scored[["patient"]].assign(readmitted=truth, risk=(1 - (1 - risk(scored)) ** 2).round(3))
-    return {"clinic.csv": clinic, "new_patients.csv": following, "vendor.csv": vendor}
+    later = visits(rng, n_patients=300)
+    later["patient"] = later["patient"].str.replace("P", "N")
+    later["haemoglobin"] = later["haemoglobin"].mask(rng.random(len(later)) < 0.3)
+    odds = risk(later) / (1 - risk(later)) / 2
+    later["readmitted"] = np.where(rng.random(len(later)) < odds / (1 + odds), "yes", "no")
+    return {"clinic.csv": clinic, "new_patients.csv": following, "vendor.csv": vendor, "next_year.csv": later}
 
 
 def visits(rng: np.random.Generator, n_patients: int) -> pd.DataFrame:

@@ -143,6 +143,15 @@ def test_predict_gives_the_recalibrated_scores(updated):
     assert abs(line["intercept"]) > 0.01
 
 
+def test_patients_are_those_of_the_column_that_the_run_knows(updated, tmp_path):
+    run, _, new = updated
+    again = recalibrate(run, new, output=tmp_path / "known", evaluation=QUICK).record["update"]
+    assert again["n_patients"] == new["patient"].nunique() < len(new)
+    unnamed = recalibrate(run, new.drop(columns="patient"), output=tmp_path / "unnamed", evaluation=QUICK)
+    assert unnamed.record["update"]["sentences"][0].startswith(f"{len(new)} new samples (")
+    assert "each taken for a patient, because no column names them" in unnamed.record["update"]["sentences"][0]
+
+
 def test_the_folder_holds_page_and_predictions_and_belongs_to_one_model(updated, tmp_path):
     run, found, new = updated
     assert {path.name for path in found.path.iterdir()} == {

@@ -32,7 +32,7 @@ from bedside.evaluation.outcome_drift import enough_outcomes, outcome_changes
 from bedside.folder import Run, open_run, write_json
 from bedside.reference import FOLDER, count_new, read_columns
 from bedside.report.monitor import write_monitor
-from bedside.scoring import read_new
+from bedside.scoring import read_new, reading_of
 from bedside.seeds import derive, one_per_patient
 from bedside.settings import DataSettings, EvaluationSettings
 from bedside.training.kept_vectors import KeptVectors
@@ -95,7 +95,7 @@ def monitor(
     if not opened.finished:
         raise RunError(f"{opened.path} is not finished. Continue it with `bedside train --resume {opened.path}`.")
     known = read_columns(opened.path / FOLDER)
-    asked = _reading(opened, settings, target)
+    asked = reading_of(opened, settings, target)
     new = _scored(opened, source, asked, seed)
     rows = one_per_patient(new.patients, derive(seed, 0))
     n = {"known_patients": known["patients"], "new_patients": len(rows), "new_samples": len(new.patients)}
@@ -113,15 +113,6 @@ def monitor(
         write_json(folder / "monitor.json", record)
         write_monitor(folder, record, opened)
     return Monitoring(path, record, new.aligned.findings)
-
-
-def _reading(run: Run, settings: DataSettings | None, target: str | None) -> DataSettings:
-    """Settings of reading, with the patient column of the run where none is named."""
-    settings = settings or DataSettings()
-    more = {"target": target} if target is not None else {}
-    if settings.patient is None and run.description["roles"]["patient"]:
-        more["patient"] = run.description["roles"]["patient"]
-    return settings.model_copy(update=more)
 
 
 def _scored(run: Run, source: Any, settings: DataSettings, seed: int) -> _New:

@@ -167,6 +167,15 @@ def _flag(scored: pd.DataFrame, model: Model, distances: np.ndarray) -> list[Fin
     return [finding("warning" if more else "note", "unusual", message, remedy)]
 
 
+def reading_of(run: Run, settings: DataSettings | None, target: str | None = None) -> DataSettings:
+    """Settings of reading, with the patient column of the run where none is named."""
+    settings = settings or DataSettings()
+    more = {"target": target} if target is not None else {}
+    if settings.patient is None and run.description["roles"]["patient"]:
+        more["patient"] = run.description["roles"]["patient"]
+    return settings.model_copy(update=more)
+
+
 def read_new(model: Model, source: pd.DataFrame | str | Path, settings: DataSettings | None) -> Aligned:
     """New samples as the model reads them."""
     if family_named(model.family).data == "table" or model.images is None:

@@ -18,7 +18,7 @@ from bedside.evaluation.site import site_update
 from bedside.folder import FORMAT, Run, open_run, write_json, write_table
 from bedside.models import family_named
 from bedside.report.updating import write_update
-from bedside.scoring import RECALIBRATION, read_new
+from bedside.scoring import RECALIBRATION, read_new, reading_of
 from bedside.settings import DataSettings, EvaluationSettings
 from bedside.training.model import Model, load_model
 
@@ -66,15 +66,16 @@ def recalibrate(
             f"`bedside recalibrate` updates the risk of one class; this model is {model.task.kind}. Train with "
             "evaluation.recalibrate on patients of the new hospital instead."
         )
-    reading = (settings or DataSettings()).model_copy(update={"skip_unreadable": False})
+    reading = reading_of(opened, settings).model_copy(update={"skip_unreadable": False})
     target = reading.target or str(opened.description["roles"]["target"])
     new = read_new(model, source, reading.model_copy(update={"target": target}))
     scores = model.recalibrated(model.scores(new.inputs)).mean(axis=0)[:, 1]
     frame = source if isinstance(source, pd.DataFrame) else _table(Path(source), model, reading)
     predictions = _with_outcomes(new.samples, scores, frame, target, model.task, reading.decimal)
     record, table = site_update(
-        predictions, model.task, evaluation or EvaluationSettings(), seed=seed, method=method or None
-    )
+        predictions, model.task, evaluation or EvaluationSettings(), seed=seed, method=method or None,
+        patient_column="patient" in new.samples,
+    )  # fmt: skip
     stem = "table" if isinstance(source, pd.DataFrame) else Path(source).stem
     path = claim(f"{opened.path.name}-at-{stem}", output)
     whole = {
@@ -83,7 +84,7 @@ def recalibrate(
         "run": opened.path.name,
         "model_sha256": opened.environment["model_sha256"],
         "source": stem if isinstance(source, pd.DataFrame) else Path(source).name,
-        "patient_column": "patient" in new.samples,
+        "patient_column": record["patient_column"],
         "target": target,
         "task": {"kind": "binary", "classes": list(model.task.classes), "positive": model.task.positive},
         "seed": seed,

@@ -31,7 +31,13 @@ METHODS = ("intercept", "slope")  # intercept alone; slope and intercept
 
 
 def site_update(
-    predictions: pd.DataFrame, task: Task, settings: EvaluationSettings, *, seed: int, method: str | None = None
+    predictions: pd.DataFrame,
+    task: Task,
+    settings: EvaluationSettings,
+    *,
+    seed: int,
+    method: str | None = None,
+    patient_column: bool = True,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Fit both updates, take one, and judge before and after.
 
@@ -43,6 +49,7 @@ def site_update(
         seed: deals the tenths and drives the resampling.
         method: `intercept` or `slope`; by default `slope` from 100 patients with and 100 without the class on, because
             with fewer the slope is uncertain and an intercept alone is the safer update (Steyerberg et al. 2004).
+        patient_column: False if samples stand for patients because no column names them.
 
     Returns:
         The record of recalibration.json, and the predictions with `score_<class>` of the update that was taken, by
@@ -87,6 +94,7 @@ def site_update(
         "not_fitted": hurdle,
         "patients": counts,
         "n_patients": int(test["patient"].nunique()),
+        "patient_column": patient_column,
         "n_samples": len(test),
         "events": int(truth.sum()),
         "folds": min(FOLDS, fewest),
@@ -170,6 +178,10 @@ def sentences(record: dict[str, Any], task: Task) -> list[str]:
     rarest, fewest = min(counts.items(), key=lambda pair: pair[1])
     listed = " and ".join(f"{count:,} of class {name}" for name, count in counts.items())
     said = [f"{record['n_patients']:,} new patients ({listed}), {record['events']:,} samples of class {task.positive}."]
+    if not record["patient_column"]:
+        said[0] = (
+            f"{record['n_patients']:,} new samples ({listed}), each taken for a patient, because no column names them."
+        )
     if fewest < ENOUGH:
         said[0] += f" Fewer than {ENOUGH} of class {rarest}: too few to tell what the update is worth."
     which = "slope and intercept" if record["method"] == "slope" else "the intercept alone"
