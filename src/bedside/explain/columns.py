@@ -126,3 +126,12 @@ def scene_of(run: Run, cohort: Cohort, members: Mapping[str, Any], seed: int) ->
         owners = np.array([number[column] for column in fitted.reader.sources()])
         parts.append(Part(name, fitted, cohort.task, places, x, reference, owners, len(columns)))
     return TableScene(cohort, test, tuple(parts), columns, train, list(members) == ["everything"])
+
+
+def cell_text(feature: Any, value: Any) -> str:
+    """A cell in words: nothing for a gap, the word of a yes or no, the level, or the number."""
+    if value is None or value != value:
+        return ""
+    if feature.kind == "boolean":
+        return str(feature.levels[int(value)]) if len(feature.levels) == 2 else f"{value:g}"
+    return str(value) if feature.kind == "category" else f"{float(value):.10g}"
