@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 
 from bedside.cohort import Cohort, Task
 from bedside.errors import RunError
@@ -56,8 +57,10 @@ class Part:
 
     def summed(self, values: np.ndarray) -> np.ndarray:
         """Sums over the prepared columns of each raw column: (n, d) -> (n, columns)."""
-        belongs = self.owners[:, None] == np.arange(self.n_columns)
-        return values @ belongs.astype(values.dtype)
+        prepared = np.arange(len(self.owners))
+        ones = np.ones(len(prepared), dtype=values.dtype)
+        belongs = csr_array((ones, (prepared, self.owners)), shape=(len(prepared), self.n_columns))
+        return np.asarray(values @ belongs)
 
 
 @dataclass(frozen=True)

@@ -105,16 +105,16 @@ def permuted_scores(
 def dealt_anew(part: Part, x: np.ndarray, sets: Sequence[Columns], permutations: int, seed: int) -> np.ndarray:
     """As `permuted_scores` for prepared samples (n, d) of one member."""
     chance = np.random.default_rng(seed)
-    masks = [part.of(columns) for columns in sets for _ in range(permutations)]
+    dealt = [own for columns in sets for own in [np.flatnonzero(part.of(columns))] * permutations]
     plain = part.scores(x)
-    found = np.empty((1 + len(masks), *plain.shape))
+    found = np.empty((1 + len(dealt), *plain.shape))
     found[0] = plain
     step = max(1, CELLS // max(1, x.size))
-    for start in range(0, len(masks), step):
-        some = masks[start : start + step]
+    for start in range(0, len(dealt), step):
+        some = dealt[start : start + step]
         changed = np.repeat(x[None], len(some), axis=0)
-        for block, mask in zip(changed, some, strict=True):
-            block[:, mask] = x[chance.permutation(len(x))][:, mask]
+        for block, own in zip(changed, some, strict=True):
+            block[:, own] = x[np.ix_(chance.permutation(len(x)), own)]
         found[1 + start : 1 + start + len(some)] = part.scores(changed.reshape(-1, x.shape[1])).reshape(
             len(some), *plain.shape
         )
