@@ -276,7 +276,7 @@ def test_where_no_difference_is_shown_the_sentence_says_how_large_one_may_be():
     low, high = (result["subgroups"]["tests"][0]["difference"][key] for key in ("low", "high"))
     assert result["subgroups"]["worst"] is None
     assert said.startswith("No difference between groups of ward could be shown (4 tests). AUROC of ward ")
-    assert f"by {max(-low, high):.2f}: the interval of the difference is" in said
+    assert f"by {max(-low, high):.2f}: the interval of the difference by itself is" in said
 
 
 def test_alike_groups_are_called_different_in_one_study_of_twenty_at_most():

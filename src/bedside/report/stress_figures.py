@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bedside.cohort import Estimate
 from bedside.report.interval_rows import NARROW, WIDE
-from bedside.report.style import DOTTED, MODEL, Drawing, canvas, grid, to_svg
+from bedside.report.style import DOTTED, MODEL, ROUND, Drawing, canvas, grid, to_svg
 from bedside.report.words import metric_name
 
 # Kind of change -> title and axis.
@@ -76,5 +76,5 @@ def _draw(axes: Axes, plain: Estimate, rows: Sequence[dict[str, Any]], words: tu
     )
     axes.set_title(words[0], fontsize=8.0)
     axes.set_xlabel(words[1], fontsize=7.0)
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=ROUND))
     grid(axes, axis="y")
