@@ -382,3 +382,12 @@ def test_a_vendors_columns_make_groups_when_they_are_named(tmp_path):
 def test_a_column_with_another_role_makes_no_groups():
     with pytest.raises(SettingError, match="Column 'truth' has another role already and cannot make groups"):
         evaluate_table(vendor(), target="truth", score="risk", positive="ill", subgroups=["truth"])
+
+
+def test_scores_before_recalibration_are_no_groups():
+    predictions = cohort(sex=np.where(np.arange(600) % 2, "female", "male"))
+    known = judge(predictions)["subgroups"]
+    for name in [name for name in predictions if name.startswith("score_")]:
+        predictions[f"raw_{name}"] = predictions[name] ** 2
+    assert [column["column"] for column in known["columns"]] == ["sex"]
+    assert judge(predictions)["subgroups"] == known
