@@ -12,6 +12,7 @@ from PIL import Image
 
 import bedside
 from bedside.cli import main
+from bedside.cohort import Task
 from bedside.data.table import read_table
 from bedside.errors import RunError, SettingError
 from bedside.evaluation.metrics import binary
@@ -331,3 +332,14 @@ def test_images_lose_by_what_hides_their_spots(tmp_path):
     assert all(strongest["moved"]["value"] > 0 for strongest in kinds.values())
     with pytest.raises(SettingError, match="has no effect on images"):
         bedside.stress(run, units={"x": "kg"})
+
+
+def test_several_classes_are_said_to_have_a_macro_auroc():
+    task, n = Task("multiclass", ("a", "b", "c")), 60
+    names = [f"s{i}" for i in range(n)]
+    rows = pd.DataFrame(
+        {"sample": names, "patient": names, "repeat": 0, "fold": 0, "target": np.resize(["a", "b", "c"], n)}
+    )
+    scores = np.random.default_rng(0).dirichlet(np.ones(3), n)
+    plain, _, doubt = effects(rows, task, [], scores, [scores], resamples=50, level=0.95, seed=0)
+    assert sentences(plain, [], doubt=doubt, seen=False)[0].startswith("On 60 test patients the macro AUROC is 0.")

@@ -32,6 +32,12 @@ def graded(record: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     return {kind: sorted(rows, key=lambda row: row["strength"]) for kind, rows in found.items() if rows}
 
 
+def headline_name(record: dict[str, Any]) -> str:
+    """The metric that is followed, as the sentences of stress.json name it."""
+    macro = "Macro " if record["plain"]["of"] == "macro" else ""
+    return macro + metric_name(record["headline"])
+
+
 def stress_figure(record: dict[str, Any], *, narrow: bool = False) -> Drawing:
     """Small multiples of the headline metric against strength; `record` is stress.json."""
     kinds = graded(record)
@@ -44,7 +50,7 @@ def stress_figure(record: dict[str, Any], *, narrow: bool = False) -> Drawing:
         _draw(place, plain, rows, AXES[record["data"], kind])
     for place in list(axes.flat)[len(kinds) :]:
         place.set_visible(False)
-    label = metric_name(record["headline"])
+    label = headline_name(record)
     for row in axes:
         row[0].set_ylabel(label)
     name = "stress-narrow" if narrow else "stress"
