@@ -145,3 +145,13 @@ def test_reading_settings_that_cannot_act_are_refused(tmp_path):
     pd.DataFrame({"a": [1]}).to_excel(tmp_path / "a.xlsx", index=False)
     with pytest.raises(SettingError, match=r"separator=';' has no effect on .xlsx"):
         read_file(tmp_path / "a.xlsx", DataSettings(separator=";"))
+
+
+def test_another_ending_alone_suggests_no_file(tmp_path):
+    for name in ("v_one.csv", "clinic.csv"):
+        (tmp_path / name).write_text("a,b\n1,2\n")
+    with pytest.raises(DataError) as far:
+        read_file(tmp_path / "nofile.csv", DataSettings())
+    assert "Did you mean" not in str(far.value)
+    with pytest.raises(DataError, match=r"Did you mean 'clinic\.csv'\? Check the path\."):
+        read_file(tmp_path / "clinik.csv", DataSettings())

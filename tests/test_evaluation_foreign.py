@@ -99,7 +99,7 @@ def test_several_classes_and_numbers():
 def test_two_score_columns_of_a_foreign_file_need_the_positive_class_too():
     table = own(("nevus", "melanoma")).drop(columns=["repeat", "fold", "part", "patient"])
     with pytest.raises(DataError, match="Which of melanoma and nevus"):
-        foreign(table)
+        evaluate_table(table)
     assert foreign(table, positive="melanoma")[1].classes == ("nevus", "melanoma")
 
 
@@ -129,8 +129,8 @@ BAD = {
         {},
         r"'label' has 2 missing.*in row 1",
     ),
-    "text": (vendor().assign(risk="high"), {}, r"'risk' holds 'high', where finite numbers are needed"),
-    "infinite": (vendor().assign(risk=np.inf), {}, r"'risk' holds 'inf', where finite"),
+    "text": (vendor().assign(risk="high"), {}, r"'risk' holds 'high' in row 1, where finite numbers are needed"),
+    "infinite": (vendor().assign(risk=np.inf), {}, r"'risk' holds 'inf' in row 1, where finite"),
     "one class": (vendor().assign(label=1), {}, r"All 40 samples have label = 1.*both classes"),
     "three classes": (
         vendor().assign(label=np.arange(40) % 3),
@@ -186,9 +186,9 @@ def test_the_decimal_mark_acts_and_the_other_one_is_refused(tmp_path):
     comma = DataSettings(separator=";", decimal=",")
     found = evaluate_table(path, target="label", score="risk", reading=comma, settings=QUICK)
     assert found["estimates"] == evaluate_table(vendor(), target="label", score="risk", settings=QUICK)["estimates"]
-    with pytest.raises(DataError, match=r"'risk' holds '0,\d+', where finite numbers.*add --decimal ','"):
+    with pytest.raises(DataError, match=r"'risk' holds '0,\d+' in row 1, where finite numbers.*add --decimal ','"):
         evaluate_table(path, target="label", score="risk", reading=DataSettings(separator=";"))
-    with pytest.raises(DataError, match=r"'risk' holds '0\.\d+', where finite numbers.*add --decimal '\.'"):
+    with pytest.raises(DataError, match=r"'risk' holds '0\.\d+' in row 1, where finite numbers.*add --decimal '\.'"):
         evaluate_table(in_file(vendor(), tmp_path, sep=";"), target="label", score="risk", reading=comma)
     with pytest.raises(SettingError, match="decimal=',' has no effect on a DataFrame"):
         evaluate_table(vendor(), target="label", score="risk", reading=DataSettings(decimal=","))
@@ -222,3 +222,9 @@ def test_a_predicted_number_may_have_any_name():
         foreign(table, target="hba1c", predicted="yhat", score="score")
     with pytest.raises(DataError, match=r"no column 'yhut'.*Did you mean 'yhat'"):
         foreign(table, target="hba1c", predicted="yhut")
+
+
+def test_a_cell_that_is_no_number_is_named_with_its_row():
+    table = pd.DataFrame({"target": ["0", "1", "1"], "score": ["0.1", "0.7", "high"]})
+    with pytest.raises(DataError, match=r"'score' holds 'high' in row 3, where finite numbers are needed\. Correct"):
+        evaluate_table(table)

@@ -276,7 +276,7 @@ def test_where_no_difference_is_shown_the_sentence_says_how_large_one_may_be():
     low, high = (result["subgroups"]["tests"][0]["difference"][key] for key in ("low", "high"))
     assert result["subgroups"]["worst"] is None
     assert said.startswith("No difference between groups of ward could be shown (4 tests). AUROC of ward ")
-    assert f"by {max(-low, high):.2f}: the interval of the difference is" in said
+    assert f"by {max(-low, high):.2f}: the interval of the difference by itself is" in said
 
 
 def test_alike_groups_are_called_different_in_one_study_of_twenty_at_most():
@@ -382,3 +382,12 @@ def test_a_vendors_columns_make_groups_when_they_are_named(tmp_path):
 def test_a_column_with_another_role_makes_no_groups():
     with pytest.raises(SettingError, match="Column 'truth' has another role already and cannot make groups"):
         evaluate_table(vendor(), target="truth", score="risk", positive="ill", subgroups=["truth"])
+
+
+def test_scores_before_recalibration_are_no_groups():
+    predictions = cohort(sex=np.where(np.arange(600) % 2, "female", "male"))
+    known = judge(predictions)["subgroups"]
+    for name in [name for name in predictions if name.startswith("score_")]:
+        predictions[f"raw_{name}"] = predictions[name] ** 2
+    assert [column["column"] for column in known["columns"]] == ["sex"]
+    assert judge(predictions)["subgroups"] == known

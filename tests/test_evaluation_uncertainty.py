@@ -311,3 +311,27 @@ def test_a_changed_yardstick_is_refused(run, tmp_path):
     file.write_text(file.read_text().replace("0.", "0.9"))
     with pytest.raises(bedside.BedsideError, match=r"conformal.csv is not what was saved"):
         bedside.predict(copy, make_table(90))
+
+
+def test_the_sentence_of_the_sets_is_true_of_its_figure():
+    """With 12 + 12 validation samples an interval may lie below the promise by their chance alone; that is said."""
+    for seed in range(30):
+        found = judge(predictions(24, 400, seed=seed))["conformal"]
+        low = [one for one in found["coverage"] if one["estimate"]["high"] < 0.895 and not one["short"]]
+        if low and not any(one["short"] for one in found["coverage"]):
+            assert "No class or group fell short" not in found["sentence"]
+            assert "lies below the promise" in found["sentence"]
+            assert all(f"{one['column']} {one['name']}".strip() in found["sentence"] for one in low if one["column"])
+            break
+    else:
+        pytest.fail("no study of 30 had such an interval")
+
+
+def test_where_no_class_was_judged_none_is_said_to_keep_the_promise():
+    table = predictions(60, 40)
+    test = table["part"] == "test"
+    table = pd.concat([table[~test], *(table[test & (table["target"] == name)].head(6) for name in BINARY.classes)])
+    found = judge(table.reset_index(drop=True))["conformal"]
+    assert len(found["coverage"]) == 1
+    assert "No class or group has the 10 test patients to be judged." in found["sentence"]
+    assert "class" not in judge(numbers(100, 100), NUMBER)["conformal"]["sentence"]

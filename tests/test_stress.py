@@ -12,12 +12,13 @@ from PIL import Image
 
 import bedside
 from bedside.cli import main
+from bedside.cohort import Task
 from bedside.data.table import read_table
 from bedside.errors import RunError, SettingError
 from bedside.evaluation.metrics import binary
 from bedside.folder import Run
 from bedside.robustness import images, tables
-from bedside.robustness.effects import decisions, effects, moves
+from bedside.robustness.effects import decisions, effects, moves, sentences
 from bedside.robustness.units import PAIRS, mistakes, parse_units, spelled
 from cohorts import spots
 
@@ -93,11 +94,28 @@ def test_unchanged_scores_have_no_effect_at_all(run):
     rows = run.predictions[run.predictions.part == "test"].sort_values(["repeat", "fold", "sample"], ignore_index=True)
     task, thresholds = read_table(clinic(), target="outcome", positive="ill").task, run.estimates["thresholds"]
     scores = rows[["score_well", "score_ill"]].to_numpy()
-    plain, (effect,) = effects(rows, task, thresholds, scores, [scores], resamples=100, level=0.95, seed=0)
+    plain, (effect,), doubt = effects(rows, task, thresholds, scores, [scores], resamples=100, level=0.95, seed=0)
     assert effect.stressed.value == plain.value
     assert (effect.difference.value, effect.moved.value, effect.flipped.value) == (0.0, 0.0, 0.0)
     assert effect.verdict == "not distinguishable"
+    assert not doubt
     assert effect.flipped.high > 0  # no flip among so many is not no flip ever
+
+
+def test_with_few_patients_of_a_class_nothing_is_said_to_do_no_harm(run):
+    rows = run.predictions[(run.predictions.part == "test") & (run.predictions.repeat == 0)]
+    rows = pd.concat([rows[rows.target == "ill"].head(4), rows[rows.target == "well"].head(40)], ignore_index=True)
+    task = read_table(clinic(), target="outcome", positive="ill").task
+    scores = rows[["score_well", "score_ill"]].to_numpy()
+    at = [{"repeat": r, "fold": f, "value": 0.5} for r, f in {*zip(rows.repeat, rows.fold, strict=True)}]
+    plain, found, doubt = effects(rows, task, at, scores, [1 - scores], resamples=100, level=0.95, seed=0)
+    record = {"label": "scores upside down", "verdict": found[0].verdict, "difference": found[0].difference.to_dict()}
+    said = " ".join(sentences(plain, [{**record, "flipped": found[0].flipped.to_dict()}], doubt=doubt, seen=False))
+    assert found[0].difference.value < -0.5
+    assert "No verdict with fewer than 10 tested patients of a class (" in said
+    assert "4 of class ill" in said
+    assert "changes lower it" not in said
+    assert "not distinguishable" not in said
 
 
 # What is found
@@ -220,6 +238,18 @@ def test_a_unit_is_told_by_name_and_range_and_said_or_not_tried():
 
 
 @pytest.mark.parametrize(
+    "column", ["cholesterol_hdl_ratio", "log_triglycerides", "delta creatinine", "Glucose (log10)"]
+)
+def test_ratios_and_logarithms_have_no_unit_of_their_own(column):
+    found, words = mistakes({column: 4.5}, {})
+    assert found == []
+    assert "no unit error was tried" in words[0]
+    assert [one.unit for one in mistakes({"total_cholesterol": 4.5, "catalog_glucose": 5.0}, {})[0]] == ["mmol/l"] * 2
+    (told,), _ = mistakes({column: 4.5}, {column: "mmol/l of cholesterol"})
+    assert told.told
+
+
+@pytest.mark.parametrize(
     ("named", "message"),
     [
         ({"glucos": "mg/dl"}, "There is no column of numbers 'glucos' to give a unit. Did you mean 'glucose'?"),
@@ -302,3 +332,14 @@ def test_images_lose_by_what_hides_their_spots(tmp_path):
     assert all(strongest["moved"]["value"] > 0 for strongest in kinds.values())
     with pytest.raises(SettingError, match="has no effect on images"):
         bedside.stress(run, units={"x": "kg"})
+
+
+def test_several_classes_are_said_to_have_a_macro_auroc():
+    task, n = Task("multiclass", ("a", "b", "c")), 60
+    names = [f"s{i}" for i in range(n)]
+    rows = pd.DataFrame(
+        {"sample": names, "patient": names, "repeat": 0, "fold": 0, "target": np.resize(["a", "b", "c"], n)}
+    )
+    scores = np.random.default_rng(0).dirichlet(np.ones(3), n)
+    plain, _, doubt = effects(rows, task, [], scores, [scores], resamples=50, level=0.95, seed=0)
+    assert sentences(plain, [], doubt=doubt, seen=False)[0].startswith("On 60 test patients the macro AUROC is 0.")

@@ -152,7 +152,7 @@ def _distance(run: Run, new: _New, rows: np.ndarray) -> list[dict[str, Any]]:
     dealt = new.dealt[rows] % len(usual)
     found = new.distances[dealt, rows] / np.array(usual)[dealt]
     return [
-        _compared(name, known, found, "New patients lie at another distance from training than held-out ones did: {}.")
+        _compared(name, known, found, "New patients lie at another distance from training than held-out ones did ({}).")
     ]
 
 
@@ -170,7 +170,7 @@ def _scores(run: Run, new: _New, rows: np.ndarray) -> list[dict[str, Any]]:
         column = own if task.kind == "regression" else own[:, task.score_columns().index(name)]
         what = "Predictions" if name == "predicted" else f"Scores of {name.removeprefix('score_')}"
         known = test[name].to_numpy(dtype=np.float64)
-        records.append(_compared(what.lower(), known, column[rows], f"{what} are distributed otherwise: {{}}."))
+        records.append(_compared(what.lower(), known, column[rows], f"{what} are distributed otherwise ({{}})."))
     return records
 
 
@@ -204,7 +204,7 @@ def _latent(run: Run, new: _New, seed: int) -> dict[str, Any]:
     record = {"name": name, "p": found.p, "value": found.value, "bandwidth": found.bandwidth, "why": found.why}
     counts = {"known_patients": found.known_patients, "new_patients": found.new_patients}
     sentence = f"In the {name} new patients lie elsewhere than known ones."
-    words = f"squared discrepancy {found.value:.4f}" if found.value is not None else found.why
+    words = f"squared discrepancy {found.value:z.4f}".replace("-", "−") if found.value is not None else found.why
     verdict = {"verdict": TOO_FEW} if found.p is None and found.why.startswith("fewer") else {}
     return {**record, **counts, "permutations": found.permutations, "words": words, "sentence": sentence, **verdict}
 

@@ -160,7 +160,7 @@ def _flag(scored: pd.DataFrame, model: Model, distances: np.ndarray) -> list[Fin
     known = sum(len(novelty.held_out) for novelty in model.novelties)
     message = (
         f"{flagged:,} of {count(n, 'sample')} {plural(flagged, 'is', 'are')} unusual: farther from the training samples than "
-        f"{1 - judged.rate:.3g} of {known:,} held-out ones. About {n * judged.rate:.2g} would be by chance."
+        f"{100 * (1 - judged.rate):.3g} % of {known:,} held-out ones. About {n * judged.rate:.2g} would be by chance."
     )
     more = binom.sf(flagged - 1, n, judged.rate) < 0.05
     remedy = "Look at them before their scores are used."

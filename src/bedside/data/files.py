@@ -102,7 +102,11 @@ def _refuse_missing(path: Path) -> None:
         return
     if not path.parent.is_dir():
         raise DataError(f"There is no file {path}: the folder {path.parent} does not exist.")
-    raise DataError(f"There is no file {path}.{nearest(path.name, (file.name for file in path.parent.iterdir()))}")
+    near = {file.stem: file.name for file in path.parent.iterdir()}  # the ending alone makes no two names alike
+    hint = nearest(path.stem, near)
+    for stem, name in near.items():
+        hint = hint.replace(repr(stem), repr(name))
+    raise DataError(f"There is no file {path}.{hint} Check the path.")
 
 
 def _refuse_kind(path: Path, suffix: str) -> None:

@@ -67,7 +67,10 @@ def adequacy(
         "development": None
         if development is None
         else {**development.__dict__, "needs": [need.to_dict() for need in needs], "problem": reason},
-        "sentences": [*_about_widths(widths, n), *_about_development(needs, reason, development)],
+        "sentences": [
+            *_about_widths(widths, n),
+            *_about_development(needs, reason, development, number=task.kind == "regression"),
+        ],
     }
 
 
@@ -185,7 +188,8 @@ def _about_widths(widths: list[Width], n: dict[str, Any]) -> list[str]:
     return said
 
 
-def _about_development(needs: list[Need], reason: str, development: Development | None) -> list[str]:
+def _about_development(needs: list[Need], reason: str, development: Development | None, *, number: bool) -> list[str]:
+    """What developing would have needed; `number`: the target is a number."""
     if development is None:
         return []
     p, learned = development.parameters, development.patients
@@ -196,7 +200,9 @@ def _about_development(needs: list[Need], reason: str, development: Development 
     enough = "enough by this count" if learned >= most.patients else "too few by this count"
     return [
         f"Developing a regression with {parameters} and this result takes at least {most.patients:,} patients ({most.criterion}); each model learned from {learned:,}, {enough}.",
-        f"Networks, forests and boosting need more: at least {TIMES_FOR_NETWORKS} times as many events for each variable before their results were stable (van der Ploeg et al. 2014, doi:10.1186/1471-2288-14-137).",
+        "Networks, forests and boosting need more; how much more was counted for binary outcomes only (van der Ploeg et al. 2014, doi:10.1186/1471-2288-14-137)."
+        if number
+        else f"Networks, forests and boosting need more: at least {TIMES_FOR_NETWORKS} times as many events for each variable before their results were stable (van der Ploeg et al. 2014, doi:10.1186/1471-2288-14-137).",
     ]
 
 

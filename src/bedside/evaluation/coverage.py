@@ -180,9 +180,33 @@ def sentence(records: list[Record], level: float, found: list[Estimate], task: T
         cost = f"{by['sets_of_one'].text()} of the sets name one class"
     what = "intervals" if task.kind == "regression" else "sets"
     said = f"Conformal {what} promise to hold the truth for {level:.0%} and hold it for {overall}; {cost}."
-    if not short:
-        return f"{said} No class or group fell short of the promise by more than chance."
-    names = [" ".join(part for part in (record["column"], record["name"]) if part) or "all samples" for record in short]
-    values = [Estimate.from_dict(record["estimate"]).text() for record in short]
-    listed = ", ".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
-    return f"{said} The promise is broken by more than chance for: {listed}."
+    if short:
+        return f"{said} The promise is broken by more than chance for: {_named(short)}."
+    below = [record for record in records if _below(record, level)]
+    if below:
+        return (
+            f"{said} The interval of {_named(below)} lies below the promise, which the chance of the validation samples "
+            "behind the sets can explain."
+        )
+    if len(records) == 1:  # everybody
+        return (
+            said
+            if task.kind == "regression"
+            else f"{said} No class or group has the {FEWEST} test patients to be judged."
+        )
+    whom = "group" if task.kind == "regression" else "class or group"
+    return f"{said} No {whom} fell short of the promise by more than chance."
+
+
+def _named(records: list[Record]) -> str:
+    names = [
+        " ".join(part for part in (record["column"], record["name"]) if part) or "all samples" for record in records
+    ]
+    values = [Estimate.from_dict(record["estimate"]).text() for record in records]
+    return ", ".join(f"{name} {value}" for name, value in zip(names, values, strict=True))
+
+
+def _below(record: Record, level: float) -> bool:
+    """Whether the interval, as it is printed, lies below the promise; it holds the validation samples fixed."""
+    one = Estimate.from_dict(record["estimate"])
+    return one.high is not None and round(one.high, one.digits()) < level

@@ -200,7 +200,9 @@ def _numeric(table: pd.DataFrame, name: str, decimal: str) -> pd.Series:
         cell, mark = str(column[odd].iloc[0]), "," if decimal == "." else "."
         meant = np.isfinite(as_numbers(np.array([cell], dtype=object), mark)).all()
         remedy = f" If {mark!r} is the decimal mark, add --decimal {mark!r}." if not typed and meant else ""
-        raise DataError(f"Column {name!r} holds {cell!r}, where finite numbers are needed.{remedy}")
+        row = int(np.flatnonzero(odd)[0]) + 1
+        remedy = remedy or " Correct the cell, or name another column."
+        raise DataError(f"Column {name!r} holds {cell!r} in row {row}, where finite numbers are needed.{remedy}")
     return pd.Series(values, index=table.index)
 
 
@@ -224,7 +226,7 @@ def _classes(
     present = sorted(target.unique())
     if len(present) == 1:
         raise DataError(
-            f"All {len(target)} samples have {truth} = {present[0]}. Judging a score needs samples of both classes."
+            f"All {len(target)} samples have {truth} = {present[0]}. Judging a score needs samples of both classes: add those of the other, or name another column with --target."
         )
     values = {name: _probability(table, name, decimal) for name in scores}
     if len(scores) == 1:
@@ -260,7 +262,7 @@ def _two_classes(present: list[str], positive: str | None, truth: str) -> tuple[
         if positive not in present:
             raise DataError(
                 f"The positive class {positive!r} is not in column {truth!r}, which holds {' and '.join(present)}."
-                f"{nearest(positive, present)}"
+                f"{nearest(positive, present)} Name one of these with --positive."
             )
         return next(name for name in present if name != positive), positive
     for other, wanted in (present, present[::-1]):

@@ -215,7 +215,7 @@ def _room(done: list[GroupTest]) -> str:
     against = side.against if side.against == OTHERS else f"{side.column} {side.against}"
     return (
         f" {LABELS[first]} of {side.column} {side.group} may still be {'lower' if higher else 'higher'} than that of "
-        f"{against} by {size}: the interval of the difference is {signed(side.difference)}."
+        f"{against} by {size}: the interval of the difference by itself is {signed(side.difference)}."
     )
 
 

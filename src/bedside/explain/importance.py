@@ -82,6 +82,7 @@ def headline(task: Task, rows: pd.DataFrame, scores: np.ndarray) -> Metric:
         lambda areas: areas[:, ::2].mean(axis=1),
         tuple(target == k for k in numbers),
         strata=tuple(ranking.strata for ranking in paired),
+        of="macro" if task.kind == "multiclass" else "",
         undefined="no fold has samples of both classes",
     )
 

@@ -23,7 +23,7 @@ def sentences(record: dict[str, Any], *, events: dict[str, int], seen: bool) -> 
         events: measured patients of each class; empty for a regression.
         seen: whether the model was trained on these samples too.
     """
-    label = LABELS[record["headline"]] + (", macro," if record["macro"] else "")
+    label = ("macro " if record["macro"] else "") + LABELS[record["headline"]]
     rows = [(row["column"], Estimate.from_dict(row["estimate"])) for row in record["importance"]]
     found = [_first(label, rows, record), *_rest(label, rows)]
     few = [f"{n} of class {name}" for name, n in events.items() if n < FEWEST]

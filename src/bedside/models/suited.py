@@ -43,7 +43,7 @@ def refuse_unsuited(settings: RunSettings, cohort: Cohort) -> None:
         if asked:
             given = sorted(getattr(settings, section).model_fields_set) if section and not setting else [setting]
             names = ", ".join(f"{section}.{one}" if section else one for one in given)
-            raise SettingError(f"Setting {names or section} has no effect: {reason}.")
+            raise SettingError(f"Setting {names or section} has no effect: {reason}. Leave it away.")
 
 
 def idle(settings: RunSettings, cohort: Cohort) -> Iterator[tuple[str, str, str]]:

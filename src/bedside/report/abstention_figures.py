@@ -29,7 +29,7 @@ def abstention_figures(run: Run) -> list[Drawing]:
             "silence at random, which does not change the error.", found["sentence"], to_svg(figure, "abstention"),
         )
     ]  # fmt: skip
-    if run.estimates["task"]["kind"] == "binary":
+    if any(point["sensitivity"] or point["specificity"] for point in found["points"]):
         drawings.append(_decisions(found["points"], level))
     return drawings
 

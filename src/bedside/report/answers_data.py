@@ -133,8 +133,8 @@ def acquisition(run: Told) -> Answer:
     return Answer(shown, at("data"), "With which devices, protocols and settings were the images taken?")
 
 
-def missing_words(run: Told) -> str:
-    """How gaps were handled, and how many there were."""
+def missing_words(run: Told, *, filled: bool = True) -> str:
+    """How many gaps there were and, if `filled`, how they were handled."""
     if run.is_image:
         return f"Images cannot have gaps. {excluded_words(run)}"
     features, samples = run.description["features"], run.description["samples"]
@@ -142,12 +142,15 @@ def missing_words(run: Told) -> str:
     if not gaps:
         return "No feature and no outcome had a missing value; no sample was left out."
     most = f"most in {gaps[0]['name']} ({percent(gaps[0]['missing'], samples)})"
+    lost = "No outcome was missing, and no sample was left out."
+    if not filled:
+        return f"{len(gaps)} of {len(features)} features had missing values, {most}. {lost}"
     flags = (
         ", with an indicator column for each" if run.settings.get("preparation", {}).get("missing_indicators") else ""
     )
     return (
         f"{len(gaps)} of {len(features)} features had missing values, {most}; they were filled with the median or the most "
-        f"frequent level of the training samples{flags}. No outcome was missing, and no sample was left out."
+        f"frequent level of the training samples{flags}. {lost}"
     )
 
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 from bedside.cohort import Estimate
 from bedside.report.interval_rows import NARROW, WIDE, IntervalRow, interval_rows
 from bedside.report.overlaid_figures import COLOURS
-from bedside.report.style import INK, MODEL, MUTED, PAPER, RULE, Drawing, canvas, grid, short, to_svg
+from bedside.report.style import INK, MODEL, MUTED, PAPER, ROUND, RULE, Drawing, canvas, grid, short, to_svg
 from bedside.report.words import metric_name
 
 MOST_ROWS = 20  # columns in the figure; all are in importance.csv
@@ -59,7 +59,7 @@ def dependence_figure(record: dict[str, Any], *, narrow: bool = False) -> Drawin
         _draw_category(place, curve) if isinstance(curve["grid"][0], str) else _draw_number(place, curve, ends)
         place.set(ylim=ends)
         place.set_title(short(curve["column"], 24 if narrow else 34), fontsize=8.0)
-        place.yaxis.set_major_locator(MaxNLocator(5))
+        place.yaxis.set_major_locator(MaxNLocator(5, steps=ROUND))
         place.axhline(0, color=INK, linewidth=0.5, zorder=1)
         grid(place, axis="y")
     for place in places[len(curves) :]:
@@ -130,7 +130,7 @@ def _draw_number(axes: Axes, curve: dict[str, Any], ends: tuple[float, float]) -
     if len(x) <= 5:
         axes.set_xticks(x)
     else:
-        axes.xaxis.set_major_locator(MaxNLocator(4))
+        axes.xaxis.set_major_locator(MaxNLocator(4, steps=ROUND))
 
 
 def _draw_category(axes: Axes, curve: dict[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """The section of what a model of a table uses: figures, single patients, and the checks of both."""
 
+import math
 from typing import Any
 
 from bedside.folder import Run
@@ -96,7 +97,7 @@ def _parts(patient: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _card(patient: dict[str, Any], rows: list[dict[str, Any]], widest: float, *, regression: bool) -> dict[str, Any]:
-    bars = []
+    bars, decimals = [], _decimals(rows) if regression else 2
     for row in rows:
         width = round(50 * abs(row["contribution"]) / widest, 2)
         up = row["contribution"] >= 0
@@ -107,7 +108,7 @@ def _card(patient: dict[str, Any], rows: list[dict[str, Any]], widest: float, *,
                 "x": 50.0 if up else round(50 - width, 2),
                 "width": width,
                 "up": up,
-                "text": _signed(row["contribution"], regression=regression),
+                "text": f"{row['contribution']:+z.{decimals}f}".replace("-", "−"),
             }
         )
     right = None if regression else str(patient["target"]) == str(patient["decision"])
@@ -138,6 +139,7 @@ def _plain(value: float, *, regression: bool) -> str:
     return (number(value) if regression else f"{value:.2f}").replace("-", "−")
 
 
-def _signed(value: float, *, regression: bool) -> str:
-    text = f"{value:+.3g}" if regression else f"{value:+.2f}"
-    return text.replace("-", "−")
+def _decimals(rows: list[dict[str, Any]]) -> int:
+    """Decimals of a patient's bars in the unit of the target: three digits of the largest, alike for all."""
+    largest = max((abs(row["contribution"]) for row in rows), default=0.0)
+    return min(6, max(0, 2 - math.floor(math.log10(largest)))) if largest > 0 else 2

@@ -7,7 +7,7 @@ from bedside.report import flow_figures, tables
 from bedside.report.document import Line, Picture, Table, minus, text
 from bedside.report.methods import what_is_predicted
 from bedside.report.told import Told
-from bedside.report.words import number
+from bedside.report.words import number, percent
 
 FURTHER = {
     "operating": "operating points",
@@ -98,7 +98,7 @@ def feature_table(run: Told) -> Table | None:
 def _values(row: dict[str, Any], run: Told) -> str:
     if "levels" in row:
         shown = ", ".join(
-            f"{level['level']} ({level['samples'] / run.description['samples']:.0%})" for level in row["levels"][:6]
+            f"{level['level']} ({percent(level['samples'], run.description['samples'])})" for level in row["levels"][:6]
         )
         return shown + (f" and {row['n_levels'] - 6} more" if row["n_levels"] > 6 else "")
     return minus(f"{number(row['median'])} [{number(row['q25'])}, {number(row['q75'])}]")

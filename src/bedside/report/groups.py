@@ -4,6 +4,7 @@ from typing import Any
 
 from bedside.cohort import Estimate
 from bedside.evaluation.group_tests import OTHERS, TESTED
+from bedside.evaluation.metrics import LABELS
 from bedside.folder import Run
 from bedside.report.tables import footnotes
 from bedside.report.words import metric_name, p_words
@@ -33,7 +34,7 @@ def group_tables(run: Run) -> dict[str, Any] | None:
         "heads": [metric_name(metric) for metric in metrics],
         "notes": footnotes([e for e in shown if e["of"] in ("", "macro") and e["value"] is None]),
         "fewest": found["fewest"],
-        "tested": [metric_name(metric) for metric in TESTED[kind]],
+        "tested": [LABELS[metric] for metric in TESTED[kind]],
         "n_tests": sum(test["p"] is not None for test in found["tests"]),
         "differs": [_difference(test) for test in found["tests"] if test["differs"]],
         "sites": _sites(found["sites"]),
@@ -92,14 +93,15 @@ def uncertainty(run: Run) -> dict[str, Any] | None:
     if not found:
         return None
     conformal, abstention, repeats = found["conformal"], found["abstention"], found["repeats"]
+    points = _points(abstention) if abstention and "points" in abstention else []
     return {
         "conformal": conformal,
         "sizes": [(SIZES[e["metric"]], Estimate.from_dict(e)) for e in (conformal or {}).get("size", [])],
         "abstention": abstention,
-        "points": _points(abstention) if abstention and "points" in abstention else [],
+        "points": [point for point in points if point["error"]],
         "area": Estimate.from_dict(abstention["area"]) if abstention and "area" in abstention else None,
         "repeats": repeats and {"n": repeats["repeats"], "estimate": Estimate.from_dict(repeats["spread"])},
-        "binary": run.estimates["task"]["kind"] == "binary",
+        "decisions": any(point["sensitivity"] or point["specificity"] for point in points),
     }
 
 

@@ -10,7 +10,7 @@ from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 from bedside.cohort import Estimate
 from bedside.report.candidates import fold_values, headline_of
 from bedside.report.interval_rows import NARROW, WIDE, aside, dots, limits
-from bedside.report.style import EVENT, MODEL, MUTED, PAPER, Drawing, canvas, grid, to_svg
+from bedside.report.style import EVENT, MODEL, MUTED, PAPER, ROUND, Drawing, canvas, grid, to_svg
 from bedside.report.words import metric_name
 
 LOG_FROM = 4  # ratio of the largest to the smallest size above which the axis is logarithmic
@@ -108,7 +108,7 @@ def _ticks(axes: Axes, sizes: np.ndarray, *, narrow: bool, end: float) -> None:
     axes.xaxis.set_major_locator(FixedLocator([wanted[k] for k in kept[::-1]]))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:,.0f}")
-    axes.yaxis.set_major_locator(MaxNLocator(6))
+    axes.yaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
     axes.set_xlim(
         sizes[0] * (0.86 if log else 1) - (0 if log else 0.06 * (end - sizes[0])),
         end * 1.02 if end > sizes[-1] else end * 1.08,

@@ -15,7 +15,7 @@ from matplotlib.transforms import ScaledTranslation
 
 from bedside.cohort import Estimate
 from bedside.report.candidates import ALIKE
-from bedside.report.style import DOTTED, INK, MODEL, MUTED, PAPER, RULE, canvas, grid, short, to_svg
+from bedside.report.style import DOTTED, INK, MODEL, MUTED, PAPER, ROUND, RULE, canvas, grid, short, to_svg
 
 TEXT = 7.7  # points
 WIDE, NARROW = 8.6, 4.3  # inches: the width of the page, and of a phone
@@ -67,7 +67,7 @@ def interval_rows(
         axes.axvline(GUESSING[metric][0], **DOTTED)
     grid(axes, axis="x")
     axes.set(xlim=(left, right), ylim=(len(rows) - 0.45, -0.85), xlabel=label, yticks=[])
-    axes.xaxis.set_major_locator(MaxNLocator(5 if narrow else 7))
+    axes.xaxis.set_major_locator(MaxNLocator(5 if narrow else 7, steps=ROUND))
     axes.spines["left"].set_visible(False)
     return to_svg(figure, name)
 

@@ -72,7 +72,7 @@ def _predictors(run: Told) -> str:
     if run.is_image:
         return f"The predictors were the pixels of the images. {data.preparation_words(run)} {run.paragraphs.get('Augmentation', '')}".strip()
     n = len(run.description["features"])
-    return f"{n:,} {'predictor was' if n == 1 else 'predictors were'} used. {data.missing_words(run)} {data.preparation_words(run)}"
+    return f"{n:,} {'predictor was' if n == 1 else 'predictors were'} used. {data.missing_words(run, filled=False)} {data.preparation_words(run)}"
 
 
 def _results(run: Told) -> list[Block]:

@@ -102,7 +102,7 @@ def _was(run: Told, metrics: tuple[str, ...], start: str = "The ") -> str:
 
 
 def _n(estimate: Estimate) -> str:
-    return f"{estimate.text()} ({estimate.n_patients:,} patients)"
+    return f"{estimate.text()} ({estimate.n_patients:,} {'patient' if estimate.n_patients == 1 else 'patients'})"
 
 
 def comparison(run: Told) -> str:
@@ -115,10 +115,11 @@ def comparison(run: Told) -> str:
     if other is None or difference is None or difference.value is None:
         return ""
     words = {"better": "The model was better than", "worse": "The model was worse than"}
+    _, found, doubt = str(baseline["sentence"]).partition("No verdict ")
     verdict = words.get(baseline["verdict"], "The model could not be distinguished from")
     return (
         f"{verdict} the baseline, whose {LABELS[headline]} was {other.text()}; the paired difference was {difference.text()} "
-        f"on the same {difference.n_patients:,} patients."
+        f"on the same {difference.n_patients:,} patients.{f' {found}{doubt}' if found else ''}"
     )
 
 

@@ -7,9 +7,8 @@ from bedside.cohort import Estimate
 from bedside.folder import Run, read_json
 from bedside.report import methods as words_of
 from bedside.report import page, tables
-from bedside.report.stress_figures import graded, stress_figure
+from bedside.report.stress_figures import graded, headline_name, stress_figure
 from bedside.report.style import calm
-from bedside.report.words import metric_name
 
 MOST_ROWS = 60  # of the table; all are in stress.csv
 
@@ -52,7 +51,7 @@ def page_context(run: Run, record: dict[str, Any]) -> dict[str, Any]:
             ("Model", str(run.settings.get("family", ""))),
         ],
         "sentences": record["sentences"],
-        "headline": metric_name(record["headline"]),
+        "headline": headline_name(record),
         "level": f"{record['level']:.0%}",
         "regression": record["headline"] == "r2",
         "rows": rows,

@@ -8,7 +8,7 @@ from matplotlib.ticker import MaxNLocator
 
 from bedside.cohort import Estimate
 from bedside.report.interval_rows import NARROW, WIDE
-from bedside.report.style import DOTTED, MODEL, Drawing, canvas, grid, to_svg
+from bedside.report.style import DOTTED, MODEL, ROUND, Drawing, canvas, grid, to_svg
 from bedside.report.words import metric_name
 
 # Kind of change -> title and axis.
@@ -32,6 +32,12 @@ def graded(record: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
     return {kind: sorted(rows, key=lambda row: row["strength"]) for kind, rows in found.items() if rows}
 
 
+def headline_name(record: dict[str, Any]) -> str:
+    """The metric that is followed, as the sentences of stress.json name it."""
+    macro = "Macro " if record["plain"]["of"] == "macro" else ""
+    return macro + metric_name(record["headline"])
+
+
 def stress_figure(record: dict[str, Any], *, narrow: bool = False) -> Drawing:
     """Small multiples of the headline metric against strength; `record` is stress.json."""
     kinds = graded(record)
@@ -44,7 +50,7 @@ def stress_figure(record: dict[str, Any], *, narrow: bool = False) -> Drawing:
         _draw(place, plain, rows, AXES[record["data"], kind])
     for place in list(axes.flat)[len(kinds) :]:
         place.set_visible(False)
-    label = metric_name(record["headline"])
+    label = headline_name(record)
     for row in axes:
         row[0].set_ylabel(label)
     name = "stress-narrow" if narrow else "stress"
@@ -76,5 +82,5 @@ def _draw(axes: Axes, plain: Estimate, rows: Sequence[dict[str, Any]], words: tu
     )
     axes.set_title(words[0], fontsize=8.0)
     axes.set_xlabel(words[1], fontsize=7.0)
-    axes.xaxis.set_major_locator(MaxNLocator(4))
+    axes.xaxis.set_major_locator(MaxNLocator(4, steps=ROUND))
     grid(axes, axis="y")

@@ -56,6 +56,9 @@ _RULES: Any = {
 }
 
 
+ROUND = [1, 2, 2.5, 5, 10]  # steps between ticks that a reader can count in
+
+
 @dataclass(frozen=True)
 class Drawing:
     """A figure with the words that belong to it."""

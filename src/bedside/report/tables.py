@@ -171,8 +171,14 @@ def setting_rows(settings: dict[str, Any]) -> list[dict[str, str]]:
     if settings.get("data", {}).get("synthetic"):
         kinds.append((generator_settings(str(settings["source"])), "data.synthetic."))
     meanings = {record["name"]: record["meaning"] for kind in kinds for record in known.describe(*kind)}
+    of_family = f"See `bedside settings --family {settings.get('family')}`."
     return [
-        {"name": name, "value": _plain(value), "meaning": meanings.get(name, "")} for name, value in _flat(settings)
+        {
+            "name": name,
+            "value": _plain(value),
+            "meaning": meanings.get(name, of_family if name.startswith("model.") else ""),
+        }
+        for name, value in _flat(settings)
     ]
 
 

@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
-from bedside.report.style import BASELINE, EVENT, HALF, MODEL, MUTED, PAPER, RULE, Drawing, canvas, grid, to_svg
+from bedside.evaluation.metrics import LABELS
+from bedside.report.style import BASELINE, EVENT, HALF, MODEL, MUTED, PAPER, ROUND, RULE, Drawing, canvas, grid, to_svg
 from bedside.report.words import metric_name
 
 MOST_LINES = 12  # one line per fold up to here; beyond, the median and the middle 80 % of the folds
@@ -58,7 +59,7 @@ def metric_figure(history: pd.DataFrame) -> Drawing | None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return Drawing(
         "learning-metric",
-        f"Learning curves: {metric_name(names[0])}",
+        f"Learning curves: {LABELS.get(names[0], names[0])}",
         "The same epochs, in the metric that was followed.",
         "Training and validation values per epoch.",
         to_svg(figure, "learning-metric"),
@@ -197,7 +198,7 @@ def spread_figure(per_fold: list[dict], spread: list[dict], by_seed: list[dict])
         axes.spines["left"].set_visible(False)
         axes.set_title(metric_name(record["metric"]), fontsize=7.5, pad=1)
         axes.tick_params(labelsize=7)
-        axes.xaxis.set_major_locator(MaxNLocator(6))
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=ROUND))
         axes.axhline(0, color=MUTED, linewidth=0.4, zorder=0)
     several = max(record["n_folds"] for record in rows) > 1
     dot = "the test part of one fold" if several else "the same test part"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from bedside.cohort import Estimate, Task
 from bedside.evaluation import panels
-from bedside.evaluation.compare import FEWEST, doubt_about, judge, signed
+from bedside.evaluation.compare import doubt_about, judge, signed
 from bedside.evaluation.intervals import Panel, estimates, percentile, resample
 from bedside.evaluation.metrics import HEADLINE, LABELS
 from bedside.evaluation.statistics import Metric, mean
@@ -42,8 +42,8 @@ def effects(
     resamples: int,
     level: float,
     seed: int,
-) -> tuple[Estimate, list[Effect]]:
-    """Performance as the data are, and the effect of each change.
+) -> tuple[Estimate, list[Effect], str]:
+    """Performance as the data are, the effect of each change, and why none of them gets a verdict, or nothing.
 
     Args:
         rows: of `panels.tested`, (n,).
@@ -69,14 +69,14 @@ def effects(
     found = estimates([panel], values, draws, level=level)
     width = 2 if decided is None else 3
     each = []
+    doubt = doubt_about({"the model": found[0]}, _patients(rows, task))
     for k in range(len(changed)):
         at = 1 + k * width
         difference = _difference(found[at], values[at] - values[0], draws[:, at] - draws[:, 0], panel, level)
-        doubt = doubt_about({"the model": found[0]}, _patients(rows, task))
         verdict = judge(replace(difference, metric=HEADLINE[task.kind]), doubt)
         flipped = found[at + 2] if decided is not None else None
         each.append(Effect(found[at], difference, found[at + 1], flipped, verdict))
-    return found[0], each
+    return found[0], each, doubt
 
 
 def moves(task: Task, plain: np.ndarray, changed: np.ndarray) -> np.ndarray:
@@ -108,10 +108,21 @@ def _difference(one: Estimate, value: float, draws: np.ndarray, panel: Panel, le
     return replace(one, value=known, low=low, high=high, method=method)
 
 
-def sentences(plain: Estimate, rows: Sequence[dict[str, Any]], *, seen: bool) -> list[str]:
+def sentences(plain: Estimate, rows: Sequence[dict[str, Any]], *, doubt: str, seen: bool) -> list[str]:
     """What the stress found, with its numbers, from the records of stress.json."""
-    label = LABELS[plain.metric]
+    label = ("macro " if plain.of == "macro" else "") + LABELS[plain.metric]
     said = [f"On {plain.n_patients:,} test patients the {label} is {_text(plain)} with the data as they are."]
+    said += [f"{doubt} The differences are in the table."] if doubt else _judged(label, rows)
+    if seen:
+        said.append(
+            "The final fit was trained on these samples too, so these numbers are better than on patients it has not seen."
+        )
+    return said
+
+
+def _judged(label: str, rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The worst change, how many lower the performance, and what performance does not show."""
+    said = []
     worse = sorted((row for row in rows if row["verdict"] == "worse"), key=_value)
     if worse:
         found = Estimate.from_dict(worse[0]["difference"])
@@ -124,18 +135,10 @@ def sentences(plain: Estimate, rows: Sequence[dict[str, Any]], *, seen: bool) ->
         f"{len(worse)} of {len(rows)} changes {verb} it by more than chance explains, each interval taken alone."
     )
     silent = [row for row in rows if row["verdict"] != "worse" and row["flipped"] is not None]
-    if silent:
-        worst = max(silent, key=lambda row: row["flipped"]["value"] or 0.0)
-        if worst["flipped"]["value"]:
-            said.append(
-                f"The {label} does not show everything: {worst['label']} leaves it not distinguishable from before{_flips(worst).replace(', and', ', but')}."
-            )
-    few = plain.n_patients < 2 * FEWEST
-    if few:
-        said.append(f"{plain.n_patients} patients are too few to tell more than large effects.")
-    if seen:
+    worst = max(silent, key=lambda row: row["flipped"]["value"] or 0.0, default=None)
+    if worst is not None and worst["flipped"]["value"]:
         said.append(
-            "The final fit was trained on these samples too, so these numbers are better than on patients it has not seen."
+            f"The {label} does not show everything: {worst['label']} leaves it not distinguishable from before{_flips(worst).replace(', and', ', but')}."
         )
     return said
 

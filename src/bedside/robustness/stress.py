@@ -86,7 +86,7 @@ def stress_steps(
     for done, change in enumerate([None, *tried], start=1):
         scores.append(bench.scores(change))
         yield Explained(done, len(tried) + 2)
-    plain, found = effects(
+    plain, found, doubt = effects(
         rows, cohort.task, run.estimates["thresholds"], scores[0], scores[1:],
         resamples=settings.evaluation.resamples, level=settings.evaluation.level, seed=derive(seed, _PLACE, 1),
     )  # fmt: skip
@@ -106,7 +106,7 @@ def stress_steps(
         "plain": plain.to_dict(),
         "changes": records,
         "units": words,
-        "sentences": sentences(plain, records, seen=list(members) == ["everything"]),
+        "sentences": sentences(plain, records, doubt=doubt, seen=list(members) == ["everything"]),
     }
     with locked(run.path):
         write_table(run.path / "stress.csv", _table(records))

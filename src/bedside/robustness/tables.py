@@ -66,7 +66,11 @@ def changes(inputs: TableInputs, mistakes: Sequence[Mistake]) -> Iterator[Change
     numbers = [feature.name for feature in inputs.features if feature.kind == "number"]
     if numbers:
         for share in NOISE:
-            yield Change("noise", f"noise of {share:g} standard deviations in all numbers", share)
+            yield Change(
+                "noise",
+                f"noise of {share:g} {'standard deviation' if share == 1 else 'standard deviations'} in all numbers",
+                share,
+            )
     for share in GAPS:
         yield Change("gaps", f"{share:.0%} of all cells missing", share)
     for feature in inputs.features:

@@ -39,6 +39,10 @@ class Pair:
         return self.second if unit == self.first else self.first
 
 
+_DERIVED = re.compile(
+    r"(?:^|[^a-z])(?:log(?:2|10)?|ln|sqrt|ratio|index|change|delta|diff|difference|slope|percentile|z|zscore)(?:$|[^a-z0-9])"
+)
+
 _W = r"(?:^|[^a-z])"  # where a word of a column name begins
 _E = r"(?:$|[^a-z])"
 
@@ -121,12 +125,20 @@ def mistakes(medians: Mapping[str, float], named: Mapping[str, str]) -> tuple[li
     found, words = [], []
     for column, unit in named.items():
         if column not in medians:
-            raise SettingError(f"There is no column of numbers '{column}' to give a unit.{nearest(column, medians)}")
+            raise SettingError(
+                f"There is no column of numbers '{column}' to give a unit.{nearest(column, medians)} Columns of numbers: {', '.join(medians)}."
+            )
         written, _, quantity = unit.partition(" of ")
         found.append(Mistake(column, _pair_named(column, spelled(written), quantity), spelled(written), told=True))
     for column, median in medians.items():
         pair = next((pair for pair in PAIRS if re.search(pair.names, column.casefold())), None)
         if pair is None or column in named:
+            continue
+        if _DERIVED.search(column.casefold()):
+            words.append(
+                f"Column '{column}' is derived from {pair.quantity} by its name, so no unit error was tried. "
+                f"If it is in a unit, name that: --unit '{column}=UNIT'."
+            )
             continue
         fits = [
             u for u, (low, high) in zip((pair.first, pair.second), pair.usual, strict=True) if low <= median <= high

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from bedside.folder import Run, read_json
 from bedside.many.search import Tried
 from bedside.run import Begun, Event, Explained, Finished, Stage
-from bedside.terminal.tables import print_changes, print_findings, print_summary
+from bedside.terminal.tables import plain, print_changes, print_findings, print_summary
 from bedside.training.events import Extracted, FoldFit, FoldKept, Plan
 from bedside.training.events import Progress as Epoch
 
@@ -90,7 +90,7 @@ def show_explanations(events: Iterator[Event], console: Console) -> None:
             run = event.run if isinstance(event, Finished) else run
     if run is not None:
         for sentence in (run.sanity or {}).get("sentences", ()):
-            console.print(escape(sentence), highlight=False)
+            console.print(plain(sentence), highlight=False)
         console.print(f"\nReport: [bold]{escape(str(run.path / 'report.html'))}[/]", soft_wrap=True, highlight=False)
 
 
@@ -105,7 +105,7 @@ def show_stress(events: Iterator[Event], console: Console) -> None:
     if run is not None:
         record = read_json(run.path / "stress.json")
         for sentence in [*record["units"], "", *record["sentences"]]:
-            console.print(escape(sentence), highlight=False)
+            console.print(plain(sentence), highlight=False)
         print_changes(record, console)
         console.print(f"\nPage: [bold]{escape(str(run.path / 'stress.html'))}[/]", soft_wrap=True, highlight=False)
 

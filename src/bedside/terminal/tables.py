@@ -12,8 +12,14 @@ from bedside.evaluation.sample_size import Need
 from bedside.folder import Run
 from bedside.models import Family
 from bedside.report.brief import sentences
+from bedside.report.words import p_text
 
 COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
+
+
+def plain(words: str) -> str:
+    """Words for any terminal: markup escaped, and the hyphen for a minus sign, as in all numbers here."""
+    return escape(words.replace("−", "-"))
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -39,14 +45,14 @@ def print_sentences(record: Mapping[str, Any], console: Console) -> None:
     """The verdict in words, one sentence a line."""
     console.print()
     for sentence in record["sentences"]:
-        console.print(escape(sentence), highlight=False)
+        console.print(plain(sentence), highlight=False)
     console.print()
 
 
 def print_worth(record: Mapping[str, Any], console: Console) -> None:
     """Where deciding by the score is worth it, one sentence a class; nothing for numbers."""
     for found in (record["decision_curve"] or {"of": []})["of"]:
-        console.print(f"\n[bold]{escape(found['of'])}[/]: {escape(found['sentence'])}", highlight=False)
+        console.print(f"\n[bold]Class {escape(found['of'])}[/]: {escape(found['sentence'])}", highlight=False)
 
 
 def print_estimates(record: Mapping[str, Any], console: Console) -> None:
@@ -72,14 +78,14 @@ def print_estimates(record: Mapping[str, Any], console: Console) -> None:
 def print_monitoring(record: Mapping[str, Any], console: Console) -> None:
     """The verdict of a monitoring, and what drifted."""
     for sentence in record["sentences"]:
-        console.print(escape(sentence), highlight=False, soft_wrap=True)
+        console.print(plain(sentence), highlight=False)
     console.print()
     changes = record["outcomes"]["changes"] if record["outcomes"] else []
     drifted = [one for one in (*record["columns"], *record["whole"], *changes) if one["verdict"] == "drift"]
     if drifted:
         table = _table("Drift", "what", "how", "p, adjusted")
         for one in drifted[:20]:
-            table.add_row(escape(one["name"]), escape(one["words"]), f"{one['p_adjusted']:.2g}")
+            table.add_row(escape(one["name"]), plain(one["words"]), p_text(one["p_adjusted"]))
         console.print(table)
 
 
@@ -100,9 +106,14 @@ def print_needs(found: Mapping[str, Sequence[Need]], console: Console) -> None:
         console.print(table)
         console.print()
     if "development" in found:
+        number = all(need.events is None for need in found["development"])
+        more = (
+            "; how much more was counted for binary outcomes only"
+            if number
+            else ": at least ten times as many events for each variable"
+        )
         console.print(
-            "Networks, forests and boosting need more: at least ten times as many events for each variable "
-            "(van der Ploeg et al. 2014, doi:10.1186/1471-2288-14-137).",
+            f"Networks, forests and boosting need more{more} (van der Ploeg et al. 2014, doi:10.1186/1471-2288-14-137).",
             highlight=False,
         )
 
@@ -193,6 +204,6 @@ def print_changes(record: Mapping[str, Any], console: Console) -> None:
         cells = [row["label"], Estimate.from_dict(row["stressed"]).text(), Estimate.from_dict(row["difference"]).text()]
         if row["flipped"]:
             cells.append(Estimate.from_dict(row["flipped"]).text())
-        table.add_row(*map(escape, cells))
+        table.add_row(*map(plain, cells))
     console.print()
     console.print(table)
