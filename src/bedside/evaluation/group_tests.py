@@ -21,6 +21,7 @@ from bedside.evaluation.influence import Cells, Linear
 from bedside.evaluation.metrics import HIGHER_IS_BETTER, LABELS
 from bedside.evaluation.paired import Paired, holm
 from bedside.evaluation.thresholds import decide
+from bedside.evaluation.worst_group import SIGNIFICANT
 
 TESTED = {
     "binary": ("auroc", "sensitivity", "specificity", "calibration_intercept"),
@@ -47,7 +48,7 @@ class GroupTest:
     @property
     def clear(self) -> bool:
         """Whether the difference stands after Holm's adjustment."""
-        return self.p_adjusted is not None and self.p_adjusted < 1 - self.difference.level
+        return self.p_adjusted is not None and self.p_adjusted < SIGNIFICANT
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -213,8 +214,9 @@ def _room(done: list[GroupTest]) -> str:
     side = max(sides, key=bound)
     size = f"{bound(side):.{side.difference.digits()}f}"
     against = side.against if side.against == OTHERS else f"{side.column} {side.against}"
+    label = LABELS[first][0].upper() + LABELS[first][1:]
     return (
-        f" {LABELS[first]} of {side.column} {side.group} may still be {'lower' if higher else 'higher'} than that of "
+        f" {label} of {side.column} {side.group} may still be {'lower' if higher else 'higher'} than that of "
         f"{against} by {size}: the interval of the difference is {signed(side.difference)}."
     )
 

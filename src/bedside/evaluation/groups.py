@@ -14,6 +14,7 @@ import pandas as pd
 
 from bedside.cohort import RESERVED, Task
 from bedside.errors import SettingError, nearest
+from bedside.recalibration import RAW
 
 FEW_VALUES = 8  # up to so many different numbers are levels, such as a chest pain type from 1 to 4
 MOST_LEVELS = 20  # beyond, the smallest levels are joined
@@ -38,8 +39,11 @@ class Grouping:
 
 
 def group_columns(predictions: pd.DataFrame, task: Task) -> list[str]:
-    """`site` first if there is one, then every column without another role, in the order of the table."""
-    known = {*RESERVED, *task.score_columns()}
+    """`site` first if there is one, then every column without another role, in the order of the table.
+
+    Scores before recalibration stand in the table too, and make no groups.
+    """
+    known = {*RESERVED, *task.score_columns(), *(RAW + name for name in task.score_columns())}
     others = [str(name) for name in predictions.columns if name not in known]
     return [*(["site"] if "site" in predictions.columns else []), *others]
 
