@@ -184,6 +184,9 @@ def sentence(
     """The worst group, or that no difference could be shown and how large a one the intervals leave room for."""
     columns = _listed([grouping.column for grouping in groupings])
     done = [test for test in tests if test.p is not None]
+    if not done and tests:
+        reason = tests[0].difference.method.removeprefix("no test: ")
+        return f"Groups of {columns} could not be compared: {reason}."
     if not done:
         return f"Groups of {columns} could not be compared: a comparison needs {fewest} patients of each class in two groups."
     count = f"{len(done)} {'test' if len(done) == 1 else 'tests'}"
