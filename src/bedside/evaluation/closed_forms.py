@@ -148,7 +148,7 @@ def proportion_interval(
     If every patient gives one sample this is Wilson's interval as it stands. Samples of one patient resemble each
     other, and repeats predict the same patients again, so their number is replaced by the effective one,
     p (1 - p) / V, with the variance V of the proportion between patients (Franco et al. 2019,
-    doi:10.1093/jssam/smy019). Where samples share patients, V rests on as many deviations as there are patients, and
+    Journal of Survey Statistics and Methodology 7:334). Where samples share patients, V rests on as many deviations as there are patients, and
     the effective number shrinks by what Student's t takes from them (Korn & Graubard 1998, Survey Methodology 24:193).
 
     Args:
