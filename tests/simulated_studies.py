@@ -51,13 +51,13 @@ TRUTH = {
 }
 
 
-def studies(number, *, patients, per_patient=1, seed=0):
+def studies(number, *, patients, per_patient=1, share=ILL, seed=0):
     """(truth, score, patient of each sample) of so many studies; both classes are in each."""
     rng = np.random.default_rng(seed)
     owner = np.repeat(np.arange(patients), per_patient)
     shared = np.sqrt(ALIKE) if per_patient > 1 else 0.0
     for _ in range(number):
-        ill = rng.random(patients) < ILL
+        ill = rng.random(patients) < share
         ill[:2] = [True, False]
         marker = shared * rng.normal(size=patients)[owner] + np.sqrt(1 - shared**2) * rng.normal(size=len(owner))
         yield ill[owner], score_of(AHEAD * ill[owner] + marker), owner
@@ -75,16 +75,17 @@ def metrics_of(truth, score, names):
     return [metric for metric in made if metric.name in names]
 
 
-def coverage(number, names, *, patients, per_patient=1, resamples=200, interval="auto", naive=False, seed=7):
+def coverage(number, names, *, patients, per_patient=1, share=ILL, resamples=200, interval="auto", naive=False, seed=0):
     """Share of studies whose 95 % interval contains the truth, by metric; `naive` takes each row for a patient.
 
+    Another share of ill patients than `ILL` leaves the AUROC, sensitivity and specificity as they are, and nothing else.
     All studies share one set of draws, which saves making them; the patients of each study are its own.
     """
     units = patients * per_patient if naive else patients
     draws = np.random.default_rng(seed + 1).multinomial(units, np.full(units, 1 / units), size=resamples)
     draws, ones = draws.astype(np.float32), np.ones((1, units))
     inside = {name: [] for name in names}
-    for truth, score, owner in studies(number, patients=patients, per_patient=per_patient, seed=seed):
+    for truth, score, owner in studies(number, patients=patients, per_patient=per_patient, share=share, seed=seed):
         panel = Panel(metrics_of(truth, score, names), np.arange(units) if naive else owner, units)
         found = estimates([panel], panel(ones)[0], panel(draws), level=0.95, interval=interval)
         for estimate in found:

@@ -1,9 +1,13 @@
 """Anybody's predictions are read without guessing; what does not fit is named with the way out."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
+from typer.testing import CliRunner
 
+from bedside.cli import app
 from bedside.cohort import Task
 from bedside.errors import DataError, SettingError
 from bedside.evaluation import evaluate, foreign
@@ -228,3 +232,40 @@ def test_a_cell_that_is_no_number_is_named_with_its_row():
     table = pd.DataFrame({"target": ["0", "1", "1"], "score": ["0.1", "0.7", "high"]})
     with pytest.raises(DataError, match=r"'score' holds 'high' in row 3, where finite numbers are needed\. Correct"):
         evaluate_table(table)
+
+
+def test_settings_reach_the_judgement_of_the_command_line(tmp_path):
+    """`--set evaluation.resamples=150` acts, and what cannot act is refused."""
+    source, output = in_file(vendor(), tmp_path), tmp_path / "estimates.json"
+    order = ["evaluate", str(source), "--target", "label", "--score", "risk"]
+    asked = [
+        "--set",
+        "evaluation.resamples=150",
+        "--set",
+        "evaluation.interval=percentile",
+        "--set",
+        "evaluation.level=0.9",
+    ]
+    done = CliRunner().invoke(app, [*order, *asked, "-o", str(output), "--threshold", "0.4"])
+    assert done.exit_code == 0, done.output
+    record = json.loads(output.read_text(encoding="utf-8"))
+    assert (record["resamples"], record["level"], record["thresholds"][0]["value"]) == (150, 0.9, 0.4)
+    assert "150 resamples" in record["estimates"][0]["method"]
+    for text, words in {
+        "evaluation.recalibrate=platt": "acts when a model is trained",
+        "train.epochs=3": "train has no effect on predictions",
+        "evaluation.threshold=youden": "bring no validation samples",
+        "evaluation.resample=3": "Did you mean 'evaluation.resamples'",
+    }.items():
+        key, value = text.removeprefix("evaluation.").split("=")
+        with pytest.raises(SettingError, match=words):
+            evaluate_table(
+                source,
+                target="label",
+                score="risk",
+                settings={"evaluation": {key: value}} if text.startswith("evaluation") else {"train": {"epochs": 3}},
+            )
+    with pytest.raises(SettingError, match="given twice"):
+        evaluate_table(
+            source, target="label", score="risk", threshold=0.3, settings={"evaluation": {"threshold": "fixed"}}
+        )

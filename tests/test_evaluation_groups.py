@@ -13,11 +13,11 @@ from statsmodels.stats.meta_analysis import combine_effects
 from typer.testing import CliRunner
 
 from bedside.cli import app
-from bedside.cohort import Task
+from bedside.cohort import Estimate, Task
 from bedside.errors import SettingError
 from bedside.evaluation import evaluate, influence
-from bedside.evaluation.group_tests import group_tests, values_of
-from bedside.evaluation.groups import MOST_LEVELS, groupings
+from bedside.evaluation.group_tests import GroupTest, group_tests, values_of
+from bedside.evaluation.groups import MOST_LEVELS, group_columns, groupings
 from bedside.evaluation.influence import Cells
 from bedside.evaluation.paired import delong
 from bedside.evaluation.sites import random_effects
@@ -86,6 +86,12 @@ def test_the_smallest_of_very_many_levels_are_joined():
     assert len(found) == MOST_LEVELS
     assert found[0] == "h00"
     assert found[-1] == "31 other levels"
+
+
+def test_scores_before_recalibration_make_no_groups():
+    rows = cohort(100)
+    rows = rows.assign(raw_score_well=rows["score_well"] ** 2, raw_score_ill=rows["score_ill"] ** 2, sex="f")
+    assert group_columns(rows, BINARY) == ["sex"]
 
 
 @pytest.mark.parametrize(
@@ -175,6 +181,27 @@ def test_a_value_of_one_is_not_tested():
     found = influence.difference(first, second, np.arange(100), 0.95)
     assert found.p is None
     assert found.why == "one of the two is exactly 0 or 1, which does not tell its spread"
+
+
+def test_two_groups_that_are_the_same_patients_with_the_same_scores_have_no_test():
+    """Left and right eye of every patient, scored alike: there is no spread, which must not become a division by zero."""
+    rows = cohort(200)
+    both = pd.concat([rows.assign(eye="left"), rows.assign(eye="right", sample="r" + rows["sample"])])
+    found = judge(both)["subgroups"]
+    assert {test["p"] for test in found["tests"]} == {None}
+    assert {test["difference"]["value"] for test in found["tests"]} == {0.0}
+    assert "so the difference has no spread" in found["tests"][0]["difference"]["method"]
+    assert found["sentence"] == (
+        "Groups of eye could not be compared: the same patients tell the same in both groups, so the difference has no spread."
+    )
+
+
+def test_the_coverage_of_intervals_does_not_decide_who_is_named():
+    """A difference with p = 0.07 after Holm's adjustment is chance at 95 % as well as at 90 % intervals."""
+    for level in (0.9, 0.95):
+        difference = Estimate("auroc", -0.1, -0.2, 0.0, level, 100, 100, "linearised variance")
+        assert not GroupTest("sex", "f", "m", difference, p=0.035, p_adjusted=0.07).clear
+        assert GroupTest("sex", "f", "m", difference, p=0.02, p_adjusted=0.04).clear
 
 
 # What is told of groups

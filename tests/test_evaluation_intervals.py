@@ -69,10 +69,44 @@ def test_same_seed_same_draws_however_the_work_is_divided(study):
 
 def test_every_draw_has_as_many_patients_and_every_class():
     presence = np.zeros((12, 2))
-    presence[:, 0], presence[0] = 1, [0, 1]  # one diseased patient, missed by a third of plain draws
-    drawn = resample(lambda draws: np.column_stack([draws.sum(axis=1), draws[:, 0]]), presence, resamples=300, seed=0)
+    presence[:, 0], presence[:3] = 1, [0, 1]  # three diseased patients, missed by 3 % of plain draws
+    drawn = resample(
+        lambda draws: np.column_stack([draws.sum(axis=1), draws[:, :3].sum(axis=1)]), presence, resamples=500, seed=0
+    )
     assert set(drawn[:, 0]) == {12}
     assert drawn[:, 1].min() >= 1
+
+
+def test_one_diseased_patient_tells_no_spread_and_no_draw_pretends_otherwise():
+    """Holding the only diseased patient in every draw gave an AUROC of 0.38 the interval [0.25, 0.63], and called it miscalibrated."""
+    rng = np.random.default_rng(4)
+    for ill in (1, 2):
+        found = judged(np.arange(60) < ill, np.clip(0.2 + 0.6 * rng.random(60), 0, 1), resamples=400)
+        for name in ("auroc", "average_precision", "calibration_slope", "calibration_intercept"):
+            assert (found[name].low, found[name].high) == (None, None), (ill, name)
+            assert "resamples have no value" in found[name].method, (ill, name)
+        assert found["sensitivity"].high - found["sensitivity"].low > 0.6
+
+
+def test_a_mean_over_classes_counts_the_doubt_of_a_class_that_resampling_cannot_see():
+    """Four of four found and 40 of 50 left in peace: Wilson's ends of both, put together, not those of the second alone."""
+    target = np.arange(54) < 4
+    score = np.where(target, 0.9, np.where(np.arange(54) < 14, 0.8, 0.1)) + np.linspace(0, 0.05, 54)
+    found = judged(target, score)["balanced_accuracy"]
+    sure, most = proportion_confint(4, 4, method="wilson"), proportion_confint(40, 50, method="wilson")
+    assert found.value == pytest.approx(0.9)
+    assert found.low == pytest.approx(0.9 - np.hypot(1 - sure[0], 0.8 - most[0]) / 2)
+    assert found.high == pytest.approx(0.9 + (most[1] - 0.8) / 2)
+    assert found.method == "put together from the Wilson intervals of 2 classes (Zou & Donner)"
+
+
+def test_patients_in_both_classes_bring_their_correlation_into_a_mean_over_classes():
+    """Each patient has a sample of either class, both right or both wrong: the mean is as unsure as either share."""
+    right = np.repeat(np.arange(80) % 4 > 0, 2)
+    target = np.tile([True, False], 80)
+    found = judged(target, np.where(right == target, 0.9, 0.1), np.repeat(np.arange(80), 2), resamples=100)
+    both, one = found["balanced_accuracy"], found["sensitivity"]
+    assert (both.low, both.high) == pytest.approx((one.low, one.high), abs=1e-9)
 
 
 def test_interval_contains_the_value_and_widens_with_the_level(study):
@@ -135,12 +169,19 @@ def test_delong_has_the_published_interval_of_proc():
 
 
 def test_the_interval_of_an_auroc_is_delongs_on_the_logit_scale():
+    """The published standard error; Student's t instead of the normal, with degrees of freedom as in Welch's test."""
     truth = (ASAH["outcome"] == 1).to_numpy()
-    found = judged(truth, ASAH["s100b"].to_numpy() / 3, resamples=100)["auroc"]
-    half = (0.8326 - 0.6301) / 2 / (found.value * (1 - found.value))
+    score = ASAH["s100b"].to_numpy()
+    found = judged(truth, score / 3, resamples=100)["auroc"]
+    wins = (score[truth][:, None] > score[~truth]) + (score[truth][:, None] == score[~truth]) / 2
+    parts = [wins.mean(axis=1), wins.mean(axis=0)]
+    each = [part.var(ddof=1) / len(part) for part in parts]
+    freedom = sum(each) ** 2 / sum(v**2 / (len(part) - 1) for v, part in zip(each, parts, strict=True))
+    published = (0.8326 - 0.6301) / 2 / norm.ppf(0.975)
+    half = t.ppf(0.975, freedom) * published / (found.value * (1 - found.value))
     assert found.value == pytest.approx(0.7313686, abs=1e-7)
     assert (found.low, found.high) == pytest.approx(
-        tuple(expit(logit(found.value) + np.array([-half, half]))), abs=1e-6
+        tuple(expit(logit(found.value) + np.array([-half, half]))), abs=1e-5
     )
     assert found.method == "DeLong interval on the logit scale"
 

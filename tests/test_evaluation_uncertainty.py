@@ -242,6 +242,21 @@ def test_doubts_without_worth_and_doubts_that_mislead_are_called_so():
     )
 
 
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        (lambda ill, rng: (rng.random(len(ill)) < 0.8) == ill, "the model is equally sure of every sample"),
+        (lambda ill, rng: 0.5 + (ill - 0.5) * rng.uniform(0.2, 0.8, len(ill)), "There was no error, so there is none"),
+    ],
+)
+def test_silence_is_not_called_a_matter_of_few_patients_where_it_is_not(scores, said):
+    """1,500 patients: decisions without a score, and decisions that are all right."""
+    table = predictions()
+    score = np.asarray(scores((table["target"] == "ill").to_numpy(), np.random.default_rng(0)), dtype=float)
+    found = judge(table.assign(score_ill=score, score_well=1 - score))["abstention"]
+    assert (found.get("sentence") or found["why"]).startswith(said)
+
+
 def test_repeats_tell_how_far_models_disagree():
     table = predictions(100, 300)
     other = table.assign(repeat=1, score_ill=np.clip(table["score_ill"] + 0.1, 0, 1))

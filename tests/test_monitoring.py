@@ -217,6 +217,18 @@ def test_outcome_changes_are_quiet_without_and_awake_with_change(change, metric,
     assert low <= found <= high, found
 
 
+def test_the_interval_of_an_auroc_stays_within_0_and_1():
+    """One of twelve ill patients lies among the well: 0.97 give or take 0.06."""
+    score = np.concatenate([np.linspace(0.1, 0.4, 12), [0.31], np.linspace(0.6, 0.9, 11)])
+    names = np.arange(24).astype(str)
+    new = pd.DataFrame({"sample": names, "patient": names, "repeat": 0, "fold": 0, "part": "test"})
+    new = new.assign(target=np.repeat(["0", "1"], 12), score_0=1 - score, score_1=score)
+    known = _scored(300, np.random.default_rng(0))
+    auroc = outcome_changes(known, new, Task("binary", ("0", "1")), resamples=150, seed=0)[0]
+    assert auroc["metric"] == "auroc"
+    assert auroc["now"]["high"] == 1 < 2 * auroc["now"]["value"] - auroc["now"]["low"]
+
+
 # Unusual samples
 
 

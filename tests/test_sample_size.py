@@ -157,6 +157,14 @@ def test_a_large_cohort_is_told_that_it_is_enough():
     assert "enough by this count" in record["sentences"][-2]
 
 
+def test_scores_that_rank_nothing_are_not_called_precise():
+    """The AUROC of a constant score is 0.5 by definition; an interval without width is no precision."""
+    rows = predictions_of(Task("binary", ("no", "yes")), n=300).assign(score_yes=0.4, score_no=0.6)
+    rows = rows.assign(patient=rows["sample"])
+    found = evaluate(rows, Task("binary", ("no", "yes")), EvaluationSettings(resamples=200), seed=0)["sample_size"]
+    assert found["sentences"][0] == "The AUROC has no interval here, so its precision is not known."
+
+
 def test_other_targets_say_what_they_can():
     several = judged("multiclass", 150, Development(90, 5))
     assert "cannot be said: with several classes" in several["sentences"][-1]

@@ -199,7 +199,10 @@ def test_a_number_is_not_recalibrated(tmp_path):
         {"family": "ridge", "evaluation": {"resamples": 100, "baseline": False}},
         folder=tmp_path / "r",
     )
-    with pytest.raises(SettingError, match=r"updates the risk of one class; this model is regression"):
+    with pytest.raises(
+        SettingError,
+        match=r"is for models with two classes only: .* this model is regression. Train again with patients of the new hospital\.$",
+    ):
         recalibrate(run, table(60, task="regression"))
 
 

@@ -132,6 +132,24 @@ def test_several_classes_and_numbers_have_rules_of_their_own():
     assert "the interval includes 0, so it may be no better than predicting the mean" in nothing["1.3"]
 
 
+def test_without_an_interval_nothing_is_said_to_be_better_than_chance():
+    text = said(result(estimates={AUROC: (0.9, None, None)}))["1.3"]
+    assert text == "AUROC 0.90 [no interval]: no interval can be given, so it may be no better than chance."
+
+
+def test_a_macro_average_says_which_class_it_leaves_out():
+    each = {("auroc", "a"): (0.8, 0.7, 0.9), ("auroc", "b"): (None, None, None)}
+    assert (
+        "averaged over the classes except b, which had no pair."
+        in said(result("multiclass", estimates=each), kind="multiclass")["1.4"]
+    )
+
+
+def test_scores_that_fall_where_risk_rises_are_not_called_too_extreme():
+    text = said(result(estimates={SLOPE: (-0.9, -1.1, -0.7)}))["5.2"]
+    assert text.startswith("Miscalibrated: scores are the wrong way round (slope")
+
+
 def test_every_rule_is_tested_and_documented():
     assert set(PLANTED) | {"4.2"} == set(verdict.RULES)
     page = (Path(__file__).parent.parent / "docs" / "verdict.md").read_text(encoding="utf-8")

@@ -326,7 +326,7 @@ def recalibrate(
     encoding: options.Encoding = None,
     sheet: options.Sheet = None,
 ) -> None:
-    """Bring a run's scores to a new hospital whose outcomes are known, and say whether that helps."""
+    """Bring the scores of a model with two classes to a new hospital whose outcomes are known, and say whether that helps."""
     from bedside.settings import DataSettings, build
     from bedside.terminal.tables import print_findings, print_sentences
     from bedside.updating import recalibrate as update
@@ -361,6 +361,10 @@ def evaluate(
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="JSON file for every estimate.")] = None,
     seed: Annotated[int, typer.Option(help="Drives the resampling of patients.")] = 0,
+    assign: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="How to judge, such as evaluation.resamples=5000."),
+    ] = None,
     separator: options.Separator = None,
     decimal: options.Decimal = None,
     encoding: options.Encoding = None,
@@ -370,13 +374,14 @@ def evaluate(
     from bedside.cohort import Finding
     from bedside.evaluation.table import evaluate_table
     from bedside.folder import require_folder_of, write_json
-    from bedside.settings import DataSettings, build
+    from bedside.settings import DataSettings, build, merge, parse_assignment
     from bedside.terminal.tables import print_estimates, print_findings, print_sentences, print_worth
 
+    asked = merge(*(parse_assignment(text) for text in assign or []))
     reading = data_settings(separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
     record = evaluate_table(
         predictions, target=target, score=score, predicted=predicted, positive=positive, patient=patient, site=site,
-        subgroups=subgroup or (), threshold=threshold, prevalence=prevalence,
+        subgroups=subgroup or (), threshold=threshold, prevalence=prevalence, settings=asked,
         reading=build(DataSettings, reading, prefix="data."), seed=seed,
     )  # fmt: skip
     print_findings([Finding(**found) for found in record["findings"]], _console())

@@ -62,9 +62,11 @@ def recalibrate(
     opened = open_run(run.path if isinstance(run, Run) else run)
     model = load_model(opened.path / "model", known=opened.environment.get("model_sha256"))
     if model.task.kind != "binary":
+        instead = "Train again with patients of the new hospital"
+        more = ", and with evaluation.recalibrate" if model.task.kind == "multiclass" else ""
         raise SettingError(
-            f"`bedside recalibrate` updates the risk of one class; this model is {model.task.kind}. Train with "
-            "evaluation.recalibrate on patients of the new hospital instead."
+            f"`bedside recalibrate` is for models with two classes only: it updates the risk of one class; this model is "
+            f"{model.task.kind}. {instead}{more}."
         )
     reading = reading_of(opened, settings).model_copy(update={"skip_unreadable": False})
     target = reading.target or str(opened.description["roles"]["target"])

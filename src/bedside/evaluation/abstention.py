@@ -23,6 +23,7 @@ from bedside.settings import EvaluationSettings
 
 SHARES = tuple(k / 20 for k in range(20, 0, -1))  # answered, from everything down to a twentieth
 TOLD = 0.8  # the share that the sentence speaks of
+ALIKE = 1e-5  # log odds: those of scores of 0 and 1 differ by rounding
 
 
 def abstention(tested: Judged, settings: EvaluationSettings, *, seed: int) -> dict[str, Any] | None:
@@ -30,7 +31,7 @@ def abstention(tested: Judged, settings: EvaluationSettings, *, seed: int) -> di
     if tested.task.kind == "regression":
         return None
     sure, wrong = sureness(tested)
-    if np.ptp(sure) < 1e-12:
+    if np.ptp(sure) < ALIKE:
         return {"why": "the model is equally sure of every sample"}
     cuts = np.quantile(sure, [1 - part for part in SHARES], method="higher")
     repeats, n_patients = tested.rows["repeat"].to_numpy(), int(tested.units.max()) + 1
@@ -104,8 +105,12 @@ def _difference(name: str, value: float, draws: np.ndarray, tested: Judged, sett
 def sentence(points: list[dict[str, Any]], gain: Estimate, told: int) -> str:
     """What leaving the least sure to a person would change."""
     everything, some = points[0]["error"], points[told]["error"]
-    if everything is None or some is None or gain.low is None or gain.high is None:
+    if everything is None or some is None:
         return "Too few patients to tell whether abstaining lowers the error."
+    if everything["value"] == 0:
+        return "There was no error, so there is none that abstaining could spare."
+    if gain.low is None or gain.high is None:
+        return "Whether abstaining lowers the error cannot be told: every resample of the patients gives the same difference."
     silent = f"{1 - points[told]['answered']:.0%}"
     texts = [Estimate.from_dict(record).text() for record in (everything, some)]
     d = gain.digits()

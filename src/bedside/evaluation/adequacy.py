@@ -120,7 +120,9 @@ def _regression_needs(r2: Estimate) -> dict[str, Need]:
 def _width(estimate: Estimate, wanted: float, need: Need | None, n: dict[str, Any]) -> Width:
     """By closed form; else, as with several samples of a patient, from this interval, which shrinks with the root of n."""
     now = None
-    if estimate.low is not None and estimate.high is not None:  # brought to 95 %, if another coverage was asked for
+    if (
+        estimate.low is not None and estimate.high is not None and estimate.high > estimate.low
+    ):  # brought to 95 %, if another coverage was asked for
         now = (estimate.high - estimate.low) * float(norm.ppf(0.975) / norm.ppf((1 + estimate.level) / 2))
     if need is not None:
         return Width(estimate.metric, now, wanted, need.patients, "closed form")

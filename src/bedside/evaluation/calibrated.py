@@ -223,7 +223,7 @@ def flaws(slope: Estimate, shift: Estimate) -> list[str]:
     """What the intervals exclude, in words."""
     found = []
     if slope.high is not None and slope.high < 1:
-        found.append("too extreme")
+        found.append("too extreme" if slope.high >= 0 else "the wrong way round")
     if slope.low is not None and slope.low > 1:
         found.append("not extreme enough")
     if shift.low is not None and shift.high is not None and not shift.low <= 0 <= shift.high:

@@ -21,6 +21,7 @@ from bedside.evaluation.influence import Cells, Linear
 from bedside.evaluation.metrics import HIGHER_IS_BETTER, LABELS
 from bedside.evaluation.paired import Paired, holm
 from bedside.evaluation.thresholds import decide
+from bedside.evaluation.worst_group import SIGNIFICANT
 
 TESTED = {
     "binary": ("auroc", "sensitivity", "specificity", "calibration_intercept"),
@@ -47,7 +48,7 @@ class GroupTest:
     @property
     def clear(self) -> bool:
         """Whether the difference stands after Holm's adjustment."""
-        return self.p_adjusted is not None and self.p_adjusted < 1 - self.difference.level
+        return self.p_adjusted is not None and self.p_adjusted < SIGNIFICANT
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -183,6 +184,9 @@ def sentence(
     """The worst group, or that no difference could be shown and how large a one the intervals leave room for."""
     columns = _listed([grouping.column for grouping in groupings])
     done = [test for test in tests if test.p is not None]
+    if not done and tests:
+        reason = tests[0].difference.method.removeprefix("no test: ")
+        return f"Groups of {columns} could not be compared: {reason}."
     if not done:
         return f"Groups of {columns} could not be compared: a comparison needs {fewest} patients of each class in two groups."
     count = f"{len(done)} {'test' if len(done) == 1 else 'tests'}"
@@ -213,8 +217,9 @@ def _room(done: list[GroupTest]) -> str:
     side = max(sides, key=bound)
     size = f"{bound(side):.{side.difference.digits()}f}"
     against = side.against if side.against == OTHERS else f"{side.column} {side.against}"
+    label = LABELS[first][0].upper() + LABELS[first][1:]
     return (
-        f" {LABELS[first]} of {side.column} {side.group} may still be {'lower' if higher else 'higher'} than that of "
+        f" {label} of {side.column} {side.group} may still be {'lower' if higher else 'higher'} than that of "
         f"{against} by {size}: the interval of the difference by itself is {signed(side.difference)}."
     )
 

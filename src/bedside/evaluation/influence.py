@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import t
 
-from bedside.evaluation.areas import midranks
+from bedside.evaluation.areas import ALIKE, midranks
 from bedside.evaluation.calibration import log_odds
 from bedside.evaluation.paired import Paired
 
@@ -159,6 +159,8 @@ def difference(first: Linear, second: Linear, units: np.ndarray, level: float) -
     errors = np.array([error * slopes[0], other_error * slopes[1]])
     together = float(terms @ other_terms) / (error * other_error)  # correlation, 0 if no patient is in both groups
     variance = float(errors @ errors - 2 * together * errors[0] * errors[1])
+    if variance <= ALIKE * float(errors @ errors):
+        return Paired(value, why="the same patients tell the same in both groups, so the difference has no spread")
     joint = float((errors @ errors) ** 2 / (errors[0] ** 4 / freedom + errors[1] ** 4 / other_freedom))
     gap = logit(first.value) - logit(second.value) if first.share else value
     statistic = float(gap / np.sqrt(variance))

@@ -16,7 +16,7 @@ import numpy as np
 
 from bedside.cohort import Estimate
 from bedside.evaluation.bca import UNDEFINED_SHARE, bca, percentile
-from bedside.evaluation.closed_forms import at_the_edge, auroc_interval, proportion_interval, wilson
+from bedside.evaluation.closed_forms import at_the_edge, auroc_interval, mean_interval, proportion_interval, wilson
 from bedside.evaluation.resampling import Panel, leave_out, resample
 from bedside.evaluation.statistics import Metric, Ranking
 
@@ -96,8 +96,11 @@ def _without_resampling(
     if metric.edge in ("proportion", "ranking", "bayes") and value in (0.0, 1.0):
         bounds = [at_the_edge(m, panel, value, level=level) for m, panel in zip(alike, panels, strict=True)]
         return min(b[0] for b in bounds), max(b[1] for b in bounds), bounds[0][2]
-    if not closed or len(metric.statistics) > 1:
+    if not closed:
         return None
+    if len(metric.statistics) > 1:
+        means = metric.edge in ("proportion", "ranking")
+        return mean_interval(panels, alike, value, level=level) if means else None
     if metric.edge == "proportion":
         return proportion_interval(panels, alike, value, level=level)
     if metric.edge in ("ranking", "constant") and isinstance(metric.statistics[0], Ranking):

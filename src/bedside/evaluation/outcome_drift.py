@@ -82,7 +82,8 @@ def _change(
     record: dict[str, Any] = {"metric": name[0], "of": name[1]}
     for word, value, side, size in (("before", before, kept[0], sizes[0]), ("now", now, kept[1], sizes[1])):
         spread = float(side.std(ddof=1)) if good else None
-        record[word] = _estimate(name, value, spread, level, size).to_dict()
+        limits = (0.0, 1.0) if name[0] == "auroc" else (-np.inf, np.inf)
+        record[word] = _estimate(name, value, spread, level, size, limits).to_dict()
     together = (sizes[0][0] + sizes[1][0], sizes[0][1] + sizes[1][1])
     record["difference"] = _estimate(name, now - before, error if good else None, level, together).to_dict()
     tested = good and error > 0
@@ -90,9 +91,14 @@ def _change(
 
 
 def _estimate(
-    name: tuple[str, str], value: float, error: float | None, level: float, size: tuple[int, int]
+    name: tuple[str, str],
+    value: float,
+    error: float | None,
+    level: float,
+    size: tuple[int, int],
+    limits: tuple[float, float] = (-np.inf, np.inf),
 ) -> Estimate:
-    """Value plus and minus the standard error of resampled patients, within the range of an AUROC if it is one."""
+    """Value plus and minus the standard error of resampled patients, within the limits of the metric."""
     if not np.isfinite(value):
         return Estimate(name[0], None, None, None, level, *size, "not defined on these patients", name[1])
     if not error:
@@ -101,7 +107,8 @@ def _estimate(
         )
     half = error * norm.ppf((1 + level) / 2)
     method = "normal interval, standard error from resampled patients"
-    return Estimate(name[0], float(value), float(value - half), float(value + half), level, *size, method, name[1])
+    low, high = (float(np.clip(end, *limits)) for end in (value - half, value + half))
+    return Estimate(name[0], float(value), low, high, level, *size, method, name[1])
 
 
 def enough_outcomes(new: pd.DataFrame, task: Task) -> tuple[bool, bool]:

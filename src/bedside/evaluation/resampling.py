@@ -1,6 +1,6 @@
 """Metrics of resampled patients: whole patients are drawn, or left out, and their samples stay together.
 
-A draw that misses a class is drawn again. Each draw has a random generator of its own, so the result does not depend
+A draw that misses a class is drawn again, if that is rare. Each draw has a random generator of its own, so the result does not depend
 on how the work is divided.
 """
 
@@ -15,6 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 from bedside.evaluation.statistics import Metric, Statistic, Sums
 
+MISSED = 0.05  # of the draws: beyond, as with one or two patients of a class, a value that needs it has no interval
 REDRAWS = 100  # a class that a hundred draws in a row miss cannot be resampled
 CELLS = 1_600_000  # weights that a thread holds at once: more leaves the cache, fewer starves the products
 BLOCKS = 200  # with more patients than this, blocks of them are left out instead of one at a time
@@ -75,8 +76,9 @@ def resample(
 
     Args:
         statistic: (b, patients) draws -> (b, m) values.
-        presence: number of samples that each patient has of each class, (patients, classes); every class that has
-            samples is in every draw.
+        presence: number of samples that each patient has of each class, (patients, classes). A draw that misses a class
+            is drawn again, unless more than `MISSED` of the draws would: to condition on so rare a luck would hide that
+            other studies have none of the class.
         resamples: number of draws.
         seed: same seed, same draws.
         chunk: draws made at once; by default as many as stay near the processor.
@@ -85,8 +87,9 @@ def resample(
         Values of shape (resamples, m).
     """
     seeds = np.random.SeedSequence(seed).spawn(resamples)
-    presence = presence[:, presence.any(axis=0)].astype(np.float32)
-    size = chunk or int(max(1, min(100, CELLS // presence.sum())))
+    size = chunk or int(max(1, min(100, CELLS // max(1, presence.sum()))))
+    absent = (1 - (presence > 0).mean(axis=0)) ** len(presence)  # chance that a draw misses the class
+    presence = presence[:, absent <= MISSED].astype(np.float32)
     parts = [seeds[start : start + size] for start in range(0, resamples, size)]
     return _in_threads(lambda part: statistic(_draw(part, presence)), parts)
 

@@ -23,7 +23,7 @@ GIVE_WAY = ("7", "4")  # groups of rules whose sentences are left out, in this o
 RULES = {
     "1.1": "The headline metric (binary AUROC, multiclass macro AUROC, regression R2) is not defined: the reason.",
     "1.2": "Its whole interval lies below 0.5 (R2: 0): worse than chance, or than predicting the mean.",
-    "1.3": "Its interval includes 0.5 (R2: 0): it may be no better than chance, or than predicting the mean.",
+    "1.3": "Its interval includes 0.5 (R2: 0), or it has none: it may be no better than chance, or than predicting the mean.",
     "1.4": "Otherwise: the value with its interval and what it means.",
     "1.5": "With shuffled targets the pipeline scored above chance too: something leaks, added to 1.1 to 1.4.",
     "2.1": "Fewer than 100 patients with or without a class were tested (Vergouwe et al. 2005, "
@@ -120,13 +120,16 @@ def _how_well(found: dict[tuple[str, str], Estimate], task: Task, n: dict[str, A
     nothing, ignorant = (0, "predicting the mean") if task.kind == "regression" else (0.5, "chance")
     if headline.high is not None and headline.high < nothing:
         return Said(("1.2",), f"{name} {headline.text()}: worse than {ignorant}, which gives {nothing}.")
-    if headline.low is not None and headline.low <= nothing:
-        said = f"{name} {headline.text()}: the interval includes {nothing}, so it may be no better than {ignorant}."
-        return Said(("1.3",), said)
+    if headline.low is None or headline.low <= nothing:
+        why = "no interval can be given" if headline.low is None else f"the interval includes {nothing}"
+        return Said(("1.3",), f"{name} {headline.text()}: {why}, so it may be no better than {ignorant}.")
     pairs = "pairs of samples of one fold" if n["folds"] > 1 else "pairs of samples"
+    ranked = [one.of for one in found.values() if one.metric == "auroc" and one.value is not None]
+    left_out = [name for name in task.classes if name not in ranked] if task.kind == "multiclass" and ranked else []
+    which = f" except {' and '.join(left_out)}, which had no pair" if left_out else ""
     meaning = {
         "binary": f"the share of {pairs}, one of class {task.positive} and one not, that the scores put in the right order",
-        "multiclass": f"the share of {pairs} from different classes put in the right order, averaged over the classes",
+        "multiclass": f"the share of {pairs} from different classes put in the right order, averaged over the classes{which}",
         "regression": "the share of the variation of the target that the predictions explain",
     }
     return Said(("1.4",), f"{name} {headline.text()}: {meaning[task.kind]}.")
@@ -178,7 +181,7 @@ def _flaws(slope: Estimate, shift: Estimate, task: Task) -> list[str]:
     """What the intervals of slope and shift exclude, in words."""
     flaws = []
     if slope.high is not None and slope.high < 1:
-        flaws.append("too extreme")
+        flaws.append("too extreme" if slope.high >= 0 else "the wrong way round")
     if slope.low is not None and slope.low > 1:
         flaws.append("not extreme enough")
     if shift.low is not None and shift.high is not None and not shift.low <= 0 <= shift.high:
