@@ -1,0 +1,105 @@
+"""How good the model is on new patients whose outcomes are known, and what changed since its test patients."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bedside.cohort import Estimate, Task
+from bedside.data.cells import as_numbers, read_text, text_cells
+from bedside.data.columns import read_columns as read_cells
+from bedside.data.targets import class_names
+from bedside.errors import DataError, nearest
+from bedside.evaluation import performance
+from bedside.evaluation.metrics import LABELS
+from bedside.evaluation.outcome_drift import enough_outcomes, outcome_changes
+from bedside.folder import Run
+from bedside.monitoring.samples import NewSamples, not_alike, own_scores
+from bedside.monitoring.whole import TOO_FEW, not_compared
+from bedside.seeds import derive
+from bedside.settings import DataSettings, EvaluationSettings
+
+
+def outcomes(run: Run, new: NewSamples, settings: DataSettings, seed: int) -> dict[str, Any]:
+    """Estimates of the model on new patients, and what changed since its test patients."""
+    task, samples = new.model.task, new.aligned.samples
+    known = ~samples["target"].isna().to_numpy() & ~pd.isna(read_text(samples["target"]))
+    target = _targets(samples["target"][known], str(settings.target), settings.decimal, task)
+    fold = np.zeros(len(new.dealt), dtype=int) if not_alike(run, new.model) else new.dealt
+    table = pd.DataFrame(
+        {"sample": samples.index[known], "patient": new.patients[known], "repeat": 0, "fold": fold[known]}
+    )
+    table["part"], table["target"] = "test", target
+    mean, own = new.scores.mean(axis=0), own_scores(new) if fold.any() else new.scores.mean(axis=0)
+    record: dict[str, Any] = {
+        "samples": int(known.sum()), "patients": int(table["patient"].nunique()), "without": int((~known).sum()),
+        "events": {name: int((target == name).sum()) for name in task.classes}, "changes": [], "estimates": [],
+    }  # fmt: skip
+    some, enough = enough_outcomes(table, task)
+    if not some:
+        return {
+            **record,
+            "changes": [{**not_compared("outcomes", "fewer than 10 patients of a class"), "verdict": TOO_FEW}],
+        }
+    asked = _settings_of(run)
+    scored = table.assign(**dict(zip(task.score_columns(), own[known].reshape(len(table), -1).T, strict=True)))
+    changes = outcome_changes(
+        run.predictions, scored, task, resamples=asked.resamples, level=asked.level, seed=derive(seed, 4) % 2**32
+    )
+    for change in changes:
+        label = _metric_words(change)
+        record["changes"].append({**change, "name": label, "enough": enough, **_change_words(label, change)})
+    deployed = table.assign(
+        fold=0, **dict(zip(task.score_columns(), mean[known].reshape(len(table), -1).T, strict=True))
+    )
+    fixed = {"threshold": "fixed", "threshold_value": new.model.threshold} if new.model.threshold is not None else {}
+    judge = EvaluationSettings(resamples=asked.resamples, level=asked.level, **fixed)  # type: ignore[arg-type]
+    record["estimates"] = performance(deployed, task, judge, seed=seed)[0]["estimates"]
+    return record
+
+
+def _settings_of(run: Run) -> EvaluationSettings:
+    """Resamples and level of the run."""
+    known = run.settings.get("evaluation", {})
+    return EvaluationSettings(**{name: known[name] for name in ("resamples", "level") if name in known})
+
+
+def _metric_words(change: dict[str, Any]) -> str:
+    of = f" of {change['of']}" if change["of"] not in ("", "macro") else ""
+    return f"{LABELS[change['metric']]}{of}"
+
+
+def _change_words(label: str, change: dict[str, Any]) -> dict[str, str]:
+    before, now = (Estimate.from_dict(change[key]).text().replace("-", "−") for key in ("before", "now"))
+    return {
+        "words": f"{before} before, {now} now",
+        "sentence": f"{label[0].upper()}{label[1:]} was {before} and is {now}.",
+    }
+
+
+def _targets(raw: pd.Series, name: str, decimal: str, task: Task) -> np.ndarray:
+    """Outcomes as training names them, (n,).
+
+    Raises:
+        DataError: if one is none of the classes, or no number where one is needed.
+    """
+    raw = raw.reset_index(drop=True)
+    if task.kind == "regression":
+        numbers = as_numbers(text_cells(raw), decimal)
+        odd = np.flatnonzero(~np.isfinite(numbers))
+        if len(odd):
+            raise DataError(f"Column {name!r} holds {raw[odd[0]]!r}, where the model predicts a number.")
+        return numbers
+    if not len(raw):
+        return np.empty(0, dtype=object)
+    (column,), _ = read_cells(raw.to_frame(name), decimal=decimal)
+    found = class_names(raw, column)
+    if not set(found) <= set(task.classes):
+        found = read_text(raw)
+    unknown = sorted(set(found) - set(task.classes))
+    if unknown:
+        raise DataError(
+            f"Column {name!r} has the outcome {unknown[0]!r}, but the model knows {', '.join(task.classes)}."
+            f"{nearest(unknown[0], task.classes)} Name the outcomes as in training."
+        )
+    return np.asarray(found, dtype=object)

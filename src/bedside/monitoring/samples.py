@@ -1,0 +1,68 @@
+"""New samples as the members of a run see them, each dealt to one member as each known patient was."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bedside.data.align import Aligned
+from bedside.errors import DataError
+from bedside.folder import Run
+from bedside.scoring import read_new
+from bedside.seeds import derive
+from bedside.settings import DataSettings
+from bedside.training.model import Model, load_model
+
+
+@dataclass(frozen=True)
+class NewSamples:
+    """New samples, scored: by each member (members, n, classes) or (members, n), with their distances (novelties, n) and the
+    member of the first repeat that each patient was dealt to, (n,)."""
+
+    model: Model
+    aligned: Aligned
+    patients: np.ndarray
+    scores: np.ndarray
+    distances: np.ndarray
+    dealt: np.ndarray
+
+
+def scored(run: Run, source: Any, settings: DataSettings, seed: int) -> NewSamples:
+    model = load_model(run.path / "model", known=run.environment.get("model_sha256"))
+    aligned = read_new(model, source, settings)
+    if settings.target is not None and "target" not in aligned.samples:
+        raise DataError(
+            f"There is no column {settings.target!r} in the new data. Name the column with the outcomes, or leave --target away."
+        )
+    ids = aligned.samples.index.to_numpy(dtype=str)
+    patients = ids
+    if "patient" in aligned.samples:
+        named = aligned.samples["patient"]
+        patients = np.where(named.isna(), ids, named.astype(str).to_numpy())
+    scores, distances = model.scores_and_distances(aligned.inputs)
+    return NewSamples(model, aligned, patients, scores, distances, _deal(run, model, patients, seed))
+
+
+def _deal(run: Run, model: Model, patients: np.ndarray, seed: int) -> np.ndarray:
+    """The number of a fold of the first repeat for each sample, (n,), as often as patients of the run were tested in it."""
+    codes = np.unique(patients, return_inverse=True)[1]
+    rng = np.random.default_rng(derive(seed, 1))
+    tested = run.predictions[(run.predictions["part"] == "test") & (run.predictions["repeat"] == 0)]
+    sizes = tested.groupby("fold")["patient"].nunique().to_numpy(dtype=float)
+    return rng.choice(len(sizes), size=int(codes.max()) + 1, p=sizes / sizes.sum())[codes]
+
+
+def own_scores(new: NewSamples) -> np.ndarray:
+    """Scores of each sample by the member it was dealt to, (n, classes) or (n,)."""
+    first = new.dealt if len(new.scores) > 1 else np.zeros_like(new.dealt)
+    own: np.ndarray = new.scores[first, np.arange(len(first))]
+    return own
+
+
+def not_alike(run: Run, model: Model) -> str:
+    """Why scores of new patients would differ from those of test patients without any drift; empty if they would not."""
+    if model.final == "refit":
+        return "the final model was trained once more and has no test patients of its own"
+    if run.settings.get("folds", {}).get("scheme") == "site":
+        return "test patients were scored by models that had not seen their site"
+    return ""
