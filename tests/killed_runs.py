@@ -25,6 +25,7 @@ OPTIONS = {
     "model": {"hidden": [4]},
     "train": {"epochs": 3, "patience": 2},
     "evaluation": {"resamples": 100},
+    "explain": {"samples": 0},  # in the last attempt only
 }
 KEPT = ("predictions.csv", "baseline.csv", "history.csv", "estimates.json", "folds.csv", "settings.yaml")
 
@@ -48,7 +49,7 @@ def die() -> None:
 
 
 def run(folder: Path, *, until: str, kill_at: int | None = None, after: bool = False, epoch: int | None = None) -> None:
-    """Train into `folder` up to the stage `until`; die at a rename, counted from 1, or at an epoch."""
+    """Train into `folder` up to the stage `until`, or to the end, with explanations; die at a rename, from 1, or at an epoch."""
     renames = 0
     replace = os.replace
 
@@ -62,7 +63,7 @@ def run(folder: Path, *, until: str, kill_at: int | None = None, after: bool = F
             die()
 
     os.replace = counted
-    settings = build(RunSettings, OPTIONS)
+    settings = build(RunSettings, OPTIONS if until == "report" else {**OPTIONS, "explain": {}})
     begun = (folder / "environment.json").exists()
     where = {"resume": folder} if begun else {"folder": folder}
     for event in train_steps(make_cohort(60), settings, **where):
@@ -78,7 +79,7 @@ def main(base: Path) -> None:
     assert in_child(lambda: run(whole, until="report")) == 0
     renames = int((base / "whole.renames").read_text())
     report: dict[str, list[str]] = {}
-    attempts = [{"kill_at": k, "after": k % 4 == 1} for k in range(1, renames + 1, 2)] + [{"epoch": 2}]
+    attempts = [{"kill_at": k, "after": k % 2 == 1} for k in range(1, renames + 1, 3)] + [{"epoch": 2}]
     for number, attempt in enumerate(attempts):
         folder = base / f"run{number}"
         killed = in_child(lambda folder=folder, attempt=attempt: run(folder, until="report", **attempt))

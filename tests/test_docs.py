@@ -40,7 +40,8 @@ ROOT = Path(__file__).parents[1]
 README, DOCS = ROOT / "README.md", ROOT / "docs"
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")), *sorted((ROOT / "examples").glob("*.md"))]
 HOSTS = {"doi.org", "pytorch.org"}
-QUICK = "--set train.epochs=4 --set train.patience=3 --set evaluation.resamples=100 --set model.hidden=[4]"
+QUICK = "--set train.epochs=4 --set train.patience=3 --set evaluation.resamples=100"
+QUICK_TABLE = f"{QUICK} --set model.hidden=[4] --set explain.samples=0"
 QUICK_IMAGES = (
     "--set train.epochs=1 --set train.early_stopping=false --set evaluation.resamples=100 --set explain.samples=0"
 )
@@ -311,11 +312,13 @@ def assert_shown(shown: str, printed: str) -> None:
 def short(command: str) -> str:
     """The command with settings that make a training on the examples short; others stay as they are."""
     words = shlex.split(command)
+    if words[:2] == ["bedside", "compare"]:
+        return f"{command} {QUICK} --repeats 2"
     if words[:2] != ["bedside", "train"]:
         return command
     source = words[2]
     if source.startswith("examples/"):
-        return f"{command} {QUICK}"
+        return f"{command} {QUICK_TABLE}"
     if not source.startswith(("images", "dermoscopy")):
         return command
     if "data.synthetic." in command:  # what is planted there does not depend on the network
@@ -371,7 +374,7 @@ def finished(tmp_path_factory) -> Path:
     command = next(line for fence in fences(README) for line in commands(*fence) if "--output runs/clinic" in line)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
-        patch.setattr(sys, "argv", shlex.split(f"{command} --find-lr {QUICK}"))
+        patch.setattr(sys, "argv", shlex.split(f"{command} --find-lr {QUICK} --set model.hidden=[4]"))
         with pytest.raises(SystemExit):
             main()
     return folder / "runs" / "clinic"

@@ -274,6 +274,7 @@ RUN = {
     "family": "logistic",
     "folds": {"scheme": "crossval", "number": 3},
     "evaluation": {"resamples": 100, "conformal": 0.8},
+    "explain": {"samples": 0},
 }
 
 

@@ -140,7 +140,12 @@ def test_the_way_does_not_change_a_byte(compared, cohort, tmp_path):
 
 @pytest.mark.parametrize("family", ["mlp", "forest"])
 def test_a_run_with_more_processes_is_the_same_run(cohort, tmp_path, family):
-    options = {**FAST, **(MLP if family == "mlp" else {"model": {"trees": 20}}), "family": family}
+    options = {
+        **FAST,
+        "explain": {"samples": 0},
+        **(MLP if family == "mlp" else {"model": {"trees": 20}}),
+        "family": family,
+    }
     one, two = (
         train(cohort, options, folder=tmp_path / name, way=way) for name, way in (("one", Way()), ("two", Way(jobs=2)))
     )

@@ -29,6 +29,7 @@ QUICK = {
     "train": {"epochs": 6, "patience": 3, "learning_rate": 0.03},
     "evaluation": {"resamples": 200, "baseline": False},
     "folds": {"scheme": "crossval", "number": 3},
+    "explain": {"samples": 0},
 }
 
 
@@ -83,7 +84,12 @@ def test_less_is_kept_if_asked(keep, files, tmp_path):
 
 
 def test_prepared_inputs_are_kept_only_when_asked_for_by_name(tmp_path):
-    settings = {"family": "logistic", "folds": {"scheme": "holdout"}, "evaluation": QUICK["evaluation"]}
+    settings = {
+        "family": "logistic",
+        "folds": {"scheme": "holdout"},
+        "evaluation": QUICK["evaluation"],
+        "explain": {"samples": 0},
+    }
     plain = bedside.train(make_cohort(60), settings, folder=tmp_path / "plain")
     assert KeptVectors.load(plain.path / "reference") is None
     asked = bedside.train(make_cohort(60), {**settings, "reference": {"keep": "inputs"}}, folder=tmp_path / "asked")

@@ -185,7 +185,7 @@ def test_a_regression_is_refused(tmp_path):
 def run(request, tmp_path_factory):
     """A run whose scores are recalibrated."""
     asked = {"family": "logistic", "final": request.param, "folds": {"scheme": "crossval", "number": 3},
-             "evaluation": {"recalibrate": "platt", "resamples": 100}}  # fmt: skip
+             "evaluation": {"recalibrate": "platt", "resamples": 100}, "explain": {"samples": 0}}  # fmt: skip
     return train(cohort(120), asked, folder=tmp_path_factory.mktemp("runs") / "run")
 
 

@@ -16,12 +16,13 @@ from bedside.settings import RunSettings, build, merge
 from cohorts import cohort as make_cohort
 from cohorts import table as make_table
 
-QUICK = {
+WHOLE = {
     "model": {"hidden": [4]},
     "train": {"epochs": 4, "patience": 3, "learning_rate": 0.03},
     "evaluation": {"resamples": 100},
     "folds": {"scheme": "crossval", "number": 3},
 }
+QUICK = {**WHOLE, "explain": {"samples": 0}}  # explanations take longer than everything else
 
 
 def quick(folder, cohort=None, **options):
@@ -31,7 +32,7 @@ def quick(folder, cohort=None, **options):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """One finished run of cross-validation, shared by the tests that only read it."""
-    return quick(tmp_path_factory.mktemp("runs") / "shared")
+    return bedside.train(make_cohort(60), WHOLE, folder=tmp_path_factory.mktemp("runs") / "shared")
 
 
 def test_the_folder_holds_everything(run):
@@ -387,7 +388,9 @@ def test_ten_thousand_features_on_seventy_two_samples_work_and_say_how_little_is
     table = pd.DataFrame(rng.normal(size=(72, 10_000)), columns=[f"gene{k}" for k in range(10_000)])
     table["disease"] = np.arange(72) % 2
     run = bedside.train(
-        bedside.read_table(table, target="disease"), {"model": {"hidden": [4]}}, folder=tmp_path / "run"
+        bedside.read_table(table, target="disease"),
+        {"model": {"hidden": [4]}, "explain": {"samples": 0}},
+        folder=tmp_path / "run",
     )
     assert any("features" in finding["message"] and finding["level"] == "warning" for finding in run.findings)
     assert any("too few" in sentence.lower() for sentence in run.estimates["sentences"])

@@ -125,7 +125,7 @@ def test_scores_that_point_the_wrong_way_take_no_slope():
 def updated(tmp_path_factory):
     """A run, its recalibration on patients of another hospital, and their table."""
     place = tmp_path_factory.mktemp("update")
-    asked = {"family": "logistic", "evaluation": {"resamples": 100, "baseline": False}}
+    asked = {"family": "logistic", "evaluation": {"resamples": 100, "baseline": False}, "explain": {"samples": 0}}
     run = train(cohort(120), asked, folder=place / "run")
     new = table(150, seed=9)
     found = recalibrate(run, new, output=place / "new", settings=DataSettings(patient="patient"), evaluation=QUICK)
@@ -168,7 +168,7 @@ def test_the_folder_holds_page_and_predictions_and_belongs_to_one_model(updated,
     assert found.record["update"]["n_patients"] == new["patient"].nunique()
     other = train(
         cohort(90),
-        {"family": "logistic", "evaluation": {"resamples": 100, "baseline": False}},
+        {"family": "logistic", "evaluation": {"resamples": 100, "baseline": False}, "explain": {"samples": 0}},
         folder=tmp_path / "other",
     )
     with pytest.raises(
@@ -196,7 +196,7 @@ def test_outcomes_that_do_not_fit_are_refused(updated, change, message, tmp_path
 def test_a_number_is_not_recalibrated(tmp_path):
     run = train(
         cohort(90, task="regression"),
-        {"family": "ridge", "evaluation": {"resamples": 100, "baseline": False}},
+        {"family": "ridge", "evaluation": {"resamples": 100, "baseline": False}, "explain": {"samples": 0}},
         folder=tmp_path / "r",
     )
     with pytest.raises(

@@ -39,6 +39,8 @@ def result(kind="binary", **changes):
     if kind == "multiclass":
         found = {("auroc", "macro"): (0.8, 0.7, 0.9), ("sensitivity", "a"): (0.8, 0.7, 0.9), ("sensitivity", "b"): (0.8, 0.7, 0.9),
                  ("balanced_accuracy", ""): (0.7, 0.6, 0.8)}  # fmt: skip
+        for name in ("a", "b"):
+            found |= {("calibration_slope", name): (1.0, 0.9, 1.1), ("calibration_intercept", name): (0.0, -0.2, 0.2)}
     else:
         found |= {(slope[0], ""): slope[1:], (shift, ""): (0.0, -0.2, 0.2)}
     found |= changes.pop("estimates", {})
@@ -124,7 +126,6 @@ def test_several_classes_and_numbers_have_rules_of_their_own():
     assert "balanced accuracy 0.70 [0.60, 0.80]" in classes["4.2"]
     assert "4.1" not in classes
     assert "4.2" not in said(result())
-    assert not [rule for rule in classes if rule.startswith("5")]
     few, enough = (said(result("regression", n={"patients": n}), kind="regression") for n in (234, 235))
     assert "Too few patients to tell: tested on 234 patients" in few["2.1"]
     assert "2.2" in enough
@@ -150,8 +151,32 @@ def test_scores_that_fall_where_risk_rises_are_not_called_too_extreme():
     assert text.startswith("Miscalibrated: scores are the wrong way round (slope")
 
 
+def of_classes(**slopes):
+    changes = {("calibration_slope", name): values for name, values in slopes.items()}
+    return {
+        rule: text
+        for rule, text in said(result("multiclass", estimates=changes), kind="multiclass").items()
+        if rule[0] == "5"
+    }
+
+
+def test_classes_are_miscalibrated_only_beyond_what_so_many_intervals_explain():
+    assert of_classes() == {
+        "5.7": "No miscalibration of any class found (farthest off: a, slope 1.00 [0.90, 1.10], ideal 1; "
+        "calibration intercept 0.00 [-0.20, 0.20], ideal 0)."
+    }
+    assert list(of_classes(a=(0.85, 0.71, 0.99))) == ["5.7"]  # four intervals at once are 2.50 / 1.96 times as wide
+    text = of_classes(a=(0.85, 0.75, 0.95))["5.5"]
+    assert text.startswith("Miscalibrated: scores of class a are too extreme (slope 0.85 [0.75, 0.95], ideal 1;")
+    both = of_classes(a=(0.85, 0.75, 0.95), b=(1.5, 1.3, 1.7))["5.5"]
+    assert both.startswith("Miscalibrated: scores of class b are not extreme enough")
+    assert both.endswith("; class a too.")
+    unsure = of_classes(a=(0.9, None, None), b=(0.5, -0.6, 1.6))["5.6"]
+    assert unsure.startswith("Calibration of class a and b cannot be judged (slope 0.9")
+
+
 def test_every_rule_is_tested_and_documented():
-    assert set(PLANTED) | {"4.2"} == set(verdict.RULES)
+    assert set(PLANTED) | {"4.2", "5.5", "5.6", "5.7"} == set(verdict.RULES)
     page = (Path(__file__).parent.parent / "docs" / "verdict.md").read_text(encoding="utf-8")
     assert re.findall(r"^\| ([\d.]+) \|", page, re.MULTILINE) == list(verdict.RULES)
 

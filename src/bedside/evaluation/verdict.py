@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bedside.cohort import Estimate, Task
+from bedside.evaluation.calibration_verdict import calibrated_or_not
 from bedside.evaluation.compare import patients_per_class
 from bedside.evaluation.metrics import HEADLINE, LABELS
 from bedside.evaluation.unchecked import NOTHING_KNOWN, Known, not_checked
@@ -40,6 +41,10 @@ RULES = {
     "miscalibrated, and how (Van Calster et al. 2019, doi:10.1186/s12916-019-1466-7).",
     "5.3": "Neither, but the interval of the slope holds 0, or there is none: it cannot be judged.",
     "5.4": "Otherwise: no miscalibration found, which is no proof that there is none.",
+    "5.5": "Several classes: 5.2 of each class against the rest, with intervals widened for the number of slopes and "
+    "intercepts (Bonferroni): the classes that are miscalibrated, and how the worst is.",
+    "5.6": "None is, but 5.1 or 5.3 holds of a class: its calibration cannot be judged.",
+    "5.7": "Otherwise: no miscalibration of any class found, and the slope that lies farthest from 1.",
     "6.1": "The worst group differs from the others with p < 0.05 after Holm: it is named, with both values.",
     "6.2": "No group does: that no difference could be shown, or which one is lowest, which may be chance.",
     "6.3": "Groups were looked at but have too few patients to be compared: too few patients to tell.",
@@ -89,8 +94,7 @@ def _all(result: dict[str, Any], task: Task, known: Known) -> Iterator[Said]:
     if task.kind == "multiclass":
         text = f"Deciding for the likeliest class: balanced accuracy {found['balanced_accuracy', ''].text()}."
         yield Said(("4.2",), text)
-    else:
-        yield _calibration(found, task)
+    yield Said(*calibrated_or_not(found, task))
     yield Said(*worst_group(result.get("subgroups")))
     yield Said(("7",), _spread(result["spread"], task))
     yield Said(*not_checked(result, known))
@@ -157,37 +161,6 @@ def _decision(found: dict[tuple[str, str], Estimate], thresholds: list[dict[str,
     frozen = "chosen on validation samples" if thresholds[0]["chosen_on"] == "validation" else "given beforehand"
     sensitivity, specificity = found["sensitivity", ""], found["specificity", ""]
     return f"At the {which}, {frozen}: sensitivity {sensitivity.text()}, specificity {specificity.text()}."
-
-
-def _calibration(found: dict[tuple[str, str], Estimate], task: Task) -> Said:
-    slope = found["calibration_slope", ""]
-    shift = found["calibration_in_the_large" if task.kind == "regression" else "calibration_intercept", ""]
-    if slope.value is None:
-        return Said(("5.1",), f"Calibration slope {slope.method}.")
-    flaws = _flaws(slope, shift, task)
-    # An interval that holds 0 as well as 1 tells scores that mean nothing from perfect ones as little as none at all.
-    unsure = slope.low is None or slope.high is None or shift.low is None or slope.low <= 0 <= slope.high
-    what = "predictions are" if task.kind == "regression" else "scores are"
-    rule, finding = "5.4", "No miscalibration found"
-    if flaws:
-        rule, finding = "5.2", f"Miscalibrated: {what} {' and '.join(flaws)}"
-    elif unsure:
-        rule, finding = "5.3", "Calibration cannot be judged"
-    numbers = f"(slope {slope.text()}, ideal 1; {LABELS[shift.metric]} {shift.text()}, ideal 0)"
-    return Said((rule,), f"{finding} {numbers}.")
-
-
-def _flaws(slope: Estimate, shift: Estimate, task: Task) -> list[str]:
-    """What the intervals of slope and shift exclude, in words."""
-    flaws = []
-    if slope.high is not None and slope.high < 1:
-        flaws.append("too extreme" if slope.high >= 0 else "the wrong way round")
-    if slope.low is not None and slope.low > 1:
-        flaws.append("not extreme enough")
-    if shift.low is not None and shift.high is not None and not shift.low <= 0 <= shift.high:
-        too_high = (shift.low > 0) == (task.kind == "regression")  # mean error, or a correction of log odds
-        flaws.append(f"too {'high' if too_high else 'low'} on average")
-    return flaws
 
 
 def _spread(spread: list[dict[str, Any]], task: Task) -> str:
