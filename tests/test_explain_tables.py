@@ -388,3 +388,14 @@ def test_columns_json_is_plain(linear):
     record = json.loads((linear[0].path / "explanations" / "columns.json").read_text())
     assert record["permutations"] == 10
     assert record["n_measured"] == record["n_columns"] == 7
+
+
+@pytest.mark.parametrize(("ranks", "passed", "words"), [
+    ((0.1, 0.0, 0.2, -0.1), True, "the order of columns by importance changes"),
+    ((0.9, 0.8, 0.95, 0.85), False, "does not change enough"),
+    ((0.9, -0.2, 0.6, 0.1), False, "Too few models that have learned nothing (4) to tell whether importance depends"),
+])  # fmt: skip
+def test_a_wide_interval_is_no_failed_check(ranks, passed, words):
+    found = table_checks._randomised_importance(np.array(ranks), 7, network=True)
+    assert found["passed"] is passed
+    assert words in found["sentence"]

@@ -153,6 +153,8 @@ def _randomised(alike: np.ndarray, patients: list[Any], columns: int, *, network
     passed = n >= FEWEST and high is not None and high < ALIKE
     if n < FEWEST or value is None:
         sentence = f"{few(n)} whether contributions depend on what the model learned."
+    elif low is not None and high is not None and low < ALIKE <= high:
+        sentence = _undecided(f"patients ({n})", "contributions depend on what the model learned", value, low, high)
     else:
         verdict = "change" if passed else "do not change enough"
         sentence = (
@@ -180,11 +182,20 @@ def _randomised_importance(ranks: np.ndarray, columns: int, *, network: bool) ->
     low, high = max(-1.0, value - half), min(1.0, value + half)
     passed = high < ALIKE
     verdict = "changes" if passed else "does not change enough"
+    if low < ALIKE <= high:
+        what = f"models that have learned nothing ({len(ranks)})"
+        undecided = _undecided(what, "importance depends on what was learned", value, low, high)
+        return record(name, False, value, low, high, needed, undecided)
     sentence = (
         f"{NOTHING_LEARNED[network]} the order of columns by importance {verdict}: mean rank correlation {value:.2f} "
         f"[{low:.2f}, {high:.2f}] over {len(ranks)} such models, the interval must lie below {ALIKE}."
     ).replace("-", "−")
     return record(name, passed, value, low, high, needed, sentence)
+
+
+def _undecided(what: str, question: str, value: float, low: float, high: float) -> str:
+    numbers = f"{value:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
+    return f"Too few {what} to tell whether {question}: mean rank correlation {numbers}, and {ALIKE} lies within the interval."
 
 
 def _deletion(moved: np.ndarray, patients: list[Any], columns: int, kind: str, seed: int) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 INK, MUTED, RULE = "#1c2126", "#5d666f", "#d9d6ce"
@@ -96,6 +97,10 @@ def canvas(size: tuple[float, float] = HALF, rows: int = 1, columns: int = 1, **
 def to_svg(figure: Figure, name: str) -> str:
     """SVG text without date or random ids: the same figure is the same bytes."""
     buffer = BytesIO()
+    FigureCanvasSVG(figure)
+    if engine := figure.get_layout_engine():  # once and by itself: savefig would draw everything twice
+        engine.execute(figure)
+        figure.set_layout_engine("none")
     with mpl.rc_context({"svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue().decode("utf-8")
