@@ -107,6 +107,9 @@ def test_a_pair_that_goes_together_is_dealt_anew_together_and_both_are_shown(lin
     assert together.low > 0
     said = " ".join(linear[0].columns["sentences"])
     assert "twin_a and twin_b go together" in said
+    page = (linear[0].path / "report.html").read_text(encoding="utf-8")
+    table = page[page.index('<table class="together">') :]
+    assert table.index("twin_a, twin_b") < table.index("</table>")
     assert "not what causes the outcome" in said
 
 

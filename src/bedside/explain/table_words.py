@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from bedside.cohort import Estimate
 from bedside.evaluation.compare import FEWEST
 from bedside.evaluation.metrics import LABELS
@@ -31,8 +33,7 @@ def sentences(record: dict[str, Any], *, events: dict[str, int], seen: bool) -> 
         found.append(
             f"With fewer than {FEWEST} measured patients of a class ({', '.join(few)}) these intervals are too narrow."
         )
-    found += [_group(label, group, dict(rows)) for group in record["groups"]]
-    return [*found, CAUSE, *([SEEN] if seen else [])]
+    return [*found, *_together(record["groups"]), CAUSE, *([SEEN] if seen else [])]
 
 
 def text_of(estimate: Estimate) -> str:
@@ -62,11 +63,18 @@ def _rest(label: str, rows: Sequence[tuple[str, Estimate]]) -> list[str]:
     return [f"{unclear} of {len(known)} columns {verb} 0: alone, no loss in {label} can be told from chance."]
 
 
-def _group(label: str, group: dict[str, Any], alone: dict[str, Estimate]) -> str:
-    names, together = group["columns"], Estimate.from_dict(group["estimate"])
-    singles = ", ".join(f"{name} {text_of(alone[name])}" for name in names if name in alone)
+def _together(groups: Sequence[dict[str, Any]]) -> list[str]:
+    """One sentence on the columns that go together; which ones, and what each costs alone, stands in a table."""
+    if not groups:
+        return []
+    worst = max(groups, key=lambda group: -np.inf if group["estimate"]["value"] is None else group["estimate"]["value"])
+    names, cost = worst["columns"], text_of(Estimate.from_dict(worst["estimate"]))
     listed = f"{', '.join(names[:-1])} and {names[-1]}"
-    return (
-        f"{listed} go together (mean association {group['association']:.2f}), so the model can take one for the other and "
-        f"each alone looks less important than it is: {singles}; dealt anew together {text_of(together)}."
-    )
+    if len(names) > NAMED:
+        listed = f"{names[0]}, {names[1]} and {len(names) - 2} more"
+    why = "so the model can take one for the other and each alone looks less important than it is"
+    if len(groups) == 1:
+        return [f"{listed} go together, {why}; dealt anew together: {cost}."]
+    return [
+        f"{len(groups)} groups of columns go together, {why}; the most important one, {listed}, dealt anew together: {cost}."
+    ]

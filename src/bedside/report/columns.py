@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from bedside.cohort import Estimate
 from bedside.folder import Run
 from bedside.report.column_figures import dependence_figure, importance_figure
 from bedside.report.style import Drawing
@@ -59,6 +60,8 @@ def columns(run: Run) -> dict[str, Any] | None:
     return {
         "lead": record["sentences"][0],
         "sentences": record["sentences"][1:],
+        "together": _together(record),
+        "level": f"{record['level']:.0%}",
         "measured": record["n_measured"],
         "all": record["n_columns"],
         "checks": checks,
@@ -77,6 +80,24 @@ def columns(run: Run) -> dict[str, Any] | None:
             for name in groups
         ],
     }
+
+
+def _together(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Groups of columns from the one that costs most: names, association, the largest loss of one alone, that of all."""
+    alone = {row["column"]: Estimate.from_dict(row["estimate"]) for row in record["importance"]}
+    rows = []
+    for group in record["groups"]:
+        single = max((name for name in group["columns"] if name in alone), key=lambda name: alone[name].value or 0.0)
+        rows.append(
+            {
+                "columns": ", ".join(group["columns"]),
+                "association": f"{group['association']:.2f}",
+                "single": single,
+                "alone": alone[single],
+                "estimate": Estimate.from_dict(group["estimate"]),
+            }
+        )
+    return sorted(rows, key=lambda row: -(row["estimate"].value or 0.0))
 
 
 def _check(check: dict[str, Any]) -> dict[str, Any]:
