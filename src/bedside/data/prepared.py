@@ -41,9 +41,10 @@ def _standard(columns: dict[str, np.ndarray]) -> list[str]:
     """Columns with mean 0 and standard deviation 1, or sum of squares 1, over all rows.
 
     Both deviate in raw standard normal columns by about 1 / sqrt(n); t / sqrt(n) is reached by both with a probability of
-    0.9 t^2, so t = sqrt(CHANCE / 0.9 / columns) is reached in `CHANCE` of all tables.
+    0.9 t^2, and twice that because the standard deviation may be counted with n or n - 1, so t = sqrt(CHANCE / 1.8 / columns) is
+    reached in `CHANCE` of all tables.
     """
-    limit = np.sqrt(CHANCE / 0.9 / max(len(columns), 1))
+    limit = np.sqrt(CHANCE / 1.8 / max(len(columns), 1))
     found = []
     for name, values in columns.items():
         n, spread = len(values), values.std()
@@ -81,7 +82,7 @@ def _rotated(inputs: TableInputs, scaled: list[str]) -> list[Finding]:
     whole = [f.name for f in inputs.features if f.kind == "number" and inputs.frame[f.name].notna().all()]
     x = inputs.frame[whole].to_numpy(np.float64)
     n, spread = len(x), x.std(axis=0)
-    limit = np.sqrt(CHANCE / 0.9 / max(len(whole), 1)) / np.sqrt(n)
+    limit = np.sqrt(CHANCE / 1.8 / max(len(whole), 1)) / np.sqrt(n)
     centred = np.flatnonzero((np.abs(x.mean(axis=0)) < limit * spread) & (spread > 0))
     if len(centred) < 3 or n < _FEWEST:
         return []
