@@ -18,11 +18,13 @@ from bedside.errors import SettingError
 from bedside.evaluation.table import evaluate_table
 from bedside.folder import read_json
 from bedside.logistic import maximum_likelihood
+from bedside.monitoring import samples
 from bedside.recalibration import Recalibration, fit, recalibrate_table, recalibration_findings
 from bedside.run import train
 from bedside.scoring import predict
-from bedside.settings import EvaluationSettings, FoldSettings
+from bedside.settings import DataSettings, EvaluationSettings, FoldSettings
 from bedside.splits.folds import make_folds
+from bedside.training.model import load_model
 from cohorts import cohort, table
 
 BINARY = Task("binary", ("well", "sick"))
@@ -230,3 +232,17 @@ def test_predictions_of_a_recalibrated_run_can_be_judged_by_anybody(run):
     again = evaluate_table(run.path / "predictions.csv", settings=EvaluationSettings(resamples=100))
     assert again["estimates"] == [{**one} for one in run.estimates["estimates"]]
     assert again["calibration"]["recalibration"]["before"] == run.estimates["calibration"]["recalibration"]["before"]
+
+
+def test_monitoring_sees_the_scores_that_were_judged(run, tmp_path):
+    """Unchanged samples keep the scores of predictions.csv, and the patients of the run are no drift."""
+    if run.settings["final"] == "ensemble":  # the other model has no test patients of its own
+        tested, data = run.predictions[run.predictions["part"] == "test"], cohort(120)
+        for number, member in enumerate(load_model(run.path / "model").deployed):
+            rows = tested[tested["fold"] == number]
+            places = data.samples.index.get_indexer(rows["sample"])
+            scores = member.scores(data.inputs.take(places))[:, 1]
+            np.testing.assert_allclose(scores, rows["score_sick"], atol=1e-9)
+    new = samples.scored(run, table(120), DataSettings(patient="patient"), seed=0)
+    plain = predict(run, table(120)).table
+    np.testing.assert_allclose(new.scores.mean(axis=0)[:, 1], plain["score_sick"], atol=1e-9)

@@ -137,7 +137,7 @@ def data_settings(**options: Any) -> dict[str, Any]:
 
 
 def given(**options: Any) -> dict[str, Any]:
-    return {name: value for name, value in options.items() if value not in (None, [], False)}
+    return {name: value for name, value in options.items() if value is not None and value is not False and value != []}
 
 
 def folds_settings(folds: str | None, repeats: int | None, seeds: int | None = None) -> dict[str, Any]:

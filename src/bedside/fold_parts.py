@@ -221,7 +221,8 @@ def _save_reference(part: Path, fit: FoldFit, task: FitTask) -> None:
     single = scheme in ("holdout", "time", "given")
     if (novelty := learn(fit.fitted, fold.name, task.cohort, fold, single=single)) is not None:
         novelty.save(part)
-    if asked.keep != "summaries" and fold.number == 0:
+    again = task.settings.final == "refit" and len(task.folds) > 1  # then the model that is kept has vectors of its own
+    if asked.keep != "summaries" and fold.number == 0 and not again:
         given = (task.cohort, fold, asked)
         kept = keep_vectors(fit.fitted, fold.name, *given, by_site=scheme == "site", seed=task.settings.seed)
         if kept is not None:

@@ -4,7 +4,7 @@ A single column that does so is found by `leaks`. Here a number is held against 
 where everything is positive, as a product; a class against every pair of columns with few values.
 """
 
-from itertools import combinations
+from itertools import combinations, islice
 
 import numpy as np
 import pandas as pd
@@ -86,10 +86,9 @@ def _pairs(frame: pd.DataFrame, target: np.ndarray, n_classes: int) -> list[Find
     codes = {name: pd.factorize(frame[name], use_na_sentinel=False)[0] for name in frame}
     sizes = {name: int(code.max()) + 1 for name, code in codes.items()}
     few = [name for name in frame if 2 <= sizes[name] <= n / 10]
-    pairs = list(combinations(few, 2))[: _WORK // max(n, 1)]
+    some = islice(combinations(few, 2), _WORK // max(n, 1))
+    pairs = [(one, other) for one, other in some if sizes[one] * sizes[other] <= n / 5]
     for one, other in pairs:
-        if sizes[one] * sizes[other] > n / 5:
-            continue
         counts = _counts(codes[one] * sizes[other] + codes[other], target, sizes[one] * sizes[other], n_classes)
         cube = counts.reshape(sizes[one], sizes[other], n_classes)
         if _pure(counts) and max(_chance(cube), _chance(cube.swapaxes(0, 1))) < np.log(CHANCE / len(pairs)):

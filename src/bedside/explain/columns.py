@@ -17,6 +17,7 @@ from bedside.cohort import Cohort, Task
 from bedside.errors import RunError
 from bedside.explain.choose import decided, learned_from, member_of
 from bedside.folder import Run
+from bedside.recalibration import RAW
 
 CELLS = 4_000_000  # prepared numbers that are scored at once
 MEASURED = 2000  # test samples that are measured, whole patients drawn by chance; more cost time and change little
@@ -73,6 +74,7 @@ class TableScene:
     names: tuple[str, ...]  # of the raw columns
     train: Mapping[str, np.ndarray]  # rows of the cohort that each member learned from
     seen: bool  # True if the member was trained on these samples too
+    recalibrated: bool = False  # True if scores of predictions.csv were; members explain theirs before that
 
     @property
     def task(self) -> Task:
@@ -128,7 +130,15 @@ def scene_of(run: Run, cohort: Cohort, members: Mapping[str, Any], seed: int) ->
         x, reference = (fitted.reader(cohort.inputs.take(chosen)) for chosen in (rows[places], learned[np.sort(some)]))
         owners = np.array([number[column] for column in fitted.reader.sources()])
         parts.append(Part(name, fitted, cohort.task, places, x, reference, owners, len(columns)))
-    return TableScene(cohort, test, tuple(parts), columns, train, list(members) == ["everything"])
+    return TableScene(
+        cohort,
+        test,
+        tuple(parts),
+        columns,
+        train,
+        list(members) == ["everything"],
+        recalibrated=any(str(name).startswith(RAW) for name in run.predictions),
+    )
 
 
 def cell_text(feature: Any, value: Any) -> str:

@@ -32,6 +32,8 @@ class Explained:
             "multiclass": "the score of the decided class",
             "regression": "the predicted number",
         }[task.kind]
+        if self.scene.recalibrated:
+            what = f"{what} before recalibration"
         return {
             "method": self.method,
             "how": METHODS[self.method],

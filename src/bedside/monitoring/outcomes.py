@@ -25,12 +25,13 @@ def outcomes(run: Run, new: NewSamples, settings: DataSettings, seed: int) -> di
     task, samples = new.model.task, new.aligned.samples
     known = ~samples["target"].isna().to_numpy() & ~pd.isna(read_text(samples["target"]))
     target = _targets(samples["target"][known], str(settings.target), settings.decimal, task)
-    fold = np.zeros(len(new.dealt), dtype=int) if not_alike(run, new.model) else new.dealt
+    alike = not not_alike(run, new.model)
+    fold = new.dealt if alike else np.zeros(len(new.dealt), dtype=int)
     table = pd.DataFrame(
         {"sample": samples.index[known], "patient": new.patients[known], "repeat": 0, "fold": fold[known]}
     )
     table["part"], table["target"] = "test", target
-    mean, own = new.scores.mean(axis=0), own_scores(new) if fold.any() else new.scores.mean(axis=0)
+    mean, own = new.scores.mean(axis=0), own_scores(new) if alike else new.scores.mean(axis=0)
     record: dict[str, Any] = {
         "samples": int(known.sum()), "patients": int(table["patient"].nunique()), "without": int((~known).sum()),
         "events": {name: int((target == name).sum()) for name in task.classes}, "changes": [], "estimates": [],

@@ -16,8 +16,8 @@ from bedside.training.model import Model, load_model
 
 @dataclass(frozen=True)
 class NewSamples:
-    """New samples, scored: by each member (members, n, classes) or (members, n), with their distances (novelties, n) and the
-    member of the first repeat that each patient was dealt to, (n,)."""
+    """New samples, scored as those of predictions.csv are: by each member and its recalibration, (members, n, classes) or
+    (members, n), with their distances (novelties, n) and the member of the first repeat that each patient was dealt to, (n,)."""
 
     model: Model
     aligned: Aligned
@@ -28,6 +28,12 @@ class NewSamples:
 
 
 def scored(run: Run, source: Any, settings: DataSettings, seed: int) -> NewSamples:
+    """Read and score new samples.
+
+    Raises:
+        DataError: if they cannot be read, or lack the column of outcomes.
+        RunError: if the model is damaged.
+    """
     model = load_model(run.path / "model", known=run.environment.get("model_sha256"))
     aligned = read_new(model, source, settings)
     if settings.target is not None and "target" not in aligned.samples:
@@ -39,8 +45,8 @@ def scored(run: Run, source: Any, settings: DataSettings, seed: int) -> NewSampl
     if "patient" in aligned.samples:
         named = aligned.samples["patient"]
         patients = np.where(named.isna(), ids, named.astype(str).to_numpy())
-    scores, distances = model.scores_and_distances(aligned.inputs)
-    return NewSamples(model, aligned, patients, scores, distances, _deal(run, model, patients, seed))
+    raw, distances = model.scores_and_distances(aligned.inputs)
+    return NewSamples(model, aligned, patients, model.recalibrated(raw), distances, _deal(run, model, patients, seed))
 
 
 def _deal(run: Run, model: Model, patients: np.ndarray, seed: int) -> np.ndarray:

@@ -54,6 +54,8 @@ def scores(run: Run, new: NewSamples, rows: np.ndarray) -> list[dict[str, Any]]:
 def latent(run: Run, new: NewSamples, seed: int) -> dict[str, Any]:
     """The cloud of new vectors, against the cloud of those that were kept."""
     kept = KeptVectors.load(run.path / FOLDER)
+    if new.model.final == "refit":
+        return not_compared("latent space", "the final model was trained once more on everybody")
     if kept is None or kept.member not in new.model.names:
         return not_compared("latent space", "the run keeps no vectors of its patients")
     codes = np.unique(new.patients, return_inverse=True)[1]

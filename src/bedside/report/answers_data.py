@@ -7,7 +7,6 @@ from bedside.report.flow import part_range, range_text
 from bedside.report.image_words import modality
 from bedside.report.images import duplicates, short_facts
 from bedside.report.methods import preparation as table_preparation
-from bedside.report.methods import what_is_predicted
 from bedside.report.told import Told
 from bedside.report.words import number, percent
 
@@ -244,7 +243,3 @@ def compared_parts(run: Told) -> Answer:
 def copies(run: Told) -> Answer:
     """Duplicates and what was done about them."""
     return Answer(duplicates(run.description["linked"]), at("data")) if run.is_image else Answer()
-
-
-def predicted(run: Told) -> str:
-    return what_is_predicted(run)

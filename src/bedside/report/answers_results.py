@@ -36,6 +36,8 @@ def clusters(run: Told) -> Answer:
 def heterogeneity(run: Told) -> Answer:
     if clusters(run).status != "filled":
         return Answer(reason="Differences between sites were not examined in this run.")
+    if run.settings.get("folds", {}).get("scheme") != "site":  # folds are then no sites
+        return Answer("Each site has its own estimates, and the differences were tested.", file("estimates.json"))
     spread = [
         record for record in run.estimates["spread"] if record["metric"] == HEADLINE[run.estimates["task"]["kind"]]
     ]

@@ -7,7 +7,7 @@ import pandas as pd
 from bedside.cohort import Task
 from bedside.evaluation.unchecked import Known
 from bedside.evaluation.verdict import Said, verdict
-from bedside.folder import Run, read_json
+from bedside.folder import Run
 from bedside.report.gallery import verdicts
 
 USED = ("train", "valid")
@@ -26,7 +26,7 @@ def said_of(run: Run) -> list[Said]:
 
 def known_of(run: Run) -> Known:
     """What the run knows beside its predictions."""
-    null = null_of(run)
+    null = run.null
     return Known(
         sites=len(run.description.get("sites") or []),
         unseen_sites=unseen_sites(run),
@@ -50,12 +50,6 @@ def unseen_sites(run: Run) -> bool:
 def _apart(rows: pd.DataFrame) -> bool:
     part = rows["part"]
     return not set(rows.loc[part == "test", "site"]) & set(rows.loc[part.isin(USED), "site"])
-
-
-def null_of(run: Run) -> dict[str, Any] | None:
-    """What the pipeline scored with shuffled targets; None if that was not asked for."""
-    path = run.path / "null.json"
-    return dict(read_json(path)) if path.exists() else None
 
 
 def leaking(null: dict[str, Any] | None) -> bool:

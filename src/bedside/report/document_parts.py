@@ -11,7 +11,7 @@ from bedside.report.words import number, percent
 
 FURTHER = {
     "operating": "operating points",
-    "calibration": "recalibration",
+    "calibration": "calibration",
     "decision_curve": "the decision curve",
     "subgroups": "groups of patients",
     "uncertainty": "uncertainty of single scores",

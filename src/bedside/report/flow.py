@@ -30,7 +30,7 @@ def flow(run: Run) -> dict[str, Any]:
         "tested": {"samples": run.estimates["n"]["samples"], "patients": _tested(run)},
         "positive": _positive(run),
         "patient_column": bool(run.estimates["n"]["patient_column"]),
-        "repeats": run.estimates["n"]["repeats"],
+        "repeats": run.estimates["n"].get("divisions", run.estimates["n"]["repeats"]),
     }
 
 
@@ -44,7 +44,9 @@ def fold_counts(run: Run) -> list[dict[str, Any]]:
     part = folds["part"].map({name: k for k, name in enumerate(PARTS)}).to_numpy()
     events = _events(run)
     counts = []
-    for (repeat, fold), members in folds.reset_index(drop=True).groupby(["repeat", "fold"]):
+    seeds = run.settings.get("folds", {}).get("seeds", 1)  # which share a division
+    whole = folds.reset_index(drop=True)
+    for (repeat, fold), members in whole[whole["repeat"] % seeds == 0].groupby(["repeat", "fold"]):
         index = members.index.to_numpy()
         of_sample = np.zeros(len(cohort), dtype=np.int64)  # who is in no part of a fold is left out of it
         of_sample[at[index]] = part[index]

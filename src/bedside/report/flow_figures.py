@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from bedside.folder import Run
-from bedside.report.flow import flow, range_words
+from bedside.report.flow import flow, part_range, range_text, range_words
 from bedside.report.style import BASELINE, EVENT, INK, MODEL, MUTED, PAPER, Drawing, calm, short, to_svg
 
 WIDTH, MARGIN, GAP = 5.0, 0.06, 0.22  # inches
@@ -162,7 +162,8 @@ def _lines(counts: dict[str, Any], part: str) -> list[str]:
     )
     lines = [range_words(folds, part, unit, word) for unit, word in units]
     if counts["positive"]:
-        lines.append(f"{range_words(folds, part, 'events', '')[:-2].strip()} of class {short(counts['positive'], 12)}")
+        events = range_text(*part_range(folds, part, "events"))
+        lines.append(f"{events} of class {short(counts['positive'], 12)}")
     return lines
 
 

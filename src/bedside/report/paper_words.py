@@ -27,8 +27,11 @@ def dealt(run: Told) -> str:
     folds, n = run.settings.get("folds", {}), run.estimates["n"]
     if folds.get("scheme") != "crossval":
         return _DEALT.get(str(folds.get("scheme")), "")
-    again = f", repeated {n['repeats']} times with new folds" if n["repeats"] > 1 else ""
-    return f"The model was judged by {n['folds']}-fold cross-validation{again}: in each fold one part was tested, the next validated, and the others trained."
+    divisions = n.get("divisions", n["repeats"])
+    again = f", repeated {divisions} times with new folds" if divisions > 1 else ""
+    seeds = n["repeats"] // divisions
+    trained = f" Every fold was trained {seeds} times with other random numbers." if seeds > 1 else ""
+    return f"The model was judged by {n['folds']}-fold cross-validation{again}: in each fold one part was tested, the next validated, and the others trained.{trained}"
 
 
 def learned(run: Told) -> str:

@@ -77,7 +77,7 @@ def stress_steps(
     if units and cohort.inputs.kind != "table":
         raise SettingError(f"--unit {next(iter(units))} has no effect on images; leave it away.")
     model = load_model(run.path / "model", known=run.environment.get("model_sha256"))
-    members = dict(zip(model.names, model.members, strict=True))
+    members = dict(zip(model.names, model.deployed, strict=True))
     yield Stage("stress")
     rows = _rows(run, samples or MOST[cohort.inputs.kind], derive(seed, _PLACE, 0))
     bench = Bench(cohort, rows, members, run, seed)

@@ -73,7 +73,29 @@ class Model:
         """What `scores` gives, (members, n, classes), each member's by the map that its own validation samples made."""
         if not self.recalibration:
             return raw
-        return np.stack([found(each) for found, each in zip(self.recalibration, raw, strict=True)])
+        return np.stack([found(own) for found, own in zip(self.recalibration, raw, strict=True)])
+
+    @property
+    def deployed(self) -> tuple[Any, ...]:
+        """The members as they score in predictions.csv: each with the map that its own validation samples made."""
+        if not self.recalibration:
+            return self.members
+        return tuple(Deployed(*pair) for pair in zip(self.members, self.recalibration, strict=True))
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A member whose scores are recalibrated; everything else of it is as it was."""
+
+    member: Any  # training.fitted.Fitted
+    recalibration: Recalibration
+
+    def scores(self, inputs: Any) -> np.ndarray:
+        """Recalibrated probabilities of samples, (n, classes)."""
+        return self.recalibration(self.member.scores(inputs))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.member, name)
 
 
 def save_model(path: Path, model: Model) -> None:
