@@ -56,8 +56,8 @@ def test_brier_score_its_null_value_and_what_lies_between(extreme):
 
 def test_planted_miscalibration_is_said_in_one_sentence(extreme):
     (record,) = extreme["calibration"]["of"]
-    assert record["flaws"] == ["too extreme", "too high on the whole"]
-    assert record["sentence"].startswith("Scores are too extreme and too high on the whole: slope 0")
+    assert record["flaws"] == ["too extreme", "too high on average"]
+    assert record["sentence"].startswith("Scores are too extreme and too high on average: slope 0")
     json.dumps(extreme, allow_nan=False)
     curve = record["curve"]
     truth = expit(-0.7 + 0.5 * logit(np.array(curve["score"])))
@@ -186,9 +186,9 @@ def estimate(metric, value, low, high, method="percentile bootstrap"):
     ("slope", "shift", "said"),
     [
         ((0.62, 0.5, 0.8), (0.0, -0.2, 0.2), "Scores are too extreme: slope 0.62 [0.50, 0.80], ideal 1; calibration intercept 0.00 [−0.20, 0.20], ideal 0."),
-        ((-0.5, -0.8, -0.2), (-0.4, -0.6, -0.2), "Scores are the wrong way round and too high on the whole: slope −0.50"),
-        ((1.6, 1.2, 2.1), (0.4, 0.2, 0.6), "Scores are not extreme enough and too low on the whole: slope 1.6"),
-        ((1.0, 0.8, 1.2), (-0.4, -0.6, -0.2), "Scores are too high on the whole: slope 1.00"),
+        ((-0.5, -0.8, -0.2), (-0.4, -0.6, -0.2), "Scores are the wrong way round and too high on average: slope −0.50"),
+        ((1.6, 1.2, 2.1), (0.4, 0.2, 0.6), "Scores are not extreme enough and too low on average: slope 1.6"),
+        ((1.0, 0.8, 1.2), (-0.4, -0.6, -0.2), "Scores are too high on average: slope 1.00"),
         ((1.0, 0.8, 1.2), (0.0, -0.2, 0.2), "No miscalibration was found, which does not prove that there is none: slope 1.00"),
         ((1.0, -0.2, 2.2), (0.0, -0.2, 0.2), "Calibration cannot be judged: slope 1.0"),
         ((None, None, None), (None, None, None), "Calibration cannot be judged: no sample is sick."),

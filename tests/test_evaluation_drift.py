@@ -261,3 +261,16 @@ def test_a_histogram_holds_at_least_ten_patients_in_each_bin_and_counts_everybod
     assert (counts["counts"][0], counts["counts"][-1], counts["missing"]) == (1, 1, 1)
     many = histogram("x", "category", np.array([f"l{k}" for k in range(300)], dtype=object))
     assert sum(counted(many, np.array(["new", "l1"], dtype=object))["counts"]) == 2
+
+
+@pytest.mark.parametrize(("known", "new"), [
+    ([0.0] * 2 + [1.0] * 198, [0.0] * 100 + [1.0] * 100),  # nearly all have the largest value
+    ([1.0] * 200, [0.0] * 100 + [1.0] * 100),
+    ([0.0] * 198 + [1.0] * 2, [0.0] * 100 + [1.0] * 100),
+])  # fmt: skip
+def test_a_value_that_nearly_everybody_has_does_not_hide_drift(known, new):
+    before = histogram("x", "number", np.array(known))
+    record = column_record(before, counted(before, np.array(new)))
+    assert record["p"] < 1e-6
+    same = column_record(before, counted(before, np.array(known)))
+    assert same["p"] is None or same["p"] > 0.5

@@ -17,7 +17,7 @@ from bedside.cohort import Estimate, Task
 from bedside.errors import SettingError
 from bedside.evaluation import evaluate, influence
 from bedside.evaluation.group_tests import GroupTest, group_tests, values_of
-from bedside.evaluation.groups import MOST_LEVELS, group_columns, groupings
+from bedside.evaluation.groups import MOST_LEVELS, group_columns, groupings, thirds
 from bedside.evaluation.influence import Cells
 from bedside.evaluation.paired import delong
 from bedside.evaluation.sites import random_effects
@@ -418,3 +418,7 @@ def test_scores_before_recalibration_are_no_groups():
         predictions[f"raw_{name}"] = predictions[name] ** 2
     assert [column["column"] for column in known["columns"]] == ["sex"]
     assert judge(predictions)["subgroups"] == known
+
+
+def test_a_column_with_one_frequent_lowest_value_is_cut_above_it():
+    assert thirds(np.array([0.0] * 70 + list(range(1, 31)))) == (1.0,)

@@ -8,7 +8,7 @@ import pytest
 from bedside.cohort import Estimate, Task
 from bedside.evaluation import verdict
 from bedside.evaluation.unchecked import Known
-from bedside.folder import write_json
+from bedside.folder import Run, write_json
 from bedside.report import brief
 from report_runs import BINARY, make_run
 
@@ -215,9 +215,9 @@ def test_a_run_knows_its_sites_its_shuffled_targets_and_its_refit(tmp_path):
     assert {"8.2", "8.3", "8.5"} <= rules
     assert "8.7" not in rules
     write_json(tmp_path / "null.json", {"metrics": [{"verdict": "chance"}]})
-    assert "8.5" not in {rule for one in brief.said_of(run) for rule in one.rules}
+    assert "8.5" not in {rule for one in brief.said_of(Run(tmp_path)) for rule in one.rules}
     write_json(tmp_path / "null.json", {"metrics": [{"verdict": "above chance"}]})
-    assert "1.5" in {rule for one in brief.said_of(run) for rule in one.rules}
+    assert "1.5" in {rule for one in brief.said_of(Run(tmp_path)) for rule in one.rules}
 
 
 @pytest.mark.parametrize(("scheme", "unseen"), [("apart", True), ("mixed", False)])

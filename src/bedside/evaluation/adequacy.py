@@ -124,7 +124,8 @@ def _width(estimate: Estimate, wanted: float, need: Need | None, n: dict[str, An
         estimate.low is not None and estimate.high is not None and estimate.high > estimate.low
     ):  # brought to 95 %, if another coverage was asked for
         now = (estimate.high - estimate.low) * float(norm.ppf(0.975) / norm.ppf((1 + estimate.level) / 2))
-    if need is not None:
+    # A closed form that asks for fewer than were tested, and whose width they miss, does not describe these scores.
+    if need is not None and not (now is not None and now > wanted and need.patients <= n["patients"]):
         return Width(estimate.metric, now, wanted, need.patients, "closed form")
     if now is None or now <= 0:
         return Width(estimate.metric, now, wanted, None, "no interval to go by")
@@ -183,9 +184,8 @@ def _about_widths(widths: list[Width], n: dict[str, Any]) -> list[str]:
                 f"{n['patients']:,} patients are enough to know {name} to a width of {_two(width.wanted)}: its interval is {_two(width.now)} wide."
             )
         elif width.patients is not None:
-            need = max(width.patients, n["patients"] + 1)
             said.append(
-                f"The interval of {name} is {_two(width.now)} wide; a width of {_two(width.wanted)} would take about {_round(need):,} patients like these, and {n['patients']:,} were tested."
+                f"The interval of {name} is {_two(width.now)} wide; a width of {_two(width.wanted)} would take about {_round(width.patients):,} patients like these, and {n['patients']:,} were tested."
             )
     return said
 

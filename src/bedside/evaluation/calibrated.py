@@ -13,6 +13,7 @@ import pandas as pd
 from bedside.cohort import Estimate, Task
 from bedside.evaluation import curves, panels
 from bedside.evaluation.calibration import calibration_error, recalibrated
+from bedside.evaluation.calibration_verdict import flaws, unsure, widened
 from bedside.evaluation.intervals import UNDEFINED_SHARE, Panel, estimates, resample
 from bedside.evaluation.metrics import LABELS, brier_scores
 from bedside.evaluation.smooth import Curve, LocalLines, LocalLogits
@@ -62,6 +63,7 @@ def class_record(
     patients = pd.factorize(test["patient"], sort=True)[0]
     bins = curves.calibration(truth, score, patients, level=settings.level)
     curve, note = _curve(LocalLogits(score, truth, patients), _presence(truth, patients), settings, seed)
+    tests = 2 * len(task.classes) if task.kind == "multiclass" else 1
     return {
         "of": name,
         "estimates": [estimate.to_dict() for estimate in found],
@@ -69,8 +71,8 @@ def class_record(
         "curve_note": note,
         "bins": _records(bins),
         "bins_used": len(bins),
-        "flaws": flaws(found[0], found[1]),
-        "sentence": sentence(found[0], found[1]),
+        "flaws": flaws(*(widened(one, tests) for one in found[:2])),
+        "sentence": sentence(found[0], found[1], tests),
     }
 
 
@@ -204,32 +206,23 @@ def _records(bins: pd.DataFrame) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def sentence(slope: Estimate, shift: Estimate) -> str:
-    """One plain sentence: what the intervals of slope and intercept exclude, or what they cannot tell."""
+def sentence(slope: Estimate, shift: Estimate, tests: int = 1) -> str:
+    """One plain sentence: what the intervals of slope and intercept exclude, or what they cannot tell.
+
+    Args:
+        tests: intervals that are looked at together, as of several classes; see `calibration_verdict.widened`.
+    """
     number = shift.metric == "calibration_in_the_large"
     what, label = "Predictions" if number else "Scores", LABELS[shift.metric]
     if slope.value is None or shift.value is None:
         missing = slope if slope.value is None else shift
         return f"Calibration cannot be judged: {missing.method.removeprefix('not defined: ')}."
     said = f"slope {_text(slope)}, ideal 1; {label} {_text(shift)}, ideal 0"
-    if wrong := flaws(slope, shift):
+    if wrong := flaws(widened(slope, tests), widened(shift, tests)):
         return f"{what} are {' and '.join(wrong)}: {said}."
-    if slope.low is None or shift.low is None or slope.low <= 0 <= (slope.high or 0):
+    if unsure(slope, shift):
         return f"Calibration cannot be judged: {said}."
     return f"No miscalibration was found, which does not prove that there is none: {said}."
-
-
-def flaws(slope: Estimate, shift: Estimate) -> list[str]:
-    """What the intervals exclude, in words."""
-    found = []
-    if slope.high is not None and slope.high < 1:
-        found.append("too extreme" if slope.high >= 0 else "the wrong way round")
-    if slope.low is not None and slope.low > 1:
-        found.append("not extreme enough")
-    if shift.low is not None and shift.high is not None and not shift.low <= 0 <= shift.high:
-        too_high = (shift.low > 0) == (shift.metric == "calibration_in_the_large")  # an error, or a correction
-        found.append(f"too {'high' if too_high else 'low'} on the whole")
-    return found
 
 
 def _text(estimate: Estimate) -> str:

@@ -21,12 +21,12 @@ def _of_one(found: Found, task: Task) -> Verdict:
     shift = found["calibration_in_the_large" if task.kind == "regression" else "calibration_intercept", ""]
     if slope.value is None:
         return ("5.1",), f"Calibration slope {slope.method}."
-    flaws = _flaws(slope, shift, task)
+    wrong = flaws(slope, shift)
     what = "predictions are" if task.kind == "regression" else "scores are"
     rule, finding = "5.4", "No miscalibration found"
-    if flaws:
-        rule, finding = "5.2", f"Miscalibrated: {what} {' and '.join(flaws)}"
-    elif _unsure(slope, shift):
+    if wrong:
+        rule, finding = "5.2", f"Miscalibrated: {what} {' and '.join(wrong)}"
+    elif unsure(slope, shift):
         rule, finding = "5.3", "Calibration cannot be judged"
     return (rule,), f"{finding} {_numbers(slope, shift)}."
 
@@ -36,19 +36,19 @@ def _of_classes(found: Found, task: Task) -> Verdict:
     lines = {name: (found["calibration_slope", name], found["calibration_intercept", name]) for name in names}
     if not lines:
         return (), ""
-    flaws = {}
+    wrong = {}
     for name, (slope, shift) in lines.items():
-        flaws[name] = _flaws(_widened(slope, 2 * len(lines)), _widened(shift, 2 * len(lines)), task)
-    flawed = sorted((name for name in lines if flaws[name]), key=lambda name: -_off(*lines[name]))
-    unsure = [name for name, line in lines.items() if line[0].value is None or _unsure(*line)]
+        wrong[name] = flaws(widened(slope, 2 * len(lines)), widened(shift, 2 * len(lines)))
+    flawed = sorted((name for name in lines if wrong[name]), key=lambda name: -_off(*lines[name]))
+    doubtful = [name for name, line in lines.items() if line[0].value is None or unsure(*line)]
     if flawed:
         worst, *others = flawed
         too = f"; {_listed(others, len(lines))} too" if others else ""
-        what = " and ".join(flaws[worst])
+        what = " and ".join(wrong[worst])
         return ("5.5",), f"Miscalibrated: scores of class {worst} are {what} {_numbers(*lines[worst])}{too}."
-    if unsure:
-        which = _listed(unsure, len(lines))
-        return ("5.6",), f"Calibration of {which} cannot be judged {_numbers(*lines[unsure[0]])}."
+    if doubtful:
+        which = _listed(doubtful, len(lines))
+        return ("5.6",), f"Calibration of {which} cannot be judged {_numbers(*lines[doubtful[0]])}."
     farthest = max(lines, key=lambda name: abs((lines[name][0].value or 0.0) - 1))
     return (
         "5.7",
@@ -59,7 +59,7 @@ def _listed(names: list[str], of: int) -> str:
     return f"class {' and '.join(names)}" if len(names) < 3 else f"{len(names)} of {of} classes"
 
 
-def _widened(estimate: Estimate, tests: int) -> Estimate:
+def widened(estimate: Estimate, tests: int) -> Estimate:
     """The estimate with an interval that holds for so many at once, each side stretched as that of a normal distribution."""
     if estimate.value is None or estimate.low is None or estimate.high is None:
         return estimate
@@ -79,7 +79,7 @@ def _off(slope: Estimate, shift: Estimate) -> float:
     return off
 
 
-def _unsure(slope: Estimate, shift: Estimate) -> bool:
+def unsure(slope: Estimate, shift: Estimate) -> bool:
     """An interval that holds 0 as well as 1 tells scores that mean nothing from perfect ones as little as none at all."""
     return slope.low is None or slope.high is None or shift.low is None or slope.low <= 0 <= slope.high
 
@@ -88,14 +88,16 @@ def _numbers(slope: Estimate, shift: Estimate) -> str:
     return f"(slope {slope.text()}, ideal 1; {LABELS[shift.metric]} {shift.text()}, ideal 0)"
 
 
-def _flaws(slope: Estimate, shift: Estimate, task: Task) -> list[str]:
+def flaws(slope: Estimate, shift: Estimate) -> list[str]:
     """What the intervals of slope and shift exclude, in words."""
-    flaws = []
+    found = []
     if slope.high is not None and slope.high < 1:
-        flaws.append("too extreme" if slope.high >= 0 else "the wrong way round")
+        found.append("too extreme" if slope.high >= 0 else "the wrong way round")
     if slope.low is not None and slope.low > 1:
-        flaws.append("not extreme enough")
+        found.append("not extreme enough")
     if shift.low is not None and shift.high is not None and not shift.low <= 0 <= shift.high:
-        too_high = (shift.low > 0) == (task.kind == "regression")  # mean error, or a correction of log odds
-        flaws.append(f"too {'high' if too_high else 'low'} on average")
-    return flaws
+        too_high = (shift.low > 0) == (
+            shift.metric == "calibration_in_the_large"
+        )  # an error, or a correction of log odds
+        found.append(f"too {'high' if too_high else 'low'} on average")
+    return found

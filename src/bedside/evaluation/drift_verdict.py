@@ -150,8 +150,9 @@ def _farthest_apart(known: dict[str, Any], before: np.ndarray, after: np.ndarray
         return "one value only"
     shares = [np.cumsum(side)[:-1] / side.sum() if side.sum() else np.zeros(len(side) - 1) for side in (before, after)]
     k = int(np.abs(shares[1] - shares[0]).argmax())
-    edge = f"{known['edges'][k]:.4g}".replace("-", "−")
-    return f"at most {edge}: {100 * shares[0][k]:.0f}\u00a0% before, {100 * shares[1][k]:.0f}\u00a0% now"
+    edge, *larger = (f"{one:.4g}".replace("-", "−") for one in known["edges"][k : k + 2])
+    up_to = "below" if larger == [edge] else "at most"
+    return f"{up_to} {edge}: {100 * shares[0][k]:.0f}\u00a0% before, {100 * shares[1][k]:.0f}\u00a0% now"
 
 
 def _share(part: float, total: float) -> str:

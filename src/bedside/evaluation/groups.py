@@ -101,7 +101,10 @@ def thirds(numbers: np.ndarray) -> tuple[float, ...]:
     step = 10.0 ** np.floor(np.log10(width / 2))
     digits = max(0, -int(np.log10(step)))
     cuts = sorted({round(float(np.round(edge / step) * step), digits) for edge in (low, high)})
-    return tuple(cut for cut in cuts if np.nanmin(numbers) < cut <= np.nanmax(numbers))
+    lowest, highest = np.nanmin(numbers), np.nanmax(numbers)
+    inside = tuple(cut for cut in cuts if lowest < cut <= highest)
+    # Where two thirds or more have the lowest value, they are one group and all others the second.
+    return inside or (float(np.nanmin(numbers[numbers > lowest])),)
 
 
 def _bands(numbers: np.ndarray, edges: tuple[float, ...]) -> list[Group]:

@@ -70,10 +70,13 @@ def _levels_of(values: np.ndarray, words: tuple[str, ...]) -> list[str]:
 def _edges(present: np.ndarray) -> np.ndarray:
     """Upper edges of all bins but the last, (k,): values that patients have, at even shares of them."""
     bins = int(np.clip(len(present) // FEWEST_PER_BIN, 2, BINS))
-    if len(np.unique(present)) <= 1:
-        return np.unique(present)
+    values = np.unique(present).astype(np.float64)
+    if not len(values):
+        return values
     edges = np.unique(np.quantile(present, np.arange(1, bins) / bins, method="inverted_cdf"))
-    return edges[edges < present.max()] if edges[0] < present.max() else edges
+    below = edges[edges < values[-1]]
+    # Where most values are the largest one, it has a bin of its own, and so has what lies below it and beyond it.
+    return below if len(below) else np.concatenate([[np.nextafter(values[0], -np.inf)], values])[-2:]
 
 
 def _binned(present: np.ndarray, edges: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 from bedside.cohort import Estimate, Task
 from bedside.evaluation import panels
+from bedside.evaluation.bca import UNDEFINED_SHARE
 from bedside.evaluation.intervals import Panel, resample
 from bedside.evaluation.verdict import ENOUGH_FOR_NUMBERS, ENOUGH_PER_CLASS
 
@@ -77,17 +78,17 @@ def _change(
     before, now = (side[column] for side in values)
     each = [side[:, column] for side in draws]
     kept = [side[np.isfinite(side)] for side in each]
-    good = np.isfinite([before, now]).all() and all(len(k) >= 0.95 * len(e) for k, e in zip(kept, each, strict=True))
-    error = float(np.hypot(*(side.std(ddof=1) for side in kept))) if good else 0.0
+    good = [len(own) >= (1 - UNDEFINED_SHARE) * len(all_) for own, all_ in zip(kept, each, strict=True)]
+    spreads = [float(own.std(ddof=1)) if enough else None for own, enough in zip(kept, good, strict=True)]
+    tested = np.isfinite([before, now]).all() and all(good)
+    error = float(np.hypot(*(own.std(ddof=1) for own in kept))) if tested else None
     record: dict[str, Any] = {"metric": name[0], "of": name[1]}
-    for word, value, side, size in (("before", before, kept[0], sizes[0]), ("now", now, kept[1], sizes[1])):
-        spread = float(side.std(ddof=1)) if good else None
+    for word, value, spread, size in zip(("before", "now"), (before, now), spreads, sizes, strict=True):
         limits = (0.0, 1.0) if name[0] == "auroc" else (-np.inf, np.inf)
         record[word] = _estimate(name, value, spread, level, size, limits).to_dict()
     together = (sizes[0][0] + sizes[1][0], sizes[0][1] + sizes[1][1])
-    record["difference"] = _estimate(name, now - before, error if good else None, level, together).to_dict()
-    tested = good and error > 0
-    return {**record, "p": float(2 * norm.sf(abs(now - before) / error)) if tested else None}
+    record["difference"] = _estimate(name, now - before, error, level, together).to_dict()
+    return {**record, "p": float(2 * norm.sf(abs(now - before) / error)) if error else None}
 
 
 def _estimate(
@@ -102,9 +103,8 @@ def _estimate(
     if not np.isfinite(value):
         return Estimate(name[0], None, None, None, level, *size, "not defined on these patients", name[1])
     if not error:
-        return Estimate(
-            name[0], float(value), None, None, level, *size, "no interval: resampling only repeats it", name[1]
-        )
+        why = "resampling only repeats it" if error is not None else "too many resamples have no value"
+        return Estimate(name[0], float(value), None, None, level, *size, f"no interval: {why}", name[1])
     half = error * norm.ppf((1 + level) / 2)
     method = "normal interval, standard error from resampled patients"
     low, high = (float(np.clip(end, *limits)) for end in (value - half, value + half))

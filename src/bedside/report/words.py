@@ -34,7 +34,7 @@ METRICS = {
     "accuracy": Metric("At the decision threshold", "share of decisions that are right", _SHARE),
     "balanced_accuracy": Metric("At the decision threshold", "mean of the shares found in each class", _SHARE),
     "calibration_slope": Metric("Calibration", "1 is ideal; below 1 the predictions are too extreme", (0.0, 2.0), 1.0),
-    "calibration_intercept": Metric("Calibration", "0 is ideal; below 0 risks are overestimated on the whole", (-1.5, 1.5), 0.0),
+    "calibration_intercept": Metric("Calibration", "0 is ideal; below 0 risks are overestimated on average", (-1.5, 1.5), 0.0),
     "ece": Metric("Calibration", "mean gap between predicted and observed shares; 0 is ideal", _SHARE),
     "calibration_in_the_large": Metric("Calibration", "mean predicted minus mean observed; 0 is ideal"),
     "brier": Metric("Overall", "mean squared error of the probabilities; 0 is ideal", _SHARE),
