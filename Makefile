@@ -1,6 +1,7 @@
 # make demo   installs bedside into .venv and trains on the breast cancer data
 # make test   installs what tests need and runs everything that CI runs
 # make check  formatting, lint, types, layers
+# make notebooks   runs the notebooks of the course and stores what they show (some minutes)
 # make bench  the speed comparisons of benchmarks/README.md
 
 PYTHON ?= python3
@@ -14,7 +15,7 @@ export BEDSIDE_DATA ?= $(abspath ../shared/data)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test bench docs clean
+.PHONY: help install demo check test notebooks bench docs clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -36,7 +37,10 @@ $(VENV)/installed-dev: $(VENV)/installed
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@
 
-$(VENV)/installed-bench: $(VENV)/installed
+$(VENV)/installed-notebooks: $(VENV)/installed-dev
+	@$(BIN)/python notebooks/make_notebooks.py --run
+
+bench: $(VENV)/installed
 	@$(INSTALL) --editable '.[benchmarks,weights]'
 	@touch $@
 
@@ -53,6 +57,9 @@ check: $(VENV)/installed-dev
 
 test: check
 	@$(BIN)/python -m pytest -n 2
+
+notebooks: $(VENV)/installed-dev
+	@$(BIN)/python notebooks/make_notebooks.py --run
 
 bench: $(VENV)/installed-bench
 	@$(BIN)/python benchmarks/table.py

@@ -100,6 +100,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name == "learn":  # the course is a package of its own: bedside.learn.check("01.8", Net)
+        return import_module("bedside.learn")
     if name not in _PLACES:
         raise AttributeError(f"module 'bedside' has no attribute {name!r}")
     module, _, attribute = _PLACES[name].partition(":")

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from bedside import cli_learn
 from bedside import cli_options as options
 from bedside.cli_options import data_settings, folds_settings, given, reads_data, runs_fits
 from bedside.errors import BedsideError
@@ -20,6 +21,9 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(cli_learn.app, name="learn")
 
 
 def main() -> None:

@@ -150,3 +150,10 @@ def folds_settings(folds: str | None, repeats: int | None, seeds: int | None = N
     if seeds is not None:
         scheme["seeds"] = seeds
     return {"folds": scheme} if scheme else {}
+
+
+def console(*, stderr: bool = False) -> Any:
+    """Where a verb prints."""
+    from rich.console import Console
+
+    return Console(stderr=stderr)
