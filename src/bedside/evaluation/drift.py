@@ -20,6 +20,7 @@ LARGEST = 20_000  # patients on both sides, above which Smirnov's p-value comes 
 FEWEST_EXPECTED = 5  # in each cell of Pearson's test; rarer levels are joined
 EFFICIENCY = 2 / np.pi  # of Smirnov's test against the t-test for a shift of a normal number, at the least
 POWER = 0.8
+QUESTIONS = 2  # about a number: did it shift, did it spread? Each may raise half of its false alarms
 LARGE = 0.8  # standard deviations; who would miss a shift as large as this cannot say that there is none
 
 VERDICTS = ("drift", "no drift found", "too few patients to tell", "not compared")
@@ -157,7 +158,7 @@ def column_tests(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     if numbers:
         distance, shifted = smirnov(before, after)
         before, after = tenths(before), tenths(after)
-        p = min(1.0, 2 * min(shifted, levels_changed(before, after)))  # two questions, and the price of two
+        p = min(1.0, QUESTIONS * min(shifted, levels_changed(before, after)))
     else:
         unseen = np.array(list(new["unseen"].values()), dtype=int)
         before, after = np.append(before, np.zeros_like(unseen)), np.append(after, unseen)
@@ -202,7 +203,7 @@ def detectable(known: int, new: int, alpha: float) -> float | None:
     Args:
         known: patients on one side.
         new: patients on the other.
-        alpha: false alarms that this one test may raise.
+        alpha: false alarms that Smirnov's test alone may raise: of those of a number, one in `QUESTIONS`.
     """
     if not known or not new:
         return None
@@ -217,7 +218,7 @@ def verdict(p: float | None, known: int, new: int, alpha: float) -> str:
         p: adjusted p-value, or None if nothing was tested.
         known: patients on one side.
         new: patients on the other.
-        alpha: false alarms that this one test may raise, before anything is found.
+        alpha: false alarms that its search for a shift may raise, before anything is found.
     """
     if p is not None and p < ALPHA:
         return "drift"
