@@ -15,10 +15,10 @@ from bedside.evaluation.drift import (
     missing_changed,
     smirnov,
     stability_index,
-    weighted_holm,
 )
 from bedside.evaluation.drift_verdict import column_record, judged
 from bedside.evaluation.histograms import counted, histogram
+from bedside.evaluation.paired import holm
 from bedside.seeds import one_per_patient
 
 LEVELS, SHARES = np.array(["A", "B", "C", "D"], dtype=object), [0.5, 0.3, 0.15, 0.05]
@@ -110,10 +110,10 @@ def test_rare_levels_are_joined_until_they_can_be_tested():
 
 def test_equal_weights_are_holms_method_and_others_spend_more_where_they_say():
     p = [0.01, 0.04, 0.03, 0.005, 0.5]
-    assert weighted_holm(p, [1] * 5) == pytest.approx(list(multipletests(p, method="holm")[1]))
-    assert weighted_holm([0.02, None, 0.02], [0.9, 1, 0.1]) == pytest.approx([0.02 / 0.9, None, 0.02 / 0.9])
+    assert holm(p, [1] * 5) == pytest.approx(list(multipletests(p, method="holm")[1]))
+    assert holm([0.02, None, 0.02], [0.9, 1, 0.1]) == pytest.approx([0.02 / 0.9, None, 0.02 / 0.9])
     # By hand: 0.03 * 1 / 0.75 first, then 0.02 * 0.25 / 0.25, which may not fall below it.
-    assert weighted_holm([0.02, 0.03], [0.25, 0.75]) == pytest.approx([0.04, 0.04])
+    assert holm([0.02, 0.03], [0.25, 0.75]) == pytest.approx([0.04, 0.04])
 
 
 def test_the_index_is_nothing_without_difference_and_by_hand_otherwise():

@@ -4,7 +4,7 @@ Everything here takes each patient once, so counts are independent and the tests
 test for numbers (did they shift?) together with Pearson's over tenths (did they spread?), Pearson's for categories, Fisher's
 for gaps. The population stability index says how much changed,
 never whether: its customary limits of 0.1 and 0.25 pay no heed to the number of patients, and chance alone passes them
-when there are few (Yurdakul & Naranjo 2020, doi:10.21314/JRMV.2020.227). `weighted_holm` keeps false alarms rare however
+when there are few (Yurdakul & Naranjo 2020, doi:10.21314/JRMV.2020.227). `paired.holm` keeps false alarms rare however
 many columns there are.
 """
 
@@ -172,29 +172,6 @@ def column_tests(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         "psi": stability_index(before, after),
         "psi_chance": index_by_chance(len(before), n, m),
     }
-
-
-def weighted_holm(p: Sequence[float | None], weights: Sequence[float]) -> list[float | None]:
-    """p-values adjusted for the number of tests, in the same order, where some tests may spend more of the 5 %.
-
-    Calling a difference wherever the adjusted value is below 5 % raises any false alarm in at most 5 % of studies,
-    however the tests depend on each other. Equal weights give Holm's method as it is usually known.
-
-    Args:
-        p: p-values; None is no test and stays None.
-        weights: of each test, positive; only their ratios count.
-
-    Source:
-        Holm 1979, Scandinavian Journal of Statistics 6:65.
-    """
-    adjusted: list[float | None] = [None] * len(p)
-    known = sorted((value / weights[place], place) for place, value in enumerate(p) if value is not None)
-    left, highest = sum(weights[place] for _, place in known), 0.0
-    for ratio, place in known:
-        highest = max(highest, min(1.0, left * ratio))
-        adjusted[place] = highest
-        left -= weights[place]
-    return adjusted
 
 
 def detectable(known: int, new: int, alpha: float) -> float | None:

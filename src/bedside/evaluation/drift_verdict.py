@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from bedside.evaluation.drift import ALPHA, QUESTIONS, column_tests, detectable, verdict, weighted_holm
+from bedside.evaluation.drift import ALPHA, QUESTIONS, column_tests, detectable, verdict
+from bedside.evaluation.paired import holm
 
 TOO_FEW = "too few patients to tell"
 
@@ -33,7 +34,7 @@ def judged(columns: list[dict[str, Any]], whole: list[dict[str, Any]], n: dict[s
     weights = [
         shares[k >= 2 * len(columns)] / max(1, (n_columns, n_whole)[k >= 2 * len(columns)]) for k in range(len(p))
     ]
-    adjusted = weighted_holm(p, weights)
+    adjusted = holm(p, weights)
     alphas = [ALPHA * shares[0] / max(1, n_columns), ALPHA * shares[1] / max(1, n_whole)]
     for k, one in enumerate(columns):
         found = [value for value in adjusted[2 * k : 2 * k + 2] if value is not None]
