@@ -23,7 +23,7 @@ POWER = 0.8
 QUESTIONS = 2  # about a number: did it shift, did it spread? Each may raise half of its false alarms
 LARGE = 0.8  # standard deviations; who would miss a shift as large as this cannot say that there is none
 
-VERDICTS = ("drift", "no drift found", "too few patients to tell", "not compared")
+TOO_FEW = "too few patients to tell"
 
 
 def smirnov(known: np.ndarray, new: np.ndarray) -> tuple[float, float]:
@@ -189,7 +189,7 @@ def detectable(known: int, new: int, alpha: float) -> float | None:
 
 
 def verdict(p: float | None, known: int, new: int, alpha: float) -> str:
-    """One of `VERDICTS`.
+    """`drift`, `no drift found`, `TOO_FEW` or `not compared`.
 
     Args:
         p: adjusted p-value, or None if nothing was tested.
@@ -201,5 +201,5 @@ def verdict(p: float | None, known: int, new: int, alpha: float) -> str:
         return "drift"
     shift = detectable(known, new, alpha)
     if shift is None or shift > LARGE:
-        return "too few patients to tell"
+        return TOO_FEW
     return "not compared" if p is None else "no drift found"

@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from bedside.evaluation.drift import ALPHA, QUESTIONS, column_tests, detectable, verdict
+from bedside.evaluation.drift import ALPHA, QUESTIONS, TOO_FEW, column_tests, detectable, verdict
 from bedside.evaluation.paired import holm
-
-TOO_FEW = "too few patients to tell"
 
 
 def judged(columns: list[dict[str, Any]], whole: list[dict[str, Any]], n: dict[str, int]) -> dict[str, Any]:
