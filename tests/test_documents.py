@@ -246,7 +246,8 @@ def test_items_follow_the_run(binary):
     assert found["23a"].status == "authors"
     settings_of(binary, train={"class_weights": "balanced"}, folds={"scheme": "site"})
     write_json(binary.path / "description.json", {**binary.description, "sites": [{"site": name} for name in "ab"]})
-    write_json(binary.path / "estimates.json", {**binary.estimates, "subgroups": {"checked": ["sex"], "worst": None}})
+    none_shown = {"columns": [{"column": "sex"}], "tests": [], "worst": None, "sentence": "No group could be compared."}
+    write_json(binary.path / "estimates.json", {**binary.estimates, "subgroups": none_shown})
     found = statuses(binary)
     assert found["13"].shown == "Rare classes were weighed up in the loss, which spoils calibration."
     assert found["13"].status == "authors"

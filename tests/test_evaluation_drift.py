@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from scipy.stats import binom, chi2_contingency, fisher_exact, ks_2samp
+from scipy.stats import binom, chi2_contingency, fisher_exact, ks_2samp, norm
 from statsmodels.stats.multitest import multipletests
 
 from bedside.evaluation.discrepancy import discrepancy
 from bedside.evaluation.drift import (
+    QUESTIONS,
     column_tests,
     detectable,
     index_by_chance,
@@ -14,10 +15,10 @@ from bedside.evaluation.drift import (
     missing_changed,
     smirnov,
     stability_index,
-    weighted_holm,
 )
 from bedside.evaluation.drift_verdict import column_record, judged
 from bedside.evaluation.histograms import counted, histogram
+from bedside.evaluation.paired import holm
 from bedside.seeds import one_per_patient
 
 LEVELS, SHARES = np.array(["A", "B", "C", "D"], dtype=object), [0.5, 0.3, 0.15, 0.05]
@@ -109,10 +110,10 @@ def test_rare_levels_are_joined_until_they_can_be_tested():
 
 def test_equal_weights_are_holms_method_and_others_spend_more_where_they_say():
     p = [0.01, 0.04, 0.03, 0.005, 0.5]
-    assert weighted_holm(p, [1] * 5) == pytest.approx(list(multipletests(p, method="holm")[1]))
-    assert weighted_holm([0.02, None, 0.02], [0.9, 1, 0.1]) == pytest.approx([0.02 / 0.9, None, 0.02 / 0.9])
+    assert holm(p, [1] * 5) == pytest.approx(list(multipletests(p, method="holm")[1]))
+    assert holm([0.02, None, 0.02], [0.9, 1, 0.1]) == pytest.approx([0.02 / 0.9, None, 0.02 / 0.9])
     # By hand: 0.03 * 1 / 0.75 first, then 0.02 * 0.25 / 0.25, which may not fall below it.
-    assert weighted_holm([0.02, 0.03], [0.25, 0.75]) == pytest.approx([0.04, 0.04])
+    assert holm([0.02, 0.03], [0.25, 0.75]) == pytest.approx([0.04, 0.04])
 
 
 def test_the_index_is_nothing_without_difference_and_by_hand_otherwise():
@@ -234,11 +235,19 @@ def test_a_turned_latent_space_is_found_although_no_coordinate_shows_it():
 
 def test_the_shift_that_would_be_found_is_found_four_times_in_five():
     rng, found = np.random.default_rng(9), 0
-    shift = detectable(150, 100, 0.01)
+    shift = detectable(150, 100, 0.01 / QUESTIONS)
     for _ in range(200):
         known = histogram("x", "number", rng.normal(size=150))
         found += column_tests(known, counted(known, rng.normal(shift, 1, 100)))["p"] < 0.01
     assert binom.sf(found, 200, 0.75) < 0.95, found  # at least about 80 %
+
+
+def test_the_shift_that_is_told_pays_for_both_questions_about_a_number():
+    columns = compared({"x": np.arange(150.0)}, {"x": np.arange(100.0)})
+    found = judged(columns, [], {"known_patients": 150, "new_patients": 100})
+    power = found["shift"] * np.sqrt(2 / np.pi * 150 * 100 / 250) - norm.isf(0.05 / 2 / 2)
+    assert found["tests"] == 1
+    assert norm.cdf(power) == pytest.approx(0.8)
 
 
 def test_too_few_patients_cannot_tell_and_a_column_without_values_is_not_compared():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from crepes import ConformalClassifier, ConformalRegressor
 from scipy.special import expit
-from scipy.stats import binom
+from scipy.stats import binom, norm
 
 import bedside
 from bedside.cohort import Task
@@ -163,6 +163,19 @@ def test_alike_samples_are_seldom_said_to_fall_short():
         tested = Judged(rows, BINARY, [], np.arange(400))
         short += any(record["short"] for record in judged_coverage(table, tested, settings, seed=0)["coverage"])
     assert short <= 6  # 2 expected at most; more than 6 has a chance below 1 %
+
+
+def test_validation_samples_count_as_many_as_their_patients_are():
+    table = predictions(400, 600, shift=-0.5)
+    four_each = table.assign(patient=[f"v{i // 4}" if i < 400 else f"s{i}" for i in range(1000)])
+    rows = table[table["part"] == "test"].reset_index(drop=True)
+    tested, spread = Judged(rows, BINARY, [], np.arange(600)), []
+    for known in (table, four_each):
+        found = judged_coverage(known, tested, QUICK, seed=0)
+        assert found["calibrated"][""] == 400
+        everybody = found["coverage"][0]
+        spread.append(((everybody["estimate"]["value"] - 0.9) / norm.ppf(everybody["p"])) ** 2)
+    assert spread[1] - spread[0] == pytest.approx(0.9 * 0.1 * (1 / 102 - 1 / 402))
 
 
 def test_a_shift_breaks_the_promise_and_the_sentence_says_where():

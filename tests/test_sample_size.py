@@ -1,6 +1,7 @@
 """Sample sizes agree with published examples, with simulation, and with the definition of what they ask for."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 
@@ -85,16 +86,31 @@ def test_validation_for_numbers():
 
 def test_several_classes_ask_for_every_two():
     aurocs = {(0, 1): 0.8, (0, 2): 0.9, (1, 2): 0.7}
-    shrinkage, overall = sample_size.develop_multiclass(10, [0.5, 0.3, 0.2], aurocs)
+    shrinkage, optimism, overall = sample_size.develop_multiclass(10, [0.5, 0.3, 0.2], aurocs, 0.2)
     worst = sample_size.develop_binary(10, 0.4, sample_size.cox_snell(0.7, 0.4))[0].patients
     assert shrinkage.patients == pytest.approx(worst / 0.5, abs=2)
     assert overall.patients == pytest.approx(5.731 * 0.25 / 0.05**2, abs=1)
+    most = 1 - (0.5**0.5 * 0.3**0.3 * 0.2**0.2) ** 2
+    gentle = 0.2 / (0.2 + 0.05 * most)
+    assert optimism.patients == np.ceil(2 * 10 / ((gentle - 1) * np.log(1 - 0.2 - 0.05 * most)))
 
 
 def test_two_classes_are_the_multinomial_case_of_two():
-    (one, _) = sample_size.develop_multiclass(24, [0.826, 0.174], {(0, 1): 0.89})
     r2 = sample_size.cox_snell(0.89, 0.174)
-    assert one.patients == sample_size.develop_binary(24, 0.174, r2)[0].patients
+    found = sample_size.develop_multiclass(24, [0.826, 0.174], {(0, 1): 0.89}, r2)
+    two = sample_size.develop_binary(24, 0.174, r2)
+    assert [need.patients for need in found[:2]] == [need.patients for need in two[:2]]
+
+
+def test_the_r2_of_several_classes_is_that_of_a_fitted_multinomial_regression():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(400, 2))
+    target = (x @ rng.normal(size=(2, 3)) + rng.gumbel(size=(400, 3))).argmax(axis=1)
+    fit = sm.MNLogit(target, sm.add_constant(x)).fit(disp=0)
+    expected = 1 - np.exp(-2 * (fit.llf - fit.llnull) / 400)
+    assert sample_size.multinomial_r2(target, fit.predict()) == pytest.approx(expected, abs=1e-8)
+    shares = np.tile(np.bincount(target) / 400, (400, 1))
+    assert sample_size.multinomial_r2(target, shares) == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -165,9 +181,29 @@ def test_scores_that_rank_nothing_are_not_called_precise():
     assert found["sentences"][0] == "The AUROC has no interval here, so its precision is not known."
 
 
+def test_classes_that_cannot_be_told_apart_and_probabilities_that_do_not_fit_are_named():
+    task = Task("multiclass", ("a", "b", "c"))
+    names = task.score_columns()
+    rows = predictions_of(task, n=150)
+    rows = rows.assign(patient=rows["sample"])
+
+    def said(table):
+        found = evaluate(table, task, EvaluationSettings(resamples=200), seed=0, development=Development(90, 5))
+        return found["sample_size"]["sentences"][-1]
+
+    half = (rows["score_a"] + rows["score_b"]) / 2
+    assert said(rows.assign(score_a=half, score_b=half)).endswith("classes a and b cannot be told apart here.")
+    sharp = rows[names].to_numpy() ** 8
+    sharp = pd.DataFrame(sharp / sharp.sum(axis=1, keepdims=True), columns=names, index=rows.index)
+    assert "the probabilities fit worse than the shares of the classes do" in said(rows.assign(**sharp))
+
+
 def test_other_targets_say_what_they_can():
     several = judged("multiclass", 150, Development(90, 5))
-    assert "cannot be said: with several classes" in several["sentences"][-1]
+    assert len(several["development"]["needs"]) == 3
+    most = max(need["patients"] for need in several["development"]["needs"])
+    said = f"Developing a regression with 5 candidate parameters for each class but one and this result takes at least {most:,}"
+    assert several["sentences"][-2].startswith(said)
     number = judged("regression", 150, Development(90, 5))
     assert [width["measure"] for width in number["widths"]] == ["r2", "calibration_slope"]
     assert len(number["development"]["needs"]) == 4

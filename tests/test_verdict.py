@@ -58,15 +58,15 @@ def result(kind="binary", **changes):
     ]
     return {
         "estimates": records, "n": n, "baseline": {"sentence": "Better than the baseline."}, "spread": [],
-        "thresholds": [{"value": 0.3, "chosen_on": "validation"}], "subgroups": {"checked": ["sex"], "worst": group(0.5)}, **changes,
+        "thresholds": [{"value": 0.3, "chosen_on": "validation"}], "subgroups": SHOWN, **changes,
     }  # fmt: skip
 
 
-def group(p):
-    return {
-        "column": "sex", "level": "f", "metric": "auroc", "estimate": estimate("auroc", 0.7, 0.6, 0.8, n=120),
-        "rest": estimate("auroc", 0.85, 0.8, 0.9, n=180), "p_holm": p,
-    }  # fmt: skip
+def groups(p, sentence):
+    """As `subgroups.by_group` gives them, with one test."""
+    test = {"column": "sex", "group": "f", "against": "m", "p": p, "p_adjusted": p}
+    worst = test if p is not None and p < 0.05 else None
+    return {"columns": [{"column": "sex"}], "tests": [test], "worst": worst, "sentence": sentence}
 
 
 def said(record, known=WELL, kind="binary"):
@@ -76,12 +76,9 @@ def said(record, known=WELL, kind="binary"):
 
 AUROC, SLOPE, SHIFT = ("auroc", ""), ("calibration_slope", ""), ("calibration_intercept", "")
 SPREAD = [{"metric": "auroc", "n_folds": 5, "low": 0.71, "high": 0.89}]
-SHOWN = {
-    "columns": [{"column": "sex"}],
-    "tests": [{"p": 0.4}],
-    "worst": None,
-    "sentence": "No difference could be shown.",
-}
+SHOWN = groups(0.4, "No difference could be shown.")
+WORST = groups(0.04, "Worst group by AUROC: sex f.")
+FEW = groups(None, "Groups of sex could not be compared.")
 
 # rule: (planted estimates, what is known, words it must say), and estimates in which it must be silent
 PLANTED = {
@@ -100,13 +97,13 @@ PLANTED = {
     "5.2": ((result(estimates={SLOPE: (0.7, 0.5, 0.9)}), WELL, "Miscalibrated: scores are too extreme"), result(estimates={SLOPE: (0.7, 0.5, 1.01)})),
     "5.3": ((result(estimates={SLOPE: (0.7, -0.1, 1.5)}), WELL, "cannot be judged"), result(estimates={SLOPE: (0.7, 0.1, 1.5)})),
     "5.4": ((result(), WELL, "No miscalibration found"), result(estimates={SHIFT: (0.3, 0.1, 0.5)})),
-    "6.1": ((result(subgroups={"checked": ["sex"], "worst": group(0.04)}), WELL, "Worst in the group sex = f: AUROC 0.70 [0.60, 0.80] in 120 patients against 0.85 [0.80, 0.90] in the others (p = 0.04 after Holm)."), result()),
-    "6.2": ((result(subgroups=SHOWN), WELL, "No difference could be shown."), result(subgroups={"checked": ["sex"], "worst": group(0.04)})),
-    "6.3": ((result(subgroups={"checked": ["sex"], "worst": None}), WELL, "Too few patients to tell which group of sex"), result(subgroups=SHOWN)),
+    "6.1": ((result(subgroups=WORST), WELL, "Worst group by AUROC: sex f."), result()),
+    "6.2": ((result(subgroups=SHOWN), WELL, "No difference could be shown."), result(subgroups=WORST)),
+    "6.3": ((result(subgroups=FEW), WELL, "Groups of sex could not be compared."), result(subgroups=SHOWN)),
     "7": ((result(spread=SPREAD, subgroups=None), Known(), "Over 5 folds AUROC ranged from 0.71 to 0.89."), result(spread=[{**SPREAD[0], "n_folds": 1}])),
     "8.1": ((result(n={"patient_column": False}), WELL, "leakage between samples of one patient (no patient column)"), result()),
     "8.2": ((result(), Known(sites=1), "other hospitals (one site only)"), result()),
-    "8.3": ((result(subgroups={"checked": [], "worst": None}), WELL, "groups of patients"), result()),
+    "8.3": ((result(subgroups=None), WELL, "groups of patients"), result()),
     "8.4": ((result(baseline=None), Known(baseline=False), "a simple baseline (it was switched off)"), result()),
     "8.5": ((result(), Known(permuted=False), "whether shuffled targets score chance"), result()),
     "8.6": ((result(), Known(maps="its maps failed the check of deletion"), "what the network looked at (its maps failed"), result()),

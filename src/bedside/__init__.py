@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bedside.folder import Run, open_run
     from bedside.models import FAMILIES
     from bedside.monitoring import monitor
+    from bedside.permuted import null_of
     from bedside.report.html import write_report
     from bedside.robustness.stress import stress
     from bedside.run import train
@@ -56,6 +57,7 @@ _PLACES = {
     "check": "data.checks",
     "evaluate": "evaluation.table:evaluate_table",
     "monitor": "monitoring",
+    "null_of": "permuted",
     "open_run": "folder",
     "predict": "scoring",
     "read_cohort": "data",
@@ -88,6 +90,7 @@ __all__ = [
     "check",
     "evaluate",
     "monitor",
+    "null_of",
     "open_run",
     "predict",
     "read_cohort",

@@ -294,12 +294,16 @@ class Run:
         except json.JSONDecodeError as error:
             raise RunError(f"{self.path / name} is damaged ({error}); remake the run.") from None
 
+    def part(self, name: str) -> pd.DataFrame:
+        """A table of predictions that is not part of the finished run, by its path in the folder of the run."""
+        return self._table(name)
+
     def _table(self, name: str, *, text: tuple[str, ...] = ()) -> pd.DataFrame:
         """A CSV file of the run; identifiers, class names and codes stay text, only empty cells are missing."""
         from io import StringIO
 
         numbers = {feature["name"] for feature in self.description["features"] if feature["kind"] != "category"}
-        named = {"sample", "patient", "site", "part", *text}
+        named = {"sample", "patient", "site", "part", "linked", *text}
         named |= set(self.description["roles"]["subgroups"]) - numbers
         if self.description["task"]["kind"] != "regression":
             named.add("target")

@@ -4,6 +4,7 @@ import numpy as np
 from scipy.special import expit, logit
 
 SMALLEST = 1e-10  # predictions.csv keeps ten digits; scores nearer to 0 or 1 than this are set to it before a logarithm
+SAME = 1e-13  # losses whose ratio differs from 1 by less differ by rounding, and the gradient knows better
 
 
 def log_odds(score: np.ndarray) -> np.ndarray:
@@ -40,12 +41,26 @@ def maximum_likelihood(
         step = solve(curvature[None], (design.T @ (weight * (target - chance)))[None])[0]
         if not np.isfinite(step).all():  # the classes are separated and the likelihood is level
             break
-        while (next_loss := loss(found + step)) > reached and np.abs(step).max() > 1e-12:
+        while (next_loss := loss(found + step)) > reached + SAME * abs(reached) and np.abs(step).max() > 1e-12:
             step = step / 2
         found, reached = found + step, next_loss
         if not np.abs(step).max() > 1e-10:
             break
     return found
+
+
+def fitted_intercept(target: np.ndarray, odds: np.ndarray) -> float:
+    """The a of `logit P(target) = a + odds` of largest likelihood; target as in `maximum_likelihood`, odds (n,)."""
+    return float(maximum_likelihood(target, np.ones((len(odds), 1)), odds)[0])
+
+
+def fitted_line(target: np.ndarray, odds: np.ndarray) -> tuple[float, float]:
+    """The a and b of `logit P(target) = a + b odds` of largest likelihood; the odds must not be all alike."""
+    centre, unit = odds.mean(), odds.std()
+    design = np.column_stack([np.ones(len(odds)), (odds - centre) / unit])
+    level, steepness = maximum_likelihood(target, design)
+    slope = float(steepness / unit)
+    return float(level - slope * centre), slope
 
 
 def solve(matrices: np.ndarray, sides: np.ndarray) -> np.ndarray:

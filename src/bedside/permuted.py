@@ -7,7 +7,6 @@ they are stratified by the target. Tables are laid under each other, so that net
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,6 +23,7 @@ from bedside.splits.folds import make_folds
 from bedside.splits.shuffled import reordered, shuffled
 
 NULL = "null.json"
+HOME = f"{PARTS}/null"  # in the folder of the run, while it is made
 _PLACE = 0xA0  # of the seeds of this module
 _TRIES = 20  # shuffles until every class is in every part
 _CELLS = 20_000_000  # cells of the tables that are laid under each other
@@ -70,7 +70,7 @@ def null_of(
 def null_steps(run: Run, cohort: Cohort, settings: RunSettings, way: Way) -> Events:
     """Fit `settings.null_runs` shuffled copies of the cohort, and write null.json; finished fits are not repeated."""
     runs = settings.null_runs or 0
-    home = Run(run.path / PARTS / "null")
+    home = Run(run.path / HOME)
     home.path.mkdir(parents=True, exist_ok=True)
     scored: list[dict[str, float]] = []
     together = _together(cohort, settings)
@@ -80,7 +80,7 @@ def null_steps(run: Run, cohort: Cohort, settings: RunSettings, way: Way) -> Eve
         task = FitTask(str(settings.family), big, tuple(folds), settings, members=False)
         name = f"null-{first}.csv"
         yield from fit_folds(home, task, name, way)
-        table = _read(home.path / name, cohort)
+        table = run.part(f"{HOME}/{name}")
         for k in range(len(copies)):
             own = table[table["repeat"] // repeats == k]
             scored.append(score_table(own, cohort.task, settings.evaluation))
@@ -138,8 +138,3 @@ def laid_together(copies: list[tuple[Cohort, list[Fold]]]) -> tuple[Cohort, list
     inputs = first.inputs.take(np.tile(np.arange(n), len(copies)))
     linked = np.concatenate([copy.linked for copy, _ in copies])  # a patient is one in every copy
     return replace(first, samples=samples, inputs=inputs, linked=linked, split=None, truth=None), moved, repeats
-
-
-def _read(path: Path, cohort: Cohort) -> pd.DataFrame:
-    text = ["sample", "patient", "part", "linked", *([] if cohort.task.kind == "regression" else ["target"])]
-    return pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""])

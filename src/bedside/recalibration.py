@@ -16,7 +16,7 @@ from scipy.special import expit, softmax
 
 from bedside.cohort import Cohort, Finding, Fold, Task
 from bedside.errors import SettingError
-from bedside.logistic import SMALLEST, log_odds, maximum_likelihood
+from bedside.logistic import SMALLEST, fitted_intercept, fitted_line, log_odds
 
 Method = Literal["temperature", "platt", "isotonic"]
 RAW = "raw_"  # before the name of a score column: the score before recalibration
@@ -134,16 +134,13 @@ def _line(target: np.ndarray, score: np.ndarray) -> Line:
     """
     n_positive, n_negative = int(target.sum()), int((~target).sum())
     wanted = np.where(target, (n_positive + 1) / (n_positive + 2), 1 / (n_negative + 2))
-    odds, ones = log_odds(score), np.ones((len(score), 1))
-    centre, unit = odds.mean(), odds.std()
-    slope = 1.0
-    if unit > 1e-9:
-        level, steepness = maximum_likelihood(wanted, np.column_stack([ones, (odds - centre) / unit]))
-        slope = float(steepness / unit)
+    odds, slope = log_odds(score), 1.0
+    if odds.std() > 1e-9:
+        intercept, slope = fitted_line(wanted, odds)
         if SLOPES[0] <= slope <= SLOPES[1]:
-            return Line(float(level - slope * centre), slope)
+            return Line(intercept, slope)
     slope = float(np.clip(slope, *SLOPES))
-    return Line(float(maximum_likelihood(wanted, ones, slope * odds)[0]), slope)
+    return Line(fitted_intercept(wanted, slope * odds), slope)
 
 
 def _steps(target: np.ndarray, score: np.ndarray) -> Steps:

@@ -45,7 +45,7 @@ def abstention(tested: Judged, settings: EvaluationSettings, *, seed: int) -> di
     draws = resample(joined, presence(tested.rows, tested.task, tested.units), resamples=settings.resamples, seed=seed)
     found = estimates(panels, values, draws, level=settings.level, interval=settings.interval)
     width = len(found) // len(SHARES)
-    points = [_point(tested, sure >= cut, found[width * k : width * (k + 1)]) for k, cut in enumerate(cuts)]
+    points = [_point(found[start : start + width]) for start in range(0, len(found), width)]
     # The error is the first metric of each point, and random abstention errs as everything does.
     errors, drawn = values[::width], draws[:, ::width]
     area = _difference("error_area", errors.mean() - errors[0], drawn.mean(axis=1) - drawn[:, 0], tested, settings)
@@ -80,7 +80,7 @@ def _metrics(tested: Judged, answered: np.ndarray, wrong: np.ndarray, here: np.n
     return found
 
 
-def _point(tested: Judged, answered: np.ndarray, found: list[Estimate]) -> dict[str, Any]:
+def _point(found: list[Estimate]) -> dict[str, Any]:
     """One share: what is answered, and the metrics; null where they rest on fewer than `FEWEST` patients."""
     by = {estimate.metric: estimate for estimate in found}
     return {

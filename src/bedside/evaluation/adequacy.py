@@ -5,6 +5,7 @@ The sentences and the table of one section of the report, from numbers that are 
 """
 
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -13,10 +14,11 @@ from scipy.stats import norm
 
 from bedside.cohort import Estimate, Task
 from bedside.errors import SettingError
-from bedside.evaluation import sample_size
-from bedside.evaluation.calibration import log_odds
+from bedside.evaluation import influence, sample_size
+from bedside.evaluation.group_tests import cells_of
 from bedside.evaluation.metrics import HEADLINE
 from bedside.evaluation.sample_size import Need
+from bedside.logistic import SMALLEST, log_odds
 
 # Widths of 95 % intervals that Riley et al. 2021 and Archer et al. 2021 take as examples of precise ones.
 WIDTHS = {"auroc": 0.1, "r2": 0.1, "calibration_slope": 0.2, "observed over expected": 0.2}
@@ -69,7 +71,7 @@ def adequacy(
         else {**development.__dict__, "needs": [need.to_dict() for need in needs], "problem": reason},
         "sentences": [
             *_about_widths(widths, n),
-            *_about_development(needs, reason, development, number=task.kind == "regression"),
+            *_about_development(needs, reason, development, task.kind),
         ],
     }
 
@@ -142,16 +144,13 @@ def _needs(
     """What developing a regression would have needed, or why that cannot be told."""
     if development is None:
         return [], ""
-    if task.kind == "multiclass":
-        return (
-            [],
-            "with several classes it follows from every two of them (Pate et al. 2023, doi:10.1177/09622802231151220)",
-        )
     headline = known.get(HEADLINE[task.kind])
     nothing = 0.0 if task.kind == "regression" else 0.5
     if headline is None or headline.value is None or headline.low is None or headline.low <= nothing:
         return [], "the result cannot be told from chance, and what is needed grows without limit as it comes near"
     try:
+        if task.kind == "multiclass":
+            return _several_classes(test, task, development.parameters)
         if task.kind == "regression":
             target = test.drop_duplicates("sample")["target"].to_numpy(dtype=np.float64)
             mean = float(target.mean()) or None
@@ -163,6 +162,22 @@ def _needs(
         return sample_size.develop_binary(development.parameters, prevalence, r2), ""
     except SettingError as error:
         return [], str(error).rstrip(".")
+
+
+def _several_classes(test: pd.DataFrame, task: Task, parameters: int) -> tuple[list[Need], str]:
+    """From every two classes held against each other within folds, and from the probabilities as a whole."""
+    target, scores = task.encode(test["target"]), test[task.score_columns()].to_numpy(dtype=np.float64)
+    shares = np.bincount(target, minlength=len(task.classes)) / len(target)
+    logs, cells, aurocs = np.log(np.clip(scores, SMALLEST, 1)), cells_of(test), {}
+    for one, other in combinations(range(len(task.classes)), 2):
+        found = influence.auroc(target == other, logs[:, other] - logs[:, one], cells, np.isin(target, (one, other)))
+        if found is None or found.value <= 0.5:
+            return [], f"classes {task.classes[one]} and {task.classes[other]} cannot be told apart here"
+        aurocs[one, other] = found.value
+    r2 = sample_size.multinomial_r2(target, scores)
+    if r2 <= 0:
+        return [], "the probabilities fit worse than the shares of the classes do, so there is no R² to go by"
+    return sample_size.develop_multiclass(parameters, shares.tolist(), aurocs, r2), ""
 
 
 _WORDS = {
@@ -190,12 +205,13 @@ def _about_widths(widths: list[Width], n: dict[str, Any]) -> list[str]:
     return said
 
 
-def _about_development(needs: list[Need], reason: str, development: Development | None, *, number: bool) -> list[str]:
-    """What developing would have needed; `number`: the target is a number."""
+def _about_development(needs: list[Need], reason: str, development: Development | None, kind: str) -> list[str]:
+    """What developing would have needed; `kind` of the task."""
     if development is None:
         return []
     p, learned = development.parameters, development.patients
     parameters = "1 candidate parameter" if p == 1 else f"{p:,} candidate parameters"
+    parameters += " for each class but one" if kind == "multiclass" else ""
     if not needs:
         return [f"How many patients developing a regression with {parameters} needs cannot be said: {reason}."]
     most = max(needs, key=lambda need: need.patients)
@@ -203,7 +219,7 @@ def _about_development(needs: list[Need], reason: str, development: Development 
     return [
         f"Developing a regression with {parameters} and this result takes at least {most.patients:,} patients ({most.criterion}); each model learned from {learned:,}, {enough}.",
         "Networks, forests and boosting need more; how much more was counted for binary outcomes only (van der Ploeg et al. 2014, doi:10.1186/1471-2288-14-137)."
-        if number
+        if kind != "binary"
         else f"Networks, forests and boosting need more: at least {TIMES_FOR_NETWORKS} times as many events for each variable before their results were stable (van der Ploeg et al. 2014, doi:10.1186/1471-2288-14-137).",
     ]
 

@@ -37,7 +37,7 @@ def area(
         repeats: number of the repeat of each row, (n,); one repeat if None.
     """
     repeats = np.zeros(len(truth), dtype=np.int64) if repeats is None else np.unique(repeats, return_inverse=True)[1]
-    others = _others(truth, cells(folds, repeats))
+    others = pairs_of(truth, cells(folds, repeats))
     pairs = np.bincount(repeats, others * truth)
     if not pairs.all():
         return Area(None, why="no fold has samples of both classes")
@@ -66,11 +66,11 @@ def pairs_won(truth: np.ndarray, score: np.ndarray, cells: np.ndarray) -> np.nda
     for side in (truth, ~truth):
         before = np.append(0, np.cumsum(np.bincount(cells, ~side)))[cells[side]]  # of the other class, in cells before
         below[side] = ranks[side] - midranks(score[side], cells[side]) - before
-    return np.where(truth, below, _others(truth, cells) - below)
+    return np.where(truth, below, pairs_of(truth, cells) - below)
 
 
-def _others(truth: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Samples of the other class in the same cell, (n,)."""
+def pairs_of(truth: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """How many pairs each sample is in, which is how many samples of the other class its cell has: (n,)."""
     positives, negatives = np.bincount(cells, truth), np.bincount(cells, ~truth)
     return np.where(truth, negatives[cells], positives[cells])
 

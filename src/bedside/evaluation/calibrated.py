@@ -16,6 +16,7 @@ from bedside.evaluation.calibration import calibration_error, recalibrated
 from bedside.evaluation.calibration_verdict import flaws, unsure, widened
 from bedside.evaluation.intervals import UNDEFINED_SHARE, Panel, estimates, resample
 from bedside.evaluation.metrics import LABELS, brier_scores
+from bedside.evaluation.resampling import presence_of
 from bedside.evaluation.smooth import Curve, LocalLines, LocalLogits
 from bedside.evaluation.statistics import Metric
 from bedside.recalibration import RAW
@@ -62,7 +63,7 @@ def class_record(
     truth, score = _truth(test, task, name), test[f"score_{name}"].to_numpy(dtype=np.float64)
     patients = pd.factorize(test["patient"], sort=True)[0]
     bins = curves.calibration(truth, score, patients, level=settings.level)
-    curve, note = _curve(LocalLogits(score, truth, patients), _presence(truth, patients), settings, seed)
+    curve, note = _curve(LocalLogits(score, truth, patients), presence_of(truth, patients), settings, seed)
     tests = 2 * len(task.classes) if task.kind == "multiclass" else 1
     return {
         "of": name,
@@ -115,16 +116,9 @@ def _judged(
     masks = [repeats == repeat for repeat in np.unique(repeats)]
     sides = [Panel(metrics(truth[mask], score[mask]), patients[mask], n) for mask in masks]
     both = panels.averaged(sides)
-    draws = resample(both, _presence(truth, patients), resamples=settings.resamples, seed=seed)
+    draws = resample(both, presence_of(truth, patients), resamples=settings.resamples, seed=seed)
     values = both(np.ones((1, n)))[0]
     return estimates(sides, values, draws, level=settings.level, how=how, interval=settings.interval)
-
-
-def _presence(truth: np.ndarray, patients: np.ndarray) -> np.ndarray:
-    """Samples without and with the class that each patient has, (patients, 2)."""
-    counts = np.zeros((int(patients.max()) + 1, 2))
-    np.add.at(counts, (patients, truth.astype(int)), 1)
-    return counts
 
 
 def _curve(

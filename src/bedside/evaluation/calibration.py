@@ -10,7 +10,7 @@ ECE_BINS = 10
 EXACT_ROWS = 10_000  # up to here every resample is recalibrated to convergence, above by one third-order step
 
 
-class Recalibration:
+class LogisticRefit:
     """Logistic regression of the target on given columns, refitted for every resample, starting from the full fit.
 
     Newton's method, weighted: gradient and Hessian are matrix products. Up to `EXACT_ROWS` samples it runs to
@@ -93,10 +93,10 @@ def recalibrated(target: np.ndarray, score: np.ndarray, positive: str) -> list[M
     if decisions and not target.all() and target.any():
         hurdle = "not estimable: the scores are decisions, only 0 and 1"
     elif not target.all() and target.any():
-        intercept = Recalibration(target, np.ones((len(target), 1)), odds)
+        intercept = LogisticRefit(target, np.ones((len(target), 1)), odds)
     if not hurdle:
         standard = (odds - odds.mean()) / spread
-        slope = Recalibration(target, np.column_stack([everyone, standard]), np.zeros(len(target)))
+        slope = LogisticRefit(target, np.column_stack([everyone, standard]), np.zeros(len(target)))
     return [
         _coefficient("calibration_slope", slope, everyone, hurdle, divisor=spread),
         _coefficient("calibration_intercept", intercept, everyone, hurdle, divisor=1.0),
@@ -117,7 +117,7 @@ def obstacle(target: np.ndarray, odds: np.ndarray, positive: str) -> str:
     return ""
 
 
-def _coefficient(name: str, fit: Recalibration | None, rows: np.ndarray, hurdle: str, *, divisor: float) -> Metric:
+def _coefficient(name: str, fit: LogisticRefit | None, rows: np.ndarray, hurdle: str, *, divisor: float) -> Metric:
     """The last coefficient of a recalibration, in the unit of log odds; NaN if there is no fit."""
     plain = name == "calibration_intercept"
     if fit is None:

@@ -15,6 +15,7 @@ from bedside.evaluation.paired import holm
 from bedside.evaluation.panels import averaged, presence
 from bedside.evaluation.statistics import Metric, Sums, mean, ratio
 from bedside.evaluation.subgroups import Judged
+from bedside.evaluation.thresholds import samples_worth, units
 from bedside.settings import EvaluationSettings
 
 Record = dict[str, Any]
@@ -42,12 +43,11 @@ def coverage(predictions: Any, tested: Judged, settings: EvaluationSettings, *, 
     if ("", "") not in places:
         return {"why": f"coverage of fewer than {FEWEST} test patients says nothing"}
     found = _estimates(tested, held, size, places, settings, seed)
-    counts = table.drop_duplicates(["member"]).shape[0]
-    promised = _calibrated(table, tested, counts)
-    records = _judge(tested, held, places, found, promised, settings)
+    behind = _behind(predictions, tested.task)
+    records = _judge(tested, held, places, found, {name: worth for name, (_, worth) in behind.items()}, settings)
     return {
         "level": settings.conformal,
-        "calibrated": {name: int(n) for name, n in promised.items()},
+        "calibrated": {name: int(samples) for name, (samples, _) in behind.items()},
         "coverage": records,
         "size": [estimate.to_dict() for estimate in found if estimate.metric not in ("coverage",)],
         "sentence": sentence(records, settings.conformal, found, tested.task),
@@ -127,27 +127,40 @@ def share(name: str, among: np.ndarray, hits: np.ndarray, of: str = "") -> Metri
     )
 
 
-def _calibrated(table: Any, tested: Judged, members: int) -> dict[str, float]:
-    """Validation samples behind the sets: all together, and by class; of one repeat."""
-    repeats = tested.rows["repeat"].nunique()
-    counts = {name: len(rows) / repeats for name, rows in table.groupby("class")}
-    return {"": len(table) / repeats} | {str(name): n for name, n in counts.items() if name}
+def _behind(predictions: Any, task: Task) -> dict[str, tuple[float, float]]:
+    """Validation samples behind the sets, and how many independent ones they are worth: all together, and by class.
+
+    Both are means over repeats, which look at the same patients again.
+    """
+    valid = predictions[predictions["part"] == "valid"]
+    repeats = [rows for _, rows in valid.groupby("repeat")]
+    sides = {"": repeats}
+    for number, name in enumerate(task.classes):
+        sides[name] = [rows[task.encode(rows["target"]) == number] for rows in repeats]
+    return {
+        name: (
+            float(np.mean([len(rows) for rows in side])),
+            float(np.mean([samples_worth(units(rows).to_numpy()) if len(rows) else 0.0 for rows in side])),
+        )
+        for name, side in sides.items()
+    }
 
 
 def _judge(
     tested: Judged, held: np.ndarray, places: dict[tuple[str, str], np.ndarray], found: list[Estimate],
-    calibrated: dict[str, float], settings: EvaluationSettings,
+    worth: dict[str, float], settings: EvaluationSettings,
 ) -> list[Record]:  # fmt: skip
     """Each coverage with a one-sided test of the promise, adjusted by Holm over all of them.
 
     Coverage varies with the test patients and, since the promise is kept on average over validation samples, with these
-    too: by level (1 - level) / (m + 2) for m of them (Vovk 2012, doi:10.1007/s10994-013-5355-6).
+    too: by level (1 - level) / (m + 2) for m of them (Vovk 2012, doi:10.1007/s10994-013-5355-6). They are `worth` so many
+    independent ones, by class and "" for all.
     """
     level, cells = float(settings.conformal or 0), cells_of(tested.rows)
     tests: list[float | None] = []
     for (column, name), rows in places.items():
         value = influence.share(held, cells, rows)
-        m = calibrated.get(name if column == "class" else "", 0.0)
+        m = worth[name if column == "class" else ""]
         assert value is not None, "places have samples in every repeat"
         error = influence.standard_error(value, tested.units)[0]
         promise = level * (1 - level)

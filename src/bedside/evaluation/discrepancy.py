@@ -3,14 +3,12 @@
 Source: Gretton et al. 2012, Journal of Machine Learning Research 13:723.
 """
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import numpy as np
 from scipy.spatial.distance import pdist, squareform
-from threadpoolctl import ThreadpoolController
+
+from bedside.evaluation.resampling import one_thread
 
 PERMUTATIONS = 1999
 ROWS_AT_ONCE = 500  # permutations that are in memory together
@@ -61,7 +59,7 @@ def discrepancy(
     kernel = squareform(np.exp(-((distances / bandwidth) ** 2) / 2))
     owner = np.zeros((n + m, len(kernel)))
     owner[np.concatenate([sides[0], sides[1] + n]), np.arange(len(kernel))] = 1
-    with _one_thread():
+    with one_thread():
         together, sizes = owner @ kernel @ owner.T, owner.sum(axis=1)  # of every two patients
     pairs = np.outer(sizes, sizes)
     for table in (together, pairs):
@@ -70,21 +68,11 @@ def discrepancy(
     given[0, n:] = 1
     value = float(_statistic(given, together, pairs)[0])
     rng, beyond = np.random.default_rng(seed), 0
-    with _one_thread():
+    with one_thread():
         for start in range(0, permutations, ROWS_AT_ONCE):
             rows = np.repeat(given, min(ROWS_AT_ONCE, permutations - start), axis=0)
             beyond += int((_statistic(rng.permuted(rows, axis=1), together, pairs) >= value - 1e-12).sum())
     return Discrepancy(value, (beyond + 1) / (permutations + 1), bandwidth, n, m, permutations)
-
-
-def _one_thread() -> AbstractContextManager[Any]:
-    """Products as small as these wait longer for other threads than they take."""
-    return _libraries().limit(limits=1, user_api="blas")
-
-
-@cache
-def _libraries() -> ThreadpoolController:
-    return ThreadpoolController()
 
 
 def _statistic(new: np.ndarray, together: np.ndarray, pairs: np.ndarray) -> np.ndarray:

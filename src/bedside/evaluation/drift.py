@@ -4,7 +4,7 @@ Everything here takes each patient once, so counts are independent and the tests
 test for numbers (did they shift?) together with Pearson's over tenths (did they spread?), Pearson's for categories, Fisher's
 for gaps. The population stability index says how much changed,
 never whether: its customary limits of 0.1 and 0.25 pay no heed to the number of patients, and chance alone passes them
-when there are few (Yurdakul & Naranjo 2020, doi:10.21314/JRMV.2020.227). `weighted_holm` keeps false alarms rare however
+when there are few (Yurdakul & Naranjo 2020, doi:10.21314/JRMV.2020.227). `paired.holm` keeps false alarms rare however
 many columns there are.
 """
 
@@ -20,9 +20,10 @@ LARGEST = 20_000  # patients on both sides, above which Smirnov's p-value comes 
 FEWEST_EXPECTED = 5  # in each cell of Pearson's test; rarer levels are joined
 EFFICIENCY = 2 / np.pi  # of Smirnov's test against the t-test for a shift of a normal number, at the least
 POWER = 0.8
+QUESTIONS = 2  # about a number: did it shift, did it spread? Each may raise half of its false alarms
 LARGE = 0.8  # standard deviations; who would miss a shift as large as this cannot say that there is none
 
-VERDICTS = ("drift", "no drift found", "too few patients to tell", "not compared")
+TOO_FEW = "too few patients to tell"
 
 
 def smirnov(known: np.ndarray, new: np.ndarray) -> tuple[float, float]:
@@ -157,7 +158,7 @@ def column_tests(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     if numbers:
         distance, shifted = smirnov(before, after)
         before, after = tenths(before), tenths(after)
-        p = min(1.0, 2 * min(shifted, levels_changed(before, after)))  # two questions, and the price of two
+        p = min(1.0, QUESTIONS * min(shifted, levels_changed(before, after)))
     else:
         unseen = np.array(list(new["unseen"].values()), dtype=int)
         before, after = np.append(before, np.zeros_like(unseen)), np.append(after, unseen)
@@ -173,36 +174,13 @@ def column_tests(known: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def weighted_holm(p: Sequence[float | None], weights: Sequence[float]) -> list[float | None]:
-    """p-values adjusted for the number of tests, in the same order, where some tests may spend more of the 5 %.
-
-    Calling a difference wherever the adjusted value is below 5 % raises any false alarm in at most 5 % of studies,
-    however the tests depend on each other. Equal weights give Holm's method as it is usually known.
-
-    Args:
-        p: p-values; None is no test and stays None.
-        weights: of each test, positive; only their ratios count.
-
-    Source:
-        Holm 1979, Scandinavian Journal of Statistics 6:65.
-    """
-    adjusted: list[float | None] = [None] * len(p)
-    known = sorted((value / weights[place], place) for place, value in enumerate(p) if value is not None)
-    left, highest = sum(weights[place] for _, place in known), 0.0
-    for ratio, place in known:
-        highest = max(highest, min(1.0, left * ratio))
-        adjusted[place] = highest
-        left -= weights[place]
-    return adjusted
-
-
 def detectable(known: int, new: int, alpha: float) -> float | None:
     """The smallest shift of a normal number, in standard deviations, that is found four times in five; None without patients.
 
     Args:
         known: patients on one side.
         new: patients on the other.
-        alpha: false alarms that this one test may raise.
+        alpha: false alarms that Smirnov's test alone may raise: of those of a number, one in `QUESTIONS`.
     """
     if not known or not new:
         return None
@@ -211,17 +189,17 @@ def detectable(known: int, new: int, alpha: float) -> float | None:
 
 
 def verdict(p: float | None, known: int, new: int, alpha: float) -> str:
-    """One of `VERDICTS`.
+    """`drift`, `no drift found`, `TOO_FEW` or `not compared`.
 
     Args:
         p: adjusted p-value, or None if nothing was tested.
         known: patients on one side.
         new: patients on the other.
-        alpha: false alarms that this one test may raise, before anything is found.
+        alpha: false alarms that its search for a shift may raise, before anything is found.
     """
     if p is not None and p < ALPHA:
         return "drift"
     shift = detectable(known, new, alpha)
     if shift is None or shift > LARGE:
-        return "too few patients to tell"
+        return TOO_FEW
     return "not compared" if p is None else "no drift found"

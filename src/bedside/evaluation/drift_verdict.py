@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from bedside.evaluation.drift import ALPHA, column_tests, detectable, verdict, weighted_holm
-
-TOO_FEW = "too few patients to tell"
+from bedside.evaluation.drift import ALPHA, QUESTIONS, TOO_FEW, column_tests, detectable, verdict
+from bedside.evaluation.paired import holm
 
 
 def judged(columns: list[dict[str, Any]], whole: list[dict[str, Any]], n: dict[str, int]) -> dict[str, Any]:
@@ -33,24 +32,30 @@ def judged(columns: list[dict[str, Any]], whole: list[dict[str, Any]], n: dict[s
     weights = [
         shares[k >= 2 * len(columns)] / max(1, (n_columns, n_whole)[k >= 2 * len(columns)]) for k in range(len(p))
     ]
-    adjusted = weighted_holm(p, weights)
+    adjusted = holm(p, weights)
     alphas = [ALPHA * shares[0] / max(1, n_columns), ALPHA * shares[1] / max(1, n_whole)]
     for k, one in enumerate(columns):
         found = [value for value in adjusted[2 * k : 2 * k + 2] if value is not None]
         one["p_adjusted"] = min(found) if found else None
         present = [one[side]["n"] - one[side]["missing"] for side in ("known", "new")]
         counts = present if one["p"] is not None else [one["known"]["n"], one["new"]["n"]]
-        one["verdict"] = verdict(one["p_adjusted"], counts[0], counts[1], alphas[0])
+        one["verdict"] = verdict(one["p_adjusted"], counts[0], counts[1], _for_shift(one, alphas[0]))
         one["by"] = [
             name for name, value in zip(("values", "gaps"), adjusted[2 * k : 2 * k + 2], strict=True) if _small(value)
         ]
     for one, value in zip(whole, adjusted[2 * len(columns) :], strict=True):
         one["p_adjusted"] = value
         one["verdict"] = _whole_verdict(one, alphas[1])
-    shift = detectable(n["known_patients"], n["new_patients"], alphas[0] if n_columns else alphas[1])
+    alpha = (alphas[0] if n_columns else alphas[1]) / QUESTIONS  # a shift is one of a number
+    shift = detectable(n["known_patients"], n["new_patients"], alpha)
     said = _overall(columns, whole)
     record = {"alpha": ALPHA, "tests": sum(tested), "shift": shift, "verdict": said}
     return {**record, "sentences": sentences(said, columns, whole, n, shift)}
+
+
+def _for_shift(one: dict[str, Any], alpha: float) -> float:
+    """The part of its false alarms that a record spends on a shift; a number also asks for its spread."""
+    return alpha / QUESTIONS if "edges" in one else alpha
 
 
 def _small(p: float | None) -> bool:
@@ -64,7 +69,7 @@ def _whole_verdict(one: dict[str, Any], alpha: float) -> str:
         return "drift"
     if "enough" in one:
         return "no drift found" if one["enough"] else TOO_FEW
-    return verdict(one["p_adjusted"], one["known_patients"], one["new_patients"], alpha)
+    return verdict(one["p_adjusted"], one["known_patients"], one["new_patients"], _for_shift(one, alpha))
 
 
 def _overall(columns: list[dict[str, Any]], whole: list[dict[str, Any]]) -> str:

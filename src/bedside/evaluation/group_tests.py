@@ -21,7 +21,7 @@ from bedside.evaluation.influence import Cells, Linear
 from bedside.evaluation.metrics import HIGHER_IS_BETTER, LABELS
 from bedside.evaluation.paired import Paired, holm
 from bedside.evaluation.thresholds import decide
-from bedside.evaluation.worst_group import SIGNIFICANT
+from bedside.evaluation.worst_group import listed
 
 TESTED = {
     "binary": ("auroc", "sensitivity", "specificity", "calibration_intercept"),
@@ -29,9 +29,10 @@ TESTED = {
     "regression": ("mae", "calibration_in_the_large"),
 }
 OTHERS = "all others"
+SIGNIFICANT = 0.05  # of an adjusted p-value
 
 Rows = np.ndarray
-Values = dict[str, Callable[[Rows], Linear | None]]  # metric -> value of the samples in a mask
+Values = dict[tuple[str, str], Callable[[Rows], Linear | None]]  # metric and `of` -> value of the samples in a mask
 
 
 @dataclass(frozen=True)
@@ -75,26 +76,26 @@ def values_of(test: pd.DataFrame, task: Task, thresholds: list[dict[str, Any]]) 
     if task.kind == "regression":
         errors = scores[:, 0] - target
         return {
-            "mae": lambda rows: influence.mean(np.abs(errors), cells, rows),
-            "calibration_in_the_large": lambda rows: influence.mean(errors, cells, rows),
+            ("mae", ""): lambda rows: influence.mean(np.abs(errors), cells, rows),
+            ("calibration_in_the_large", ""): lambda rows: influence.mean(errors, cells, rows),
         }
     truths = [target == number for number in range(len(task.classes))]
     if task.kind == "multiclass":
         hits = scores.argmax(axis=1) == target
         return {
-            "auroc": lambda rows: influence.average(
+            ("auroc", "macro"): lambda rows: influence.average(
                 [influence.auroc(truth, scores[:, c], cells, rows) for c, truth in enumerate(truths)]
             ),
-            "balanced_accuracy": lambda rows: influence.average(
+            ("balanced_accuracy", ""): lambda rows: influence.average(
                 [influence.share(hits, cells, rows & truth) for truth in truths]
             ),
         }
     ill, score, alarm = truths[1], scores[:, 1], decide(test, task, thresholds)
     return {
-        "auroc": lambda rows: influence.auroc(ill, score, cells, rows),
-        "sensitivity": lambda rows: influence.share(alarm, cells, rows & ill),
-        "specificity": lambda rows: influence.share(~alarm, cells, rows & ~ill),
-        "calibration_intercept": lambda rows: influence.intercept(ill, score, cells, rows),
+        ("auroc", ""): lambda rows: influence.auroc(ill, score, cells, rows),
+        ("sensitivity", ""): lambda rows: influence.share(alarm, cells, rows & ill),
+        ("specificity", ""): lambda rows: influence.share(~alarm, cells, rows & ~ill),
+        ("calibration_intercept", ""): lambda rows: influence.intercept(ill, score, cells, rows),
     }
 
 
@@ -121,16 +122,16 @@ def group_tests(
             first, second = grouping.groups
             pairs = [(first, second.name, second.rows)]
         for group, against, others in pairs:
-            for metric, value in values.items():
+            for (metric, of), value in values.items():
                 if shown(group.rows, metric) and shown(others, metric):
-                    estimate, p = _tested(metric, value(group.rows), value(others), group.rows, units, level)
+                    estimate, p = _tested(metric, of, value(group.rows), value(others), group.rows, units, level)
                     tests.append(GroupTest(grouping.column, group.name, against, estimate, p))
     adjusted = holm([test.p for test in tests])
     return [replace(test, p_adjusted=p) for test, p in zip(tests, adjusted, strict=True)]
 
 
 def _tested(
-    metric: str, one: Linear | None, other: Linear | None, rows: np.ndarray, units: np.ndarray, level: float
+    metric: str, of: str, one: Linear | None, other: Linear | None, rows: np.ndarray, units: np.ndarray, level: float
 ) -> tuple[Estimate, float | None]:
     found = Paired(None, why="not defined in one of the two groups")
     if one is not None and other is not None:
@@ -138,7 +139,6 @@ def _tested(
     how = "linearised variance, samples of a patient together; interval of this difference alone"
     method = f"no test: {found.why}" if found.why else how
     n_patients, n_samples = len(np.unique(units[rows])), int(rows.sum())
-    of = "macro" if metric == "auroc" and one is not None and set(one.part) == {-1, 0} else ""
     estimate = Estimate(metric, found.difference, found.low, found.high, level, n_patients, n_samples, method, of)
     return estimate, found.p
 
@@ -182,7 +182,7 @@ def sentence(
     tests: list[GroupTest], found: dict[tuple[str, str, str], Estimate], groupings: list[Grouping], fewest: int
 ) -> str:
     """The worst group, or that no difference could be shown and how large a one the intervals leave room for."""
-    columns = _listed([grouping.column for grouping in groupings])
+    columns = listed([grouping.column for grouping in groupings])
     done = [test for test in tests if test.p is not None]
     if not done and tests:
         reason = tests[0].difference.method.removeprefix("no test: ")
@@ -222,7 +222,3 @@ def _room(done: list[GroupTest]) -> str:
         f" {label} of {side.column} {side.group} may still be {'lower' if higher else 'higher'} than that of "
         f"{against} by {size}: the interval of the difference by itself is {signed(side.difference)}."
     )
-
-
-def _listed(names: list[str]) -> str:
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)

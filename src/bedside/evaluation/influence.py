@@ -16,9 +16,9 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import t
 
-from bedside.evaluation.areas import ALIKE, midranks
-from bedside.evaluation.calibration import log_odds
+from bedside.evaluation.areas import ALIKE, pairs_of, pairs_won
 from bedside.evaluation.paired import Paired
+from bedside.logistic import fitted_intercept, log_odds
 
 
 @dataclass(frozen=True)
@@ -52,23 +52,16 @@ def auroc(truth: np.ndarray, score: np.ndarray, cells: Cells, rows: np.ndarray) 
         cells: repeat and fold of each sample.
         rows: mask, (n,).
     """
-    positive, ranked, cell = truth[rows], score[rows], cells.fold[rows]
-    repeat = cells.repeat[rows]
-    present = np.unique(cell, return_inverse=True)[1]
-    sizes = [np.bincount(present, side, minlength=present.max() + 1) for side in (positive, ~positive)]
-    below = midranks(ranked, present)  # from 1 by cell, then by score: less the own class and the cells before ...
-    for side, other in ((positive, 1), (~positive, 0)):
-        before = np.append(0, np.cumsum(sizes[other])[:-1])
-        below[side] -= midranks(ranked[side], present[side]) + before[present[side]]
-    ahead = np.where(positive, below, sizes[0][present] - below)  # ... the samples of the other class that lie below
-    others = np.where(positive, sizes[1][present], sizes[0][present])
+    positive, repeat = truth[rows], cells.repeat[rows]
+    present = np.unique(cells.fold[rows], return_inverse=True)[1]
+    won, others = pairs_won(positive, score[rows], present), pairs_of(positive, present)
     n_repeats = int(cells.repeat.max()) + 1
     pairs = np.bincount(repeat, others * positive, minlength=n_repeats)
     if not pairs.all():
         return None
-    each = np.bincount(repeat, ahead * positive, minlength=n_repeats) / pairs
+    each = np.bincount(repeat, won * positive, minlength=n_repeats) / pairs
     terms, part = np.zeros(len(truth)), np.full(len(truth), -1)
-    terms[rows] = (ahead - others * each[repeat]) / pairs[repeat] / n_repeats
+    terms[rows] = (won - others * each[repeat]) / pairs[repeat] / n_repeats
     part[rows] = np.where(others > 0, positive, -1)
     return Linear(float(each.mean()), terms, part, share=True)
 
@@ -98,13 +91,7 @@ def intercept(truth: np.ndarray, score: np.ndarray, cells: Cells, rows: np.ndarr
         here = np.flatnonzero(rows & (cells.repeat == number))
         if not len(here) or truth[here].all() or not truth[here].any():
             return None
-        found = 0.0
-        for _ in range(50):
-            chance = expit(found + odds[here])
-            step = float((truth[here] - chance).sum() / max((chance * (1 - chance)).sum(), 1e-12))
-            found += float(np.clip(step, -2, 2))
-            if abs(step) < 1e-10:
-                break
+        found = fitted_intercept(truth[here], odds[here])
         chance = expit(found + odds[here])
         terms[here] = (truth[here] - chance) / max((chance * (1 - chance)).sum(), 1e-12) / repeats
         values.append(found)

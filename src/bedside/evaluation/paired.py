@@ -125,19 +125,26 @@ def resampled_p(draws: np.ndarray) -> float:
     return float(min(1.0, 2 * (beyond + 1) / (len(defined) + 1)))
 
 
-def holm(p: Sequence[float | None]) -> list[float | None]:
-    """p-values adjusted for the number of tests, in the same order; None stays None and is no test.
+def holm(p: Sequence[float | None], weights: Sequence[float] | None = None) -> list[float | None]:
+    """p-values adjusted for the number of tests, in the same order.
 
     Calling a difference wherever the adjusted value is below 5 % calls any that is not there in at most 5 % of such
     studies, however the tests depend on each other.
+
+    Args:
+        p: p-values; None is no test and stays None.
+        weights: of each test, positive, where some may spend more of the 5 %; only their ratios count. By default all
+            may spend as much.
 
     Source:
         Holm 1979, Scandinavian Journal of Statistics 6:65.
     """
     adjusted: list[float | None] = [None] * len(p)
-    known = sorted((value, place) for place, value in enumerate(p) if value is not None)
-    highest = 0.0
-    for rank, (value, place) in enumerate(known):
-        highest = max(highest, min(1.0, (len(known) - rank) * value))
+    weights = [1] * len(p) if weights is None else weights
+    known = sorted((value / weights[place], place) for place, value in enumerate(p) if value is not None)
+    left, highest = sum(weights[place] for _, place in known), 0.0
+    for ratio, place in known:
+        highest = max(highest, min(1.0, left * ratio))
         adjusted[place] = highest
+        left -= weights[place]
     return adjusted

@@ -9,6 +9,7 @@ from bedside.cohort import Task
 from bedside.evaluation.intervals import Panel
 from bedside.evaluation.intervals import averaged as averaged
 from bedside.evaluation.metrics import Metric, binary, multiclass, regression
+from bedside.evaluation.resampling import presence_of
 from bedside.evaluation.thresholds import decide
 from bedside.evaluation.thresholds import units as units
 
@@ -51,9 +52,7 @@ def per_repeat(
 def presence(test: pd.DataFrame, task: Task, patients: np.ndarray) -> np.ndarray:
     """Number of samples that each patient has of each class, (patients, classes); one column for a regression."""
     target = np.zeros(len(test), dtype=int) if task.kind == "regression" else task.encode(test["target"])
-    counts = np.zeros((int(patients.max()) + 1, max(1, len(task.classes))))
-    np.add.at(counts, (patients, target), 1)
-    return counts
+    return presence_of(target, patients, max(1, len(task.classes)))
 
 
 def per_fold(

@@ -16,6 +16,7 @@ from bedside.cohort import Estimate
 from bedside.evaluation.compare import doubt_about, judge
 from bedside.evaluation.metrics import LABELS
 from bedside.evaluation.paired import ALIKE, Paired, holm
+from bedside.evaluation.worst_group import listed
 
 T_TEST, DELONG, BOOTSTRAP = "corrected resampled t-test", "DeLong", "patient bootstrap"
 LISTED = 4  # names in a sentence before the rest is counted
@@ -141,7 +142,7 @@ def _listed(names: list[str]) -> str:
     """`a`, `a and b`, `a, b and c`; beyond a handful the rest is counted."""
     if len(names) > LISTED:
         names = [*names[: LISTED - 1], f"{len(names) - LISTED + 1} others"]
-    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+    return listed(names)
 
 
 def _how_tested(pairs: list[Pair], kind: str, result: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ on how the work is divided.
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
@@ -94,6 +95,19 @@ def resample(
     return _in_threads(lambda part: statistic(_draw(part, presence)), parts)
 
 
+def presence_of(target: np.ndarray, patients: np.ndarray, classes: int = 2) -> np.ndarray:
+    """Number of samples that each patient has of each class, (patients, classes).
+
+    Args:
+        target: number of the class of each sample, or whether it is positive, (n,).
+        patients: number of the patient of each sample, (n,), from 0.
+        classes: number of classes.
+    """
+    counts = np.zeros((int(patients.max()) + 1, classes))
+    np.add.at(counts, (patients, target.astype(int)), 1)
+    return counts
+
+
 def leave_out(statistic: Callable[[np.ndarray], np.ndarray], n_patients: int) -> np.ndarray:
     """Values of `statistic` without one patient at a time, or without one of `BLOCKS` blocks of them: the jackknife.
 
@@ -120,12 +134,17 @@ def _in_threads(work: Callable[[Any], np.ndarray], parts: Sequence[Any]) -> np.n
     """
     if len(parts) == 1:
         return work(parts[0])
-    with _products().limit(limits=1, user_api="blas"), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
+    with one_thread(), ThreadPoolExecutor(min(4, os.cpu_count() or 1)) as threads:
         return np.concatenate(list(threads.map(work, parts)))
 
 
+def one_thread() -> AbstractContextManager[Any]:
+    """While it lasts, matrix products take one thread: where they are small, others keep them waiting."""
+    return _libraries().limit(limits=1, user_api="blas")
+
+
 @cache
-def _products() -> ThreadpoolController:
+def _libraries() -> ThreadpoolController:
     """The libraries behind matrix products; finding them takes longer than a small resampling."""
     return ThreadpoolController()
 

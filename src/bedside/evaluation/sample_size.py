@@ -21,6 +21,7 @@ from scipy.stats import chi2, norm
 from scipy.stats import t as student
 
 from bedside.errors import SettingError
+from bedside.logistic import SMALLEST
 
 SHRINKAGE = 0.9  # the calibration slope that is expected in new patients
 OPTIMISM = 0.05  # of R2, at most
@@ -156,20 +157,30 @@ def _mean_known(parameters: int, r2: float, mean: float, sd: float) -> int:
     return _first(enough, parameters + 2)
 
 
-def develop_multiclass(parameters: int, shares: Sequence[float], aurocs: dict[tuple[int, int], float]) -> list[Need]:
-    """Patients to develop a multinomial regression.
+def develop_multiclass(
+    parameters: int, shares: Sequence[float], aurocs: dict[tuple[int, int], float], r2: float
+) -> list[Need]:
+    """Patients to develop a multinomial regression, by the three criteria of Pate et al.; the largest counts.
 
-    Criterion (i) of Pate et al., every two classes by themselves, and (iii), the overall risk of each class with
-    simultaneous intervals. Criterion (ii) needs the R2 of the whole model, which does not follow from the AUROC of pairs.
+    The slope is asked of every two classes by themselves, the optimism of the whole model, and the overall risk of each
+    class with simultaneous intervals.
 
     Args:
         parameters: candidate parameters for each class but one.
         shares: of the classes, adding up to 1.
-        aurocs: by the numbers of two classes, of these two against each other.
+        aurocs: by the numbers of two classes, the smaller first, of these two against each other.
+        r2: R2 of Cox and Snell of the whole model, see `multinomial_r2`.
+
+    Raises:
+        SettingError: if a number is out of range.
     """
     _parameters(parameters)
     if abs(sum(shares) - 1) > 1e-6 or min(shares) <= 0:
         raise SettingError(f"The shares of the classes must be positive and add up to 1, not to {sum(shares):g}.")
+    most = 1 - float(np.exp(2 * sum(share * np.log(share) for share in shares)))
+    _within("r2 of Cox and Snell", r2, 0, min(most, 1 - OPTIMISM * most))
+    gentle = r2 / (r2 + OPTIMISM * most)
+    optimism = _for_shrinkage(parameters * (len(shares) - 1), r2, gentle)
     found = []
     for one, other in combinations(range(len(shares)), 2):
         both = shares[one] + shares[other]
@@ -180,8 +191,21 @@ def develop_multiclass(parameters: int, shares: Sequence[float], aurocs: dict[tu
     overall = float(chi2.ppf(1 - 0.05 / len(shares), 1)) * spread / MARGIN**2
     return [
         _need(f"calibration slope of at least {SHRINKAGE:g} between every two classes", max(found), rarest),
+        _need(f"optimism of Nagelkerke's R² of at most {OPTIMISM:g}", optimism, rarest),
         _need(f"overall risk of each class known to ± {MARGIN:g}", overall, rarest),
     ]
+
+
+def multinomial_r2(target: np.ndarray, scores: np.ndarray) -> float:
+    """R2 of Cox and Snell of probabilities as they are, below 0 if they tell less than the shares of the classes do.
+
+    Args:
+        target: number of the class of each sample, (n,), every class present.
+        scores: probabilities, (n, classes).
+    """
+    shares = np.bincount(target, minlength=scores.shape[1]) / len(target)
+    likelihood = np.log(np.clip(scores[np.arange(len(target)), target], SMALLEST, 1)).mean()
+    return float(1 - np.exp(-2 * (likelihood - shares @ np.log(shares))))
 
 
 # Validation

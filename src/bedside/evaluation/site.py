@@ -16,17 +16,18 @@ import pandas as pd
 from bedside.cohort import Cohort, Roles, Task
 from bedside.errors import DataError, SettingError, nearest
 from bedside.evaluation import calibrated, panels
-from bedside.evaluation.calibration import Recalibration, obstacle
+from bedside.evaluation.calibration import LogisticRefit, obstacle
 from bedside.evaluation.intervals import Panel, estimates, resample
+from bedside.evaluation.resampling import presence_of
 from bedside.evaluation.statistics import Metric
-from bedside.logistic import log_odds, maximum_likelihood
-from bedside.recalibration import Line
+from bedside.logistic import fitted_intercept, fitted_line, log_odds
+from bedside.recalibration import RAW, Line
 from bedside.settings import EvaluationSettings, FoldSettings
 from bedside.splits.folds import make_folds
 
 FEWEST = 10  # patients with and without the class for each number that is fitted
 ENOUGH = 100  # of each for slope and intercept by default, and to know what they are worth
-FOLDS = 10
+FOLDS = 10  # no more than FEWEST, so that every part has patients with and without the class
 METHODS = ("intercept", "slope")  # intercept alone; slope and intercept
 
 
@@ -84,7 +85,7 @@ def site_update(
         raise SettingError(f"--method slope cannot be had: {hurdle}. Take --method intercept.")
     taken = method or ("slope" if not hurdle and fewest >= ENOUGH else "intercept")
     fitted = _fitted(test, truth, odds, settings, seed, possible)
-    after = _cross_validated(test, task, odds, truth, possible, min(FOLDS, fewest), seed)
+    after = _cross_validated(test, task, odds, truth, possible, seed)
     sides = {"before": test, **after}
     record = {
         "method": taken,
@@ -97,7 +98,7 @@ def site_update(
         "patient_column": patient_column,
         "n_samples": len(test),
         "events": int(truth.sum()),
-        "folds": min(FOLDS, fewest),
+        "folds": FOLDS,
         "level": settings.level,
         "judged": {name: _judged(table, task, settings, seed) for name, table in sides.items()},
     }
@@ -107,12 +108,8 @@ def site_update(
 
 def line(truth: np.ndarray, odds: np.ndarray, method: str) -> Line:
     """The update of largest likelihood; target, boolean, and log odds of the score, (n,)."""
-    target, ones = truth.astype(np.float64), np.ones((len(odds), 1))
-    if method == "intercept":
-        return Line(float(maximum_likelihood(target, ones, odds)[0]), 1.0)
-    centre, unit = odds.mean(), odds.std()
-    level, steepness = maximum_likelihood(target, np.column_stack([ones, (odds - centre) / unit]))
-    return Line(float(level - steepness / unit * centre), float(steepness / unit))
+    target = truth.astype(np.float64)
+    return Line(*fitted_line(target, odds)) if method == "slope" else Line(fitted_intercept(target, odds), 1.0)
 
 
 def _refuse_few(rarest: str, fewest: int) -> None:
@@ -128,10 +125,10 @@ def _fitted(
 ) -> dict[str, list[dict[str, Any]]]:  # fmt: skip
     """The numbers of each update with intervals from resampled patients."""
     everyone, centre, unit = np.ones(len(odds), dtype=bool), odds.mean(), odds.std()
-    alone = Recalibration(truth, np.ones((len(odds), 1)), odds)
+    alone = LogisticRefit(truth, np.ones((len(odds), 1)), odds)
     metrics = {"intercept": [Metric("intercept", (alone,), lambda s: s[:, 0], (everyone,))]}
     if "slope" in methods:
-        both = Recalibration(truth, np.column_stack([everyone, (odds - centre) / unit]), np.zeros(len(odds)))
+        both = LogisticRefit(truth, np.column_stack([everyone, (odds - centre) / unit]), np.zeros(len(odds)))
         metrics["slope"] = [
             Metric("intercept", (both,), lambda s: s[:, 0] - s[:, 1] * centre / unit, (everyone,)),
             Metric("slope", (both,), lambda s: s[:, 1] / unit, (everyone,)),
@@ -139,20 +136,18 @@ def _fitted(
     patients = pd.factorize(test["patient"], sort=True)[0]
     n = int(patients.max()) + 1
     panel = Panel([metric for group in metrics.values() for metric in group], patients, n)
-    presence = np.zeros((n, 2))
-    np.add.at(presence, (patients, truth.astype(int)), 1)
-    draws = resample(panel, presence, resamples=settings.resamples, seed=seed)
+    draws = resample(panel, presence_of(truth, patients), resamples=settings.resamples, seed=seed)
     found = iter(estimates([panel], panel(np.ones((1, n)))[0], draws, level=settings.level, interval=settings.interval))
     return {name: [next(found).to_dict() for _ in group] for name, group in metrics.items()}
 
 
 def _cross_validated(
-    test: pd.DataFrame, task: Task, odds: np.ndarray, truth: np.ndarray, methods: tuple[str, ...], number: int, seed: int
+    test: pd.DataFrame, task: Task, odds: np.ndarray, truth: np.ndarray, methods: tuple[str, ...], seed: int
 ) -> dict[str, pd.DataFrame]:  # fmt: skip
     """The predictions by each update, every patient scored by the update of the other tenths."""
     samples = pd.DataFrame({"patient": test["patient"], "target": test["target"]})
     cohort = Cohort("new hospital", samples, Roles("target", "patient"), task, None, np.arange(len(test)))
-    dealt = make_folds(cohort, FoldSettings(scheme="crossval", number=number), seed=seed)
+    dealt = make_folds(cohort, FoldSettings(scheme="crossval", number=FOLDS), seed=seed)
     names = task.score_columns()
     tables = {}
     for method in methods:
@@ -161,7 +156,7 @@ def _cross_validated(
             others = np.concatenate([part.train, part.valid])
             score[part.test] = line(truth[others], odds[others], method)(test[names[1]].to_numpy()[part.test])
             fold[part.test] = part.number
-        raw = {f"raw_{name}": test[name] for name in names}
+        raw = {f"{RAW}{name}": test[name] for name in names}
         tables[method] = test.assign(fold=fold, **{names[0]: 1 - score, names[1]: score}, **raw)
     return tables
 

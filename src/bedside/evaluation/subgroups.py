@@ -13,7 +13,7 @@ import pandas as pd
 
 from bedside.cohort import Estimate, Task
 from bedside.evaluation import group_tests, sites
-from bedside.evaluation.calibration import Recalibration
+from bedside.evaluation.calibration import LogisticRefit
 from bedside.evaluation.compare import FEWEST
 from bedside.evaluation.groups import Group, Grouping, groupings
 from bedside.evaluation.intervals import Panel, estimates, resample
@@ -22,7 +22,7 @@ from bedside.evaluation.statistics import Metric
 from bedside.settings import EvaluationSettings
 
 BOTH = ("auroc", "average_precision", "balanced_accuracy", "calibration_slope", "calibration_intercept")
-LARGE = 200  # samples of each class from which one step errs less than resampling (see `calibration.Recalibration`)
+LARGE = 200  # samples of each class from which one step errs less than resampling (see `calibration.LogisticRefit`)
 ONE_CLASS = {"sensitivity": [1], "specificity": [0]}  # of a binary task
 
 
@@ -148,7 +148,7 @@ def _whole(metrics: list[Metric]) -> list[Metric]:
 def _quick(metric: Metric) -> Metric:
     """The metric; a recalibration of a large group is refitted by one third-order step, as of a large cohort."""
     fit = metric.statistics[0]
-    if not isinstance(fit, Recalibration) or min(fit.target.sum(), (1 - fit.target).sum()) < LARGE:
+    if not isinstance(fit, LogisticRefit) or min(fit.target.sum(), (1 - fit.target).sum()) < LARGE:
         return metric
     return replace(metric, statistics=(fit.sums(),), finish=lambda sums: metric.finish(fit.step(sums)))
 

@@ -21,7 +21,7 @@ import numpy as np
 import pandas as pd
 
 from bedside.cohort import Task
-from bedside.evaluation.intervals import resample
+from bedside.evaluation.resampling import presence_of, resample
 from bedside.settings import EvaluationSettings
 
 THRESHOLDS = np.arange(1, 100) / 100  # threshold probabilities, from 1 % to 99 %
@@ -92,8 +92,7 @@ def decision_curve(
         too somewhere. `sentence`.
     """
     benefit = NetBenefit(truth, score, patients, THRESHOLDS)
-    presence = np.zeros((int(patients.max()) + 1, 2))
-    np.add.at(presence, (patients, truth.astype(int)), 1)
+    presence = presence_of(truth, patients)
     draws = resample(benefit, presence, resamples=settings.resamples, seed=seed)
     value, k = benefit(np.ones((1, len(presence))))[0], len(THRESHOLDS)
     sides = {

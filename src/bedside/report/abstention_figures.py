@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from bedside.evaluation.compare import FEWEST
 from bedside.folder import Run
 from bedside.report.style import BASELINE, DOTTED, EVENT, MODEL, Drawing, canvas, grid, legend, to_svg
 
@@ -44,7 +45,7 @@ def _decisions(points: list[dict[str, Any]], level: str) -> Drawing:
     return Drawing(
         "abstention-decisions", "Sensitivity and specificity among the answered",
         f"The same samples: who has the condition and is found, who does not and is left in peace, with {level} intervals. Both "
-        "must gain; silence that buys one with the other moves the threshold. Lines end where fewer than ten patients are left.",
+        f"must gain; silence that buys one with the other moves the threshold. Lines end where fewer than {FEWEST} patients are left.",
         "Sensitivity and specificity over the share that is answered.", to_svg(figure, "abstention-decisions"),
     )  # fmt: skip
 

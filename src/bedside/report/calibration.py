@@ -3,6 +3,7 @@
 from typing import Any
 
 from bedside.cohort import Estimate
+from bedside.evaluation.calibration import ECE_BINS
 from bedside.evaluation.utility import ranges_text
 from bedside.folder import Run
 from bedside.report.tables import footnotes
@@ -52,7 +53,7 @@ def class_rows(record: dict[str, Any], before: list[dict[str, Any]] | None = Non
     for entry in record["estimates"]:
         meaning = MEANINGS.get(entry["metric"], "")
         if entry["metric"] == "ece":
-            meaning = f"{meaning}; {record['bins_used']} of 10 bins hold samples"
+            meaning = f"{meaning}; {record['bins_used']} of {ECE_BINS} bins hold samples"
         other = earlier.get(entry["metric"])
         rows.append(
             {

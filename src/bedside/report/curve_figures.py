@@ -7,6 +7,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bedside.cohort import Task
+from bedside.evaluation.calibration import ECE_BINS
 from bedside.evaluation.curves import Curves, curves, precision_recall, roc
 from bedside.folder import Run
 from bedside.report.style import (
@@ -122,7 +123,7 @@ def calibration_figure(run: Run, model: Curves) -> Drawing:
     slope = find(run.estimates, "calibration_slope", ("", model.of))
     return Drawing(
         "calibration", "Calibration",
-        "Above: observed share against mean predicted risk in ten bins of equal width, with "
+        f"Above: observed share against mean predicted risk in {ECE_BINS} bins of equal width, with "
         f"{run.estimates['level']:.0%} Wilson intervals over patients; on the diagonal a predicted risk means what it "
         "says. Below: how many predictions got which score.",
         f"Calibration slope{estimate_text(slope) or ' not given'}; 1 is ideal.", to_svg(figure, "calibration"),
@@ -149,7 +150,7 @@ def class_figures(run: Run) -> list[Drawing]:
         ),
         _small_multiples(
             run, model, {}, "calibration", "Calibration, each class against the rest",
-            "Observed share against mean predicted probability in ten bins of equal width, with Wilson intervals over patients.",
+            f"Observed share against mean predicted probability in {ECE_BINS} bins of equal width, with Wilson intervals over patients.",
             ("predicted probability", "observed share"),
         ),
     ]  # fmt: skip
