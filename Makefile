@@ -2,6 +2,7 @@
 # make test   installs what tests need and runs everything that CI runs
 # make check  formatting, lint, types, layers
 # make notebooks   runs the notebooks of the course and stores what they show (some minutes)
+# make docs    the reference, and the documentation as a site in site/
 # make bench  the speed comparisons of benchmarks/README.md
 
 PYTHON ?= python3
@@ -67,8 +68,10 @@ bench: $(VENV)/installed-bench
 	@$(BIN)/python benchmarks/images.py
 	@$(BIN)/python benchmarks/many_fits.py
 
-docs: $(VENV)/installed
+docs: $(VENV)/installed-dev
 	@$(BIN)/python docs/make_reference.py
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	@echo "site/index.html"
 
 clean:
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache build dist

@@ -13,12 +13,14 @@ from typing import Any
 import typer
 
 import bedside
-from bedside import errors, recalibration
+from bedside import errors, learn, recalibration
 from bedside.cli import app
 from bedside.data import codes
 from bedside.data.samples import COHORTS, generator_settings
 from bedside.evaluation import audit
 from bedside.evaluation.metrics import HIGHER_IS_BETTER, LABELS
+from bedside.learn.answer import exercises
+from bedside.learn.explorables import EXPLORABLES
 from bedside.models import FAMILIES, settings_class, suited
 from bedside.report.words import metric_words
 from bedside.settings import RunSettings, describe
@@ -67,7 +69,7 @@ FILES = {
 def reference() -> str:
     """The whole page."""
     sections = [START, *_verbs(), *_settings(), _families(), *_cohorts(), _metrics(), _findings(), _errors(), _files()]
-    return "\n".join([*sections, _python()])
+    return "\n".join([*sections, _python(), _course()])
 
 
 def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -77,8 +79,12 @@ def table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 
 
 def verbs() -> dict[str, Any]:
-    """The commands of the command line by name."""
-    return dict(typer.main.get_command(app).commands)  # type: ignore[attr-defined]
+    """The commands of the command line by name; those of a group such as `learn play` follow it."""
+    found: dict[str, Any] = {}
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        found[name] = command
+        found |= {f"{name} {inner}": one for inner, one in getattr(command, "commands", {}).items()}
+    return found
 
 
 def _verbs() -> Iterator[str]:
@@ -182,7 +188,19 @@ def _files() -> str:
 def _python() -> str:
     known = {kind.__name__ for kind in error_classes()}
     rows = [(f"`bedside.{name}`", first_line(getattr(bedside, name))) for name in bedside.__all__ if name not in known]
+    rows += [(f"`bedside.learn.{name}`", first_line(getattr(learn, name))) for name in learn.__all__]
     return f"## Names in Python\n\n{table(('name', 'what it is'), rows)}"
+
+
+def _course() -> str:
+    """Explorables and exercises."""
+    figures = [(f"`{one.name}`", one.title, one.idea) for one in EXPLORABLES.values()]
+    asked = [(f"`{number}`", one.title) for number, one in exercises().items()]
+    return (
+        f"## Explorables\n\nShown by `bedside learn play NAME`, or `learn.play` in a notebook.\n\n"
+        f"{table(('name', 'title', 'idea'), figures)}\n"
+        f"## Exercises\n\nChecked by `learn.check` in the notebooks.\n\n{table(('number', 'title'), asked)}"
+    )
 
 
 def first_line(thing: Any) -> str:
