@@ -5,6 +5,7 @@ splits give, a predictions table what training gives, and an `Estimate` what eva
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -172,6 +173,15 @@ class Fold:
     @property
     def name(self) -> str:
         return f"repeat{self.repeat}-fold{self.number}"
+
+
+# A number that does not belong to a name, a date or a range; with the hyphen of its power of ten.
+_NUMBER = re.compile(r"(?<![\w.\-–])-?\d+(?:\.\d+)?(?:e-\d\d\b)?")
+
+
+def minus(words: str) -> str:
+    """Words for people, with a minus sign in numbers below zero; hyphens of names, dates and ranges stay."""
+    return _NUMBER.sub(lambda number: number[0].replace("-", "−"), words)
 
 
 _WITH_UNIT = ("mae", "rmse", "calibration_in_the_large")  # in the unit of the target, which may be tiny

@@ -6,13 +6,14 @@ Source: Mitchell et al. 2019, Model Cards for Model Reporting, doi:10.1145/32875
 from pathlib import Path
 
 from bedside import folder
+from bedside.cohort import minus
 from bedside.folder import Run
 from bedside.report import answers_data as data
 from bedside.report import answers_model as model
 from bedside.report import answers_results as results
 from bedside.report import methods as words_of
 from bedside.report.answers import at, file
-from bedside.report.document import Ask, Block, Bullets, Document, Heading, Line, Paragraph, minus, text
+from bedside.report.document import Ask, Block, Bullets, Document, Heading, Line, Paragraph, text
 from bedside.report.document_markdown import to_markdown
 from bedside.report.document_parts import class_table, estimate_table, further, made_from, synthetic, title_of
 from bedside.report.told import Told

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, minus
 from bedside.report.interval_rows import NARROW, WIDE, IntervalRow, interval_rows
 from bedside.report.overlaid_figures import COLOURS
 from bedside.report.style import INK, MODEL, MUTED, PAPER, ROUND, RULE, Drawing, canvas, grid, short, to_svg
@@ -95,8 +95,10 @@ def _in_words(curves: Sequence[dict[str, Any]]) -> str:
     for curve in curves:
         change = curve["outputs"][-1]["change"]
         ends = [point if isinstance(point, str) else f"{point:.4g}" for point in (curve["grid"][0], curve["grid"][-1])]
-        said.append(f"{curve['column']} from {ends[0]} to {ends[1]}: change {change[-1]:+.3g}")
-    return "; ".join(said).replace("-", "−") + "."
+        said.append(
+            f"{curve['column']} from {minus(ends[0])} to {minus(ends[1])}: change {minus(f'{change[-1]:+.3g}')}"
+        )
+    return "; ".join(said) + "."
 
 
 def _ends(curves: Sequence[dict[str, Any]]) -> tuple[float, float]:

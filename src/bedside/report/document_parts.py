@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, minus
 from bedside.report import flow_figures, tables
-from bedside.report.document import Line, Picture, Table, minus, text
+from bedside.report.document import Line, Picture, Table, text
 from bedside.report.methods import what_is_predicted
 from bedside.report.told import Told
 from bedside.report.words import number, percent

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, minus
 from bedside.errors import RunError
 from bedside.folder import Run
 from bedside.report.words import metric_name
@@ -278,11 +278,11 @@ def _plain(value: Any) -> str:
 
 
 def _signed(value: Any) -> str:
-    return "not defined" if pd.isna(value) else f"{float(value):+.2f}".replace("-", "−")
+    return "not defined" if pd.isna(value) else minus(f"{float(value):+.2f}")
 
 
 def _rounded(value: Any) -> str:
-    return "not defined" if pd.isna(value) else f"{float(value):.2f}".replace("-", "−")
+    return "not defined" if pd.isna(value) else minus(f"{float(value):.2f}")
 
 
 def _check(check: dict[str, Any]) -> dict[str, Any]:

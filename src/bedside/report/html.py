@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from bedside.cohort import minus
 from bedside.folder import Run
 from bedside.report import brief, image_words, page, tables
 from bedside.report import groups as groups_of
 from bedside.report import methods as words_of
 from bedside.report.calibration import calibration_section, decision_section
 from bedside.report.columns import columns
-from bedside.report.document import minus
 from bedside.report.documents import present
 from bedside.report.figures import draw
 from bedside.report.gallery import gallery

@@ -13,7 +13,7 @@ from matplotlib.textpath import text_to_path
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, minus
 from bedside.report.candidates import ALIKE
 from bedside.report.style import DOTTED, INK, MODEL, MUTED, PAPER, ROUND, RULE, canvas, grid, short, to_svg
 
@@ -187,7 +187,7 @@ def _one_line(text: str) -> str:
 
 
 def _text(row: IntervalRow) -> str:
-    return row.text.replace("-", "−") if row.estimate.value is not None else "not defined"
+    return minus(row.text) if row.estimate.value is not None else "not defined"
 
 
 def _width(text: str) -> float:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, minus
 from bedside.folder import Run
 from bedside.report import candidate_tables, experiment, experiment_words, page, tables
 from bedside.report.candidates import Pair, fold_values, headline_of, negated, pairs_of, ranked
@@ -91,7 +91,7 @@ def _headlines(record: dict[str, Any]) -> list[dict[str, str]]:
     """The largest size, and what came with the last doubling."""
     largest = record["candidates"][-1]
     whole = headline_of(largest["estimates"], record["headline"])
-    value, _, interval = whole.text().replace("-", "−").partition(" [")
+    value, _, interval = minus(whole.text()).partition(" [")
     shown = [{
         "name": f"{metric_name(whole.metric)}, {largest['patients']:,.0f} training patients",
         "value": value, "beside": f"[{interval}" if interval else "",

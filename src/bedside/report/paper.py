@@ -1,9 +1,9 @@
 """A draft of methods and results, in the past tense, with every number in its place; what is missing is asked."""
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, minus
 from bedside.evaluation.metrics import HEADLINE, LABELS
 from bedside.report import answers_data as data
-from bedside.report.document import Ask, Block, Document, Heading, Line, Paragraph, Subheading, minus, text
+from bedside.report.document import Ask, Block, Document, Heading, Line, Paragraph, Subheading, text
 from bedside.report.document_parts import (
     class_table,
     estimate_table,

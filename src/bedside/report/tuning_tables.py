@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from math import log
 from typing import Any
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, minus
 from bedside.report.candidate_tables import setting_text
 from bedside.report.words import metric_name
 
@@ -93,4 +93,4 @@ def outer_rows(record: dict[str, Any], honest: Estimate) -> list[dict[str, Any]]
 
 
 def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
+    return "–" if value is None else minus(f"{value:.{digits}f}")
