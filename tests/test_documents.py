@@ -248,7 +248,12 @@ def test_items_follow_the_run(binary):
     write_json(binary.path / "description.json", {**binary.description, "sites": [{"site": name} for name in "ab"]})
     write_json(binary.path / "estimates.json", {**binary.estimates, "subgroups": {"checked": ["sex"], "worst": None}})
     found = statuses(binary)
-    assert found["13"].shown == "Rare classes were weighed up in the loss, which spoils calibration."
+    weighed = "Rare classes were weighed up in the loss, which spoils calibration."
+    assert found["13"].shown == f"{weighed} The scores were not recalibrated."
+    assert found["13"].question == "Why was it used?"
+    scored = {**binary.estimates["calibration"], "recalibration": {"method": "platt", "before": {}}}
+    write_json(binary.path / "estimates.json", {**binary.estimates, "calibration": scored})
+    assert statuses(binary)["13"].shown.startswith(f"{weighed} The scores were recalibrated by Platt scaling, fitted")
     assert found["13"].status == "authors"
     assert found["16"].status == "authors"
     assert found["12d"].status == found["23b"].status == "filled"
@@ -301,7 +306,7 @@ def test_results_hold_every_number_with_interval_and_patients(runs, kind):
         if e["metric"] in ("auroc", "r2") and e["of"] in ("", "macro")
     )
     value, low, high = (f"{x:z.{headline.digits()}f}" for x in (headline.value, headline.low, headline.high))
-    assert f"was {value} (95% interval {low} to {high})" in text
+    assert f"was {value} (95\u00a0% interval {low} to {high})" in text
     assert f"On {run.estimates['n']['patients']} test patients ({run.estimates['n']['samples']} samples)" in text
     assert len(docx.Document(str(run.path / "paper.docx")).inline_shapes) == 1
 

@@ -16,7 +16,7 @@ from bedside.errors import RunError
 from bedside.folder import Run, write_json, write_table, write_yaml
 from bedside.report import image_words
 from bedside.report import methods as words_of
-from bedside.report.card import write_card
+from bedside.report.documents import write_documents
 from bedside.report.gallery import MOST_BYTES, gallery
 from bedside.report.html import write_report
 from bedside.report.images import duplicates, image_facts
@@ -117,7 +117,7 @@ def changed(run, name, **changes):
 def run(tmp_path_factory):
     made = make_image_run(tmp_path_factory.mktemp("images"), synthetic="Drawn by a <generator>")
     write_report(made)
-    write_card(made)
+    write_documents(made, ["md"])
     return made
 
 
@@ -198,7 +198,7 @@ def test_a_failed_check_warns_before_the_first_map(small):
     assert "The check of randomised weights failed" in section
     assert "Randomised weights: failed" in section
     assert "Deletion: passed" in section
-    card = write_card(failed).read_text(encoding="utf-8")
+    card = write_documents(failed, ["md"])[0].read_text(encoding="utf-8")
     assert "Do not trust these maps" in card
 
 
@@ -242,7 +242,7 @@ def test_an_exposed_shortcut_warns_before_the_first_map_and_another_does_not(sma
     words = re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", section)).replace("\u00a0", " ")
     assert "ruler more than chance 65 % [61, 69] 18 % 40" in words
     assert "AUROC 0.980 [0.920, 1.000] 0.56 [0.41, 0.70] −0.42 [−0.57, −0.27]" in words
-    assert "97.5%" in words
+    assert "97.5\u00a0%" in words
 
 
 def test_too_few_samples_have_shares_without_intervals(small):

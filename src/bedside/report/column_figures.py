@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from bedside.cohort import Estimate, minus
+from bedside.cohort import Estimate, level_text, minus
 from bedside.report.interval_rows import NARROW, WIDE, IntervalRow, interval_rows
 from bedside.report.overlaid_figures import COLOURS
 from bedside.report.style import INK, MODEL, MUTED, PAPER, ROUND, RULE, Drawing, canvas, grid, short, to_svg
@@ -26,7 +26,7 @@ def importance_figure(record: dict[str, Any], *, narrow: bool = False) -> Drawin
     left = record["n_columns"] - len(rows)
     caption = (
         f"How much worse the model is on {record['n_patients']:,} test patients when the cells of a column are dealt anew "
-        f"among them, mean of {record['permutations']} times, with {record['level']:.0%} intervals over patients and permutations. "
+        f"among them, mean of {record['permutations']} times, with {level_text(record['level'])} intervals over patients and permutations. "
         "Grey: the interval includes 0."
         + (" Together: columns that go together, dealt anew at once." if together else "")
         + (f" The other {left:,} of {record['n_columns']:,} columns are not drawn." if left else "")

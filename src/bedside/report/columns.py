@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from bedside.cohort import Estimate, minus
+from bedside.cohort import Estimate, level_text, minus
 from bedside.folder import Run
 from bedside.report.column_figures import dependence_figure, importance_figure
 from bedside.report.style import Drawing
@@ -61,7 +61,7 @@ def columns(run: Run) -> dict[str, Any] | None:
         "lead": record["sentences"][0],
         "sentences": record["sentences"][1:],
         "together": _together(record),
-        "level": f"{record['level']:.0%}",
+        "level": level_text(record["level"]),
         "measured": record["n_measured"],
         "all": record["n_columns"],
         "checks": checks,

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from bedside.cohort import Estimate, minus
+from bedside.cohort import Estimate, minus, share_text
 from bedside.folder import Run
 from bedside.report import candidate_tables, experiment, experiment_words, page, tables
 from bedside.report.candidates import Pair, fold_values, headline_of, negated, pairs_of, ranked
@@ -128,7 +128,7 @@ def size_table(record: dict[str, Any], pairs: list[Pair]) -> dict[str, Any]:
         found = {e["metric"]: Estimate.from_dict(e) for e in entry["estimates"] if e["of"] in ("", "macro")}
         rows.append({
             "number": str(entry["folder"]).rpartition("/")[2], "patients": f"{entry['patients']:,.0f}", "samples": f"{entry['samples']:,.0f}",
-            "share": f"{entry['share']:.0%}", "events": number(None if entry["events"] is None else round(entry["events"])), "headline": estimate,
+            "share": share_text(entry['share']), "events": number(None if entry["events"] is None else round(entry["events"])), "headline": estimate,
             "mean": candidate_tables.fold_text(fold_values(entry["per_fold"], estimate.metric), estimate),
             "further": [found.get(metric) for metric in further], "to_all": _to_all(entry["name"], largest, pairs),
         })  # fmt: skip
