@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
 from bedside.cohort import Estimate, level_text, minus
@@ -114,8 +115,10 @@ def _ends(curves: Sequence[dict[str, Any]]) -> tuple[float, float]:
 
 def _draw_number(axes: Axes, curve: dict[str, Any], ends: tuple[float, float]) -> None:
     x = np.array(curve["grid"], dtype=np.float64)
-    for line in curve["curves"]:
-        axes.plot(x, np.clip(line, *ends), color=_ICE, linewidth=0.5, zorder=1.5)
+    if curve["curves"]:
+        single = LineCollection([np.column_stack([x, np.clip(line, *ends)]) for line in curve["curves"]])
+        single.set(color=_ICE, linewidth=0.5, zorder=1.5, capstyle="round")
+        axes.add_collection(single)
     for number, out in enumerate(curve["outputs"]):
         colour = MODEL if len(curve["outputs"]) == 1 else COLOURS[number % len(COLOURS)]
         axes.fill_between(x, out["low"], out["high"], color=colour, alpha=0.22, linewidth=0, zorder=2)
