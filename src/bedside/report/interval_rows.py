@@ -115,11 +115,11 @@ def _draw_row(axes: Axes, k: int, row: IntervalRow, ends: tuple[float, float]) -
 
 def _draw_intervals(axes: Axes, rows: Sequence[IntervalRow]) -> None:
     """All intervals as one thing to draw."""
-    known = [
-        (k, row.estimate, row.faint) for k, row in enumerate(rows) if None not in (row.estimate.low, row.estimate.high)
-    ]
-    lines = [((estimate.low, k), (estimate.high, k)) for k, estimate, _ in known]
-    colours = [FAINT if faint else MODEL for _, _, faint in known]
+    lines, colours = [], []
+    for k, row in enumerate(rows):
+        if row.estimate.low is not None and row.estimate.high is not None:
+            lines.append(np.array([[row.estimate.low, k], [row.estimate.high, k]]))
+            colours.append(FAINT if row.faint else MODEL)
     axes.add_collection(LineCollection(lines, colors=colours, linewidths=2.0, capstyle="round", zorder=3))
 
 
