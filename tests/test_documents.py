@@ -381,7 +381,7 @@ def test_a_patient_seen_at_two_sites_stands_where_the_patient_is_tested(tmp_path
     counts = adds_up(flow(run))
     assert counts["folds"][0]["parts"]["test"] == {"samples": 1, "patients": 1, "events": 1}
     assert counts["folds"][0]["parts"]["left_out"] == {"samples": 3, "patients": 1, "events": 1}
-    assert "others left out stands in the part" in flow_figure(run).caption
+    assert "others left out stands in the part" in flow_figure(flow(run)).caption
 
 
 def test_who_was_excluded_is_counted_and_named(binary):
@@ -395,7 +395,7 @@ def test_who_was_excluded_is_counted_and_named(binary):
         write_json(binary.path / "description.json", {**known, "flow": excluded})
         counts = adds_up(flow(Run(binary.path)))
         assert counts["read"]["samples"] == 123
-        drawing = flow_figure(Run(binary.path))
+        drawing = flow_figure(flow(Run(binary.path)))
         assert ("1 patient, 3 samples" if patients else "patients not known, 3 samples") in drawing.alt
     assert "Excluded after the data were read: 3 samples because the image could not be read." in to_markdown(
         paper(Told(binary.path))
@@ -438,6 +438,6 @@ def test_no_document_scrolls_sideways_or_asks_for_anything(runs):
 
 def test_numbers_of_folds_are_ranges(tmp_path):
     parts = {0: ["test"] * 2 + ["valid"] * 2 + ["train"] * 8, 1: ["train"] * 6 + ["valid"] * 2 + ["test"] * 4}
-    drawing = flow_figure(planted(tmp_path, parts))
+    drawing = flow_figure(flow(planted(tmp_path, parts)))
     assert "test: 1 to 2 patients, 2 to 4 samples, 1 to 2 of class ill" in drawing.alt
     assert np.isclose(float(re.search(r'width="([\d.]+)pt"', drawing.svg)[1]), 360)

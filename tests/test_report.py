@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from bedside.cohort import Estimate, Task
+from bedside.cohort import Estimate, Task, minus
 from bedside.errors import RunError
 from bedside.folder import Run, write_json
 from bedside.report import brief
@@ -228,6 +228,11 @@ def test_numbers_are_written_as_a_person_would():
         "0\u00a0%",
         "–",
     ]
+
+
+def test_only_numbers_get_a_minus_sign():
+    said = "AUROC -0.2 [-0.31, 1e-05], -1,234 of covid-19 on 2020-01-02, 5-fold, HLA-B27, class -1"
+    assert minus(said) == "AUROC −0.2 [−0.31, 1e−05], −1,234 of covid-19 on 2020-01-02, 5-fold, HLA-B27, class −1"
 
 
 # In a browser
