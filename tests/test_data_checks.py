@@ -171,11 +171,11 @@ def test_many_classes_with_few_patients_are_one_finding(frame):
 def test_missingness(frame):
     rare = np.where(np.arange(N) % 5 < 3, np.nan, frame["crp"])
     (half,) = found(frame.assign(rare=rare), "missing-half")
-    assert "'rare' (60%)" in half.message
+    assert "'rare' (60\u00a0%)" in half.message
     assert not found(frame.assign(rare=rare), "missing-differs")
     unequal = np.where((frame["disease"] == 1) & (np.arange(N) % 10 < 7), np.nan, frame["crp"])
     (differs,) = found(frame.assign(unequal=unequal), "missing-differs")
-    assert "of class '1' but in 0% of class '0'" in differs.message
+    assert "of class '1' but in 0\u00a0% of class '0'" in differs.message
 
 
 @pytest.mark.parametrize(("code", "others"), [(-9, "age"), (999, "age"), (-99, "crp")])

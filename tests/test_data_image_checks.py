@@ -150,7 +150,7 @@ def test_grey_and_coloured_images():
     unequal = np.where(of_b & (np.arange(N) < 45), 1, 3)
     warning = found(make(pictures(), channels=unequal))["mixed-colour"]
     assert warning.level == "warning"
-    assert "Grey are 73% of class 'b' but 0% of class 'a'." in warning.message
+    assert "Grey are 73\u00a0% of class 'b' but 0\u00a0% of class 'a'." in warning.message
 
 
 def test_tiny_images():

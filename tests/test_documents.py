@@ -249,7 +249,12 @@ def test_items_follow_the_run(binary):
     none_shown = {"columns": [{"column": "sex"}], "tests": [], "worst": None, "sentence": "No group could be compared."}
     write_json(binary.path / "estimates.json", {**binary.estimates, "subgroups": none_shown})
     found = statuses(binary)
-    assert found["13"].shown == "Rare classes were weighed up in the loss, which spoils calibration."
+    weighed = "Rare classes were weighed up in the loss, which spoils calibration."
+    assert found["13"].shown == f"{weighed} The scores were not recalibrated."
+    assert found["13"].question == "Why was it used?"
+    scored = {**binary.estimates["calibration"], "recalibration": {"method": "platt", "before": {}}}
+    write_json(binary.path / "estimates.json", {**binary.estimates, "calibration": scored})
+    assert statuses(binary)["13"].shown.startswith(f"{weighed} The scores were recalibrated by Platt scaling, fitted")
     assert found["13"].status == "authors"
     assert found["16"].status == "authors"
     assert found["12d"].status == found["23b"].status == "filled"
@@ -302,7 +307,7 @@ def test_results_hold_every_number_with_interval_and_patients(runs, kind):
         if e["metric"] in ("auroc", "r2") and e["of"] in ("", "macro")
     )
     value, low, high = (f"{x:z.{headline.digits()}f}" for x in (headline.value, headline.low, headline.high))
-    assert f"was {value} (95% interval {low} to {high})" in text
+    assert f"was {value} (95\u00a0% interval {low} to {high})" in text
     assert f"On {run.estimates['n']['patients']} test patients ({run.estimates['n']['samples']} samples)" in text
     assert len(docx.Document(str(run.path / "paper.docx")).inline_shapes) == 1
 
@@ -377,7 +382,7 @@ def test_a_patient_seen_at_two_sites_stands_where_the_patient_is_tested(tmp_path
     counts = adds_up(flow(run))
     assert counts["folds"][0]["parts"]["test"] == {"samples": 1, "patients": 1, "events": 1}
     assert counts["folds"][0]["parts"]["left_out"] == {"samples": 3, "patients": 1, "events": 1}
-    assert "others left out stands in the part" in flow_figure(run).caption
+    assert "others left out stands in the part" in flow_figure(flow(run)).caption
 
 
 def test_who_was_excluded_is_counted_and_named(binary):
@@ -391,7 +396,7 @@ def test_who_was_excluded_is_counted_and_named(binary):
         write_json(binary.path / "description.json", {**known, "flow": excluded})
         counts = adds_up(flow(Run(binary.path)))
         assert counts["read"]["samples"] == 123
-        drawing = flow_figure(Run(binary.path))
+        drawing = flow_figure(flow(Run(binary.path)))
         assert ("1 patient, 3 samples" if patients else "patients not known, 3 samples") in drawing.alt
     assert "Excluded after the data were read: 3 samples because the image could not be read." in to_markdown(
         paper(Told(binary.path))
@@ -434,6 +439,6 @@ def test_no_document_scrolls_sideways_or_asks_for_anything(runs):
 
 def test_numbers_of_folds_are_ranges(tmp_path):
     parts = {0: ["test"] * 2 + ["valid"] * 2 + ["train"] * 8, 1: ["train"] * 6 + ["valid"] * 2 + ["test"] * 4}
-    drawing = flow_figure(planted(tmp_path, parts))
+    drawing = flow_figure(flow(planted(tmp_path, parts)))
     assert "test: 1 to 2 patients, 2 to 4 samples, 1 to 2 of class ill" in drawing.alt
     assert np.isclose(float(re.search(r'width="([\d.]+)pt"', drawing.svg)[1]), 360)

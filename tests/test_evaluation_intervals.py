@@ -281,7 +281,7 @@ def test_no_interval_when_many_resamples_have_no_value():
     low, high, method = percentile(np.array([np.nan] * 6 + [0.1 * k for k in range(94)]), level=0.95, n_patients=30)
     assert low is None
     assert high is None
-    assert "6% of 100 resamples have no value" in method
+    assert "6\u00a0% of 100 resamples have no value" in method
 
 
 def test_perfect_predictions_of_a_number_get_no_interval():

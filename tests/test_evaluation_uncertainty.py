@@ -230,7 +230,7 @@ def test_the_error_among_the_surest_samples_is_counted():
         surest = np.argsort(-sure)[: round(point["answered"] * 1500)]
         assert point["error"]["value"] == pytest.approx(wrong[surest].mean())
     assert found["gain"]["difference"]["high"] < 0
-    assert found["sentence"].startswith("Left the 20% it is least sure of to a person")
+    assert found["sentence"].startswith("Left the 20\u00a0% it is least sure of to a person")
 
 
 def test_the_area_is_the_mean_gain_over_silence_at_random():

@@ -7,11 +7,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from bedside.cohort import Estimate, Task
+from bedside.cohort import Estimate, Task, minus
 from bedside.errors import RunError
 from bedside.folder import Run, write_json
 from bedside.report import brief
-from bedside.report.card import write_card
+from bedside.report.documents import write_documents
 from bedside.report.html import write_report
 from bedside.report.panel import at_least, operating_point, panel, threshold_list
 from bedside.report.words import number, percent
@@ -24,7 +24,7 @@ def runs(tmp_path_factory):
     made = {}
     for kind, task in TASKS.items():
         made[kind] = make_run(tmp_path_factory.mktemp(kind), task)
-        write_card(made[kind])
+        write_documents(made[kind], ["md"])
         write_report(made[kind])
     return made
 
@@ -109,7 +109,7 @@ def test_same_run_same_bytes(runs):
     paths = [run.path / "report.html", run.path / "card.md", *sorted((run.path / "figures").glob("*.svg"))]
     before = [path.read_bytes() for path in paths]
     write_report(Run(run.path))
-    write_card(Run(run.path))
+    write_documents(Run(run.path), ["md"])
     assert [path.read_bytes() for path in paths] == before
 
 
@@ -228,6 +228,11 @@ def test_numbers_are_written_as_a_person_would():
         "0\u00a0%",
         "–",
     ]
+
+
+def test_only_numbers_get_a_minus_sign():
+    said = "AUROC -0.2 [-0.31, 1e-05], -1,234 of covid-19 on 2020-01-02, 5-fold, HLA-B27, class -1"
+    assert minus(said) == "AUROC −0.2 [−0.31, 1e−05], −1,234 of covid-19 on 2020-01-02, 5-fold, HLA-B27, class −1"
 
 
 # In a browser

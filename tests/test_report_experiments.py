@@ -389,8 +389,8 @@ def test_every_searched_setting_is_shown_with_its_choice_and_its_scatter(pages):
 
 
 def test_stability_is_the_scatter_over_the_range_as_it_was_searched():
-    assert stability(SPACE["train.learning_rate"], [1e-4, 1e-3]) == "scattered over 50% of the range"
-    assert stability(SPACE["model.dropout"], [0.1, 0.1]) == "scattered over 0% of the range"
+    assert stability(SPACE["train.learning_rate"], [1e-4, 1e-3]) == "scattered over 50\u00a0% of the range"
+    assert stability(SPACE["model.dropout"], [0.1, 0.1]) == "scattered over 0\u00a0% of the range"
     assert stability(SPACE["model.hidden"], [[32], [32], [64, 64]]) == "the same in 2 of 3 folds"
     assert stability(SPACE["model.hidden"], [[32]]) == "–"
 

@@ -5,6 +5,7 @@ splits give, a predictions table what training gives, and an `Estimate` what eva
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -174,6 +175,25 @@ class Fold:
         return f"repeat{self.repeat}-fold{self.number}"
 
 
+# A number that does not belong to a name, a date or a range; with the hyphen of its power of ten.
+_NUMBER = re.compile(r"(?<![\w.\-–])-?\d+(?:\.\d+)?(?:e-\d\d\b)?")
+
+
+def minus(words: str) -> str:
+    """Words for people, with a minus sign in numbers below zero; hyphens of names, dates and ranges stay."""
+    return _NUMBER.sub(lambda number: number[0].replace("-", "−"), words)
+
+
+def level_text(level: float) -> str:
+    """`95 %`, `97.5 %`: the coverage of an interval for people, with a space that does not break."""
+    return f"{100 * level:.4g}\u00a0%"
+
+
+def share_text(share: float) -> str:
+    """`12 %`: a share in whole per cent for people, with a space that does not break."""
+    return f"{100 * share:.0f}\u00a0%"
+
+
 _WITH_UNIT = ("mae", "rmse", "calibration_in_the_large")  # in the unit of the target, which may be tiny
 
 
@@ -215,7 +235,7 @@ class Estimate:
         return f"{self.value:z.{d}f} [{self.low:z.{d}f}, {self.high:z.{d}f}]"  # z: no -0.00
 
     def __str__(self) -> str:
-        return f"{self.text()} ({self.level:.0%} CI, {self.n_patients} patients)"
+        return f"{self.text()} ({level_text(self.level)} CI, {self.n_patients} patients)"
 
     def to_dict(self) -> dict[str, Any]:
         return dict(self.__dict__)

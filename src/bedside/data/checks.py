@@ -61,7 +61,7 @@ def _few(cohort: Cohort) -> list[Finding]:
         found.append(finding("warning", "few-patients", message, "Collect more patients, or merge classes."))
     samples = cohort.samples["target"].value_counts()
     if samples.min() < RARE * n:
-        message = f"Class {samples.idxmin()!r} is rare: {count(int(samples.min()), 'sample')} of {n:,} ({samples.min() / n:.1%}). Accuracy says little here."
+        message = f"Class {samples.idxmin()!r} is rare: {count(int(samples.min()), 'sample')} of {n:,} ({100 * samples.min() / n:.1f}\u00a0%). Accuracy says little here."
         found.append(
             finding("note", "imbalance", message, "Look at sensitivity, predictive values and average precision.")
         )

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bedside.cohort import Cohort, Finding
+from bedside.cohort import Cohort, Finding, share_text
 from bedside.data import leaks
 from bedside.data.codes import count, finding, plural
 from bedside.data.pixels import ImageInputs
@@ -126,7 +126,9 @@ def _colour(cohort: Cohort) -> list[Finding]:
     if share[most] - share[least] <= max(UNEQUAL, 4 * spread):
         return [finding("note", "mixed-colour", message, remedy)]
     one, other = cohort.task.classes[most], cohort.task.classes[least]
-    message += f" Grey are {share[most]:.0%} of class {one!r} but {share[least]:.0%} of class {other!r}."
+    message += (
+        f" Grey are {share_text(share[most])} of class {one!r} but {share_text(share[least])} of class {other!r}."
+    )
     return [finding("warning", "mixed-colour", message, _REMEDY["shortcut-colour"])]
 
 

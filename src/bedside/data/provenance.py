@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from bedside.cohort import Cohort, Finding
+from bedside.cohort import Cohort, Finding, share_text
 from bedside.data import leaks
 from bedside.data.codes import finding
 
@@ -71,7 +71,7 @@ def order(cohort: Cohort) -> list[Finding]:
         return []
     if cohort.task.kind == "regression":
         ratio, z = _neumann(target)
-        words = f"neighbours differ by {ratio:.0%} of what is usual"
+        words = f"neighbours differ by {share_text(ratio)} of what is usual"
     else:
         alike, expected, z = _neighbours(target)
         words = f"{alike:,} neighbours have the same class, {expected:,.0f} are expected"

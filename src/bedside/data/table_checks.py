@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from bedside.cohort import Cohort, Finding
+from bedside.cohort import Cohort, Finding, share_text
 from bedside.data import provenance
 from bedside.data.codes import count, finding, listing
 from bedside.data.derived import derived
@@ -67,7 +67,7 @@ def _gaps(cohort: Cohort) -> list[Finding]:
     names = np.array([feature.name for feature in cohort.inputs.features], dtype=object)
     half = np.flatnonzero(share > 0.5)
     if len(half):
-        shown = ", ".join(f"'{names[i]}' ({share[i]:.0%})" for i in half[:6]) + (
+        shown = ", ".join(f"'{names[i]}' ({share_text(share[i])})" for i in half[:6]) + (
             f" and {len(half) - 6} more" if len(half) > 6 else ""
         )
         message = f"More than half is missing in {count(len(half), 'column')}: {shown}."
@@ -90,7 +90,7 @@ def _gaps(cohort: Cohort) -> list[Finding]:
     spread = np.sqrt(share * (1 - share) * (1 / sizes[low] + 1 / sizes[high]))
     for i in np.flatnonzero((gap > 0.2) & (gap > 4 * spread)):
         one, other = cohort.task.classes[high[i]], cohort.task.classes[low[i]]
-        message = f"Column '{names[i]}' is missing in {rates[i, high[i]]:.0%} of class {one!r} but in {rates[i, low[i]]:.0%} of class {other!r}."
+        message = f"Column '{names[i]}' is missing in {share_text(rates[i, high[i]])} of class {one!r} but in {share_text(rates[i, low[i]])} of class {other!r}."
         remedy = "A model may learn who was examined instead of what was found; ask why it is missing."
         found.append(finding("warning", "missing-differs", message, remedy, (str(names[i]),)))
     return found

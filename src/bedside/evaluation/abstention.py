@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, share_text
 from bedside.evaluation.calibration import log_odds
 from bedside.evaluation.compare import FEWEST
 from bedside.evaluation.coverage import share
@@ -111,7 +111,7 @@ def sentence(points: list[dict[str, Any]], gain: Estimate, told: int) -> str:
         return "There was no error, so there is none that abstaining could spare."
     if gain.low is None or gain.high is None:
         return "Whether abstaining lowers the error cannot be told: every resample of the patients gives the same difference."
-    silent = f"{1 - points[told]['answered']:.0%}"
+    silent = share_text(1 - points[told]["answered"])
     texts = [Estimate.from_dict(record).text() for record in (everything, some)]
     d = gain.digits()
     if round(gain.high, d) < 0:

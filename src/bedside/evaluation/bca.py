@@ -8,6 +8,8 @@ accelerated: Efron 1987, doi:10.1080/01621459.1987.10478410; its acceleration co
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from bedside.cohort import share_text
+
 ALIKE = 1e-6  # draws are sums in single precision
 UNDEFINED_SHARE = 0.05  # more resamples than this without a value, and the others would flatter
 
@@ -70,7 +72,7 @@ def _between(draws: np.ndarray, tails: np.ndarray) -> Bounds:
     defined = draws[np.isfinite(draws)]
     missing = 1 - len(defined) / len(draws)
     if missing > UNDEFINED_SHARE:
-        return None, None, f"no interval: {missing:.0%} of {len(draws)} resamples have no value"
+        return None, None, f"no interval: {share_text(missing)} of {len(draws)} resamples have no value"
     low, high = np.quantile(defined, tails, method="weibull")
     if high - low <= ALIKE * max(abs(low), abs(high)):
         return None, None, "no interval: every resample gives the same value, so resampling cannot tell"

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bedside.cohort import Estimate, Task
+from bedside.cohort import Estimate, Task, minus
 from bedside.evaluation import curves, panels
 from bedside.evaluation.calibration import calibration_error, recalibrated
 from bedside.evaluation.calibration_verdict import flaws, unsure, widened
@@ -220,4 +220,4 @@ def sentence(slope: Estimate, shift: Estimate, tests: int = 1) -> str:
 
 
 def _text(estimate: Estimate) -> str:
-    return estimate.text().replace("-", "−")
+    return minus(estimate.text())

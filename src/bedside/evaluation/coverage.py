@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import norm
 
-from bedside.cohort import Estimate, Task
+from bedside.cohort import Estimate, Task, level_text
 from bedside.evaluation import conformal, influence
 from bedside.evaluation.compare import FEWEST
 from bedside.evaluation.group_tests import cells_of
@@ -192,7 +192,7 @@ def sentence(records: list[Record], level: float, found: list[Estimate], task: T
     else:
         cost = f"{by['sets_of_one'].text()} of the sets name one class"
     what = "intervals" if task.kind == "regression" else "sets"
-    said = f"Conformal {what} promise to hold the truth for {level:.0%} and hold it for {overall}; {cost}."
+    said = f"Conformal {what} promise to hold the truth for {level_text(level)} and hold it for {overall}; {cost}."
     if short:
         return f"{said} The promise is broken by more than chance for: {_named(short)}."
     below = [record for record in records if _below(record, level)]

@@ -12,6 +12,8 @@ import numpy as np
 from bedside.evaluation.drift import ALPHA, QUESTIONS, TOO_FEW, column_tests, detectable, verdict
 from bedside.evaluation.paired import holm
 
+OF_COLUMNS = 0.5  # of the false alarms, if columns and the patients as a whole are tested
+
 
 def judged(columns: list[dict[str, Any]], whole: list[dict[str, Any]], n: dict[str, int]) -> dict[str, Any]:
     """Adjusted p-values and verdicts, written into the records, and the verdict over all.
@@ -28,7 +30,7 @@ def judged(columns: list[dict[str, Any]], whole: list[dict[str, Any]], n: dict[s
     p = [*(one[key] for one in columns for key in ("p", "p_missing")), *(one["p"] for one in whole)]
     tested = [value is not None for value in p]
     n_columns, n_whole = sum(tested[: 2 * len(columns)]), sum(tested[2 * len(columns) :])
-    shares = (0.5, 0.5) if n_columns and n_whole else (1.0, 1.0)
+    shares = (OF_COLUMNS, 1 - OF_COLUMNS) if n_columns and n_whole else (1.0, 1.0)
     weights = [
         shares[k >= 2 * len(columns)] / max(1, (n_columns, n_whole)[k >= 2 * len(columns)]) for k in range(len(p))
     ]

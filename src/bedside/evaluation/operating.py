@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import norm
 
-from bedside.cohort import Estimate, Task
+from bedside.cohort import Estimate, Task, level_text
 from bedside.evaluation.closed_forms import wilson
 from bedside.evaluation.metrics import LABELS
 from bedside.evaluation.thresholds import decide, samples_worth, units
@@ -61,7 +61,7 @@ def words(settings: EvaluationSettings) -> str:
     """The rule after "chosen by"."""
     value, surely = settings.threshold_value, ""
     if settings.threshold_bound == "lower":
-        surely = f" with the lower bound of its {settings.level:.0%} interval"
+        surely = f" with the lower bound of its {level_text(settings.level)} interval"
     at = f", at a prevalence of {settings.prevalence:g}" if settings.prevalence is not None else ""
     return {
         "youden": "the largest sum of sensitivity and specificity (Youden 1950, doi:10.1002/1097-0142(1950)3:1<32::aid-cncr2820030106>3.0.co;2-3)",

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bedside.cohort import Task
+from bedside.cohort import Task, level_text, share_text
 from bedside.evaluation.resampling import presence_of, resample
 from bedside.settings import EvaluationSettings
 
@@ -148,9 +148,9 @@ def _ranges(better: np.ndarray, sure: np.ndarray) -> list[list[float]]:
 def ranges_text(ranges: list[list[float]]) -> str:
     """`from 4 % to 61 %`, the longest ranges if there are many, or `nowhere`."""
     longest = sorted(sorted(ranges, key=lambda ends: ends[0] - ends[1])[:MOST_RANGES])
-    words = [f"from {a:.0%} to {b:.0%}" if b > a else f"at {a:.0%}" for a, b in longest]
+    words = [f"from {share_text(a)} to {share_text(b)}" if b > a else f"at {share_text(a)}" for a, b in longest]
     more = f", and in {len(ranges) - MOST_RANGES} shorter ranges" if len(ranges) > MOST_RANGES else ""
-    return f"{', '.join(words)}{more}".replace("%", " %") or "nowhere"
+    return f"{', '.join(words)}{more}" or "nowhere"
 
 
 def _sentence(ranges: list[list[float]], level: float) -> str:
@@ -159,7 +159,7 @@ def _sentence(ranges: list[list[float]], level: float) -> str:
             "At no threshold probability from 1 % to 99 % is deciding by the score shown to be worth more than treating "
             "everybody and more than treating nobody, chance over so many thresholds allowed for."
         )
-    intervals = f"the {level:.0%} intervals of both differences exclude 0".replace("%", " %")
+    intervals = f"the {level_text(level)} intervals of both differences exclude 0"
     text = ranges_text(ranges)
     return (
         f"Deciding by the score is worth more than treating everybody and more than treating nobody at threshold "

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata, t
 
+from bedside.cohort import minus
 from bedside.explain.columns import Part, TableScene
 from bedside.explain.contributions import contributions
 from bedside.explain.importance import dealt_anew, headline
@@ -157,10 +158,10 @@ def _randomised(alike: np.ndarray, patients: list[Any], columns: int, *, network
         sentence = _undecided(f"patients ({n})", "contributions depend on what the model learned", value, low, high)
     else:
         verdict = "change" if passed else "do not change enough"
-        sentence = (
+        sentence = minus(
             f"{NOTHING_LEARNED[network]} the contributions {verdict}: mean rank correlation {value:.2f} "
             f"[{low:.2f}, {high:.2f}] over {n} patients, the interval must lie below {ALIKE}."
-        ).replace("-", "−")
+        )
     return record("contributions: nothing learned", passed, value, low, high, f"below {ALIKE}", sentence)
 
 
@@ -186,15 +187,15 @@ def _randomised_importance(ranks: np.ndarray, columns: int, *, network: bool) ->
         what = f"models that have learned nothing ({len(ranks)})"
         undecided = _undecided(what, "importance depends on what was learned", value, low, high)
         return record(name, False, value, low, high, needed, undecided)
-    sentence = (
+    sentence = minus(
         f"{NOTHING_LEARNED[network]} the order of columns by importance {verdict}: mean rank correlation {value:.2f} "
         f"[{low:.2f}, {high:.2f}] over {len(ranks)} such models, the interval must lie below {ALIKE}."
-    ).replace("-", "−")
+    )
     return record(name, passed, value, low, high, needed, sentence)
 
 
 def _undecided(what: str, question: str, value: float, low: float, high: float) -> str:
-    numbers = f"{value:.2f} [{low:.2f}, {high:.2f}]".replace("-", "−")
+    numbers = minus(f"{value:.2f} [{low:.2f}, {high:.2f}]")
     return f"Too few {what} to tell whether {question}: mean rank correlation {numbers}, and {ALIKE} lies within the interval."
 
 
@@ -212,8 +213,8 @@ def _deletion(moved: np.ndarray, patients: list[Any], columns: int, kind: str, s
         sentence = f"{few(n)} whether columns that contributed most matter more than others."
     else:
         verdict = "moves" if passed else "does not clearly move"
-        sentence = (
+        sentence = minus(
             f"Replacing the columns that contributed most {verdict} the score back further than replacing as many at "
             f"random: on average by {value:.3g} [{low:.3g}, {high:.3g}] {unit}, the interval must lie above 0."
-        ).replace("-", "−")
+        )
     return record(name, passed, value, low, high, needed, sentence)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, minus
 from bedside.evaluation.compare import FEWEST
 from bedside.evaluation.metrics import LABELS
 
@@ -38,7 +38,7 @@ def sentences(record: dict[str, Any], *, events: dict[str, int], seen: bool) -> 
 
 def text_of(estimate: Estimate) -> str:
     """As `Estimate.text`, with a minus sign for people."""
-    return estimate.text().replace("-", "−")
+    return minus(estimate.text())
 
 
 def _first(label: str, rows: Sequence[tuple[str, Estimate]], record: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from bedside.data.targets import class_names
 from bedside.errors import DataError, nearest
 from bedside.evaluation import performance
 from bedside.evaluation.metrics import LABELS
-from bedside.evaluation.outcome_drift import enough_outcomes, outcome_changes
+from bedside.evaluation.outcome_drift import FEWEST, enough_outcomes, outcome_changes
 from bedside.folder import Run
 from bedside.monitoring.samples import NewSamples, not_alike, own_scores
 from bedside.monitoring.whole import TOO_FEW, not_compared
@@ -40,7 +40,12 @@ def outcomes(run: Run, new: NewSamples, settings: DataSettings, seed: int) -> di
     if not some:
         return {
             **record,
-            "changes": [{**not_compared("outcomes", "fewer than 10 patients of a class"), "verdict": TOO_FEW}],
+            "changes": [
+                {
+                    **not_compared("outcomes", f"fewer than {FEWEST} patients{' of a class' if task.classes else ''}"),
+                    "verdict": TOO_FEW,
+                }
+            ],
         }
     asked = _settings_of(run)
     scored = table.assign(**dict(zip(task.score_columns(), own[known].reshape(len(table), -1).T, strict=True)))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from bedside.cohort import level_text
 from bedside.evaluation.compare import FEWEST
 from bedside.folder import Run
 from bedside.report.style import BASELINE, DOTTED, EVENT, MODEL, Drawing, canvas, grid, legend, to_svg
@@ -22,7 +23,7 @@ def abstention_figures(run: Run) -> list[Drawing]:
     _share_axes(axes, "error among the answered")
     axes.set_ylim(bottom=0)
     legend(axes, "upper left")
-    level = f"{run.estimates['level']:.0%}"
+    level = level_text(run.estimates["level"])
     drawings = [
         Drawing(
             "abstention", "Error if the least sure samples are left to a person",

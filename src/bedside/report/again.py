@@ -6,6 +6,7 @@ from bedside.errors import RunError
 from bedside.folder import open_run
 from bedside.report.documents import AT_ONCE, write_documents
 from bedside.report.html import write_report
+from bedside.report.told import told
 
 
 def report(path: str | Path) -> Path:
@@ -17,5 +18,6 @@ def report(path: str | Path) -> Path:
     run = open_run(path)
     if "wall_seconds" not in run.environment:
         raise RunError(f"{run.path} is not finished. Continue it with `bedside train --resume {run.path}`.")
-    write_documents(run, AT_ONCE)
-    return write_report(run)
+    known = told(run)
+    write_documents(known, AT_ONCE)
+    return write_report(known)

@@ -45,23 +45,9 @@ def ask(question: str) -> Callable[[Told], Answer]:
     return lambda run: Answer(question=question)
 
 
-_SECTIONS = {
-    "findings": "Findings",
-    "estimates": "Estimates",
-    "baseline": "Against the baseline",
-    "performance": "Performance in figures",
-    "seen": "What the network looked at",
-    "learning": "Learning and folds",
-    "data": "Patients and data",
-    "methods": "How the numbers were made",
-    "settings": "Settings",
-    "reproducibility": "Reproducibility",
-}
-
-
-def at(*sections: str) -> tuple[Link, ...]:
-    """Pointers to sections of the report."""
-    return tuple(Link(f"report.html, {_SECTIONS[name]}", f"report.html#{name}") for name in sections)
+def at(run: Told, *sections: str) -> tuple[Link, ...]:
+    """Pointers to sections of the report, by their headings."""
+    return tuple(Link(f"report.html, {run.headings[name]}", f"report.html#{name}") for name in sections)
 
 
 def file(*names: str) -> tuple[Link, ...]:

@@ -29,7 +29,7 @@ def source(run: Told) -> Answer:
     question = (
         "What kind of source is it (trial, cohort, routine care, registry), why these data, and whom do they represent?"
     )
-    return Answer(shown, at("data") + file("description.json"), question)
+    return Answer(shown, at(run, "data") + file("description.json"), question)
 
 
 def dates(run: Told) -> Answer:
@@ -48,12 +48,12 @@ def setting(run: Told) -> Answer:
     if not sites:
         return Answer(question=question)
     shown = f"{len(sites)} {'site' if len(sites) == 1 else 'sites'} in column {run.description['roles']['site']}."
-    return Answer(shown, at("data"), question)
+    return Answer(shown, at(run, "data"), question)
 
 
 def eligibility(run: Told) -> Answer:
     question = "Who could take part, and who could not?"
-    return Answer(excluded_words(run), at("data"), question)
+    return Answer(excluded_words(run), at(run, "data"), question)
 
 
 def excluded_words(run: Told) -> str:
@@ -80,7 +80,7 @@ def preparation(run: Told) -> Answer:
     )
     checks = f" Checks of the data found {named}." if named else " Checks of the data found nothing to report."
     question = "What was done to the data before they were read here, and was it the same for all groups of patients?"
-    return Answer(preparation_words(run) + checks, at("methods", "findings"), question)
+    return Answer(preparation_words(run) + checks, at(run, "methods", "findings"), question)
 
 
 def outcome_words(run: Told) -> str:
@@ -94,7 +94,7 @@ def outcome_words(run: Told) -> str:
 
 def outcome(run: Told) -> Answer:
     question = "What exactly is this outcome, over which time, how and when was it assessed, and in the same way in all groups?"
-    return Answer(outcome_words(run), at("data"), question)
+    return Answer(outcome_words(run), at(run, "data"), question)
 
 
 def predictors_words(run: Told) -> str:
@@ -109,19 +109,19 @@ def predictors_words(run: Told) -> str:
 
 
 def choice_of_predictors(run: Told) -> Answer:
-    where = at("data", "findings") + file("settings.yaml")
+    where = at(run, "data", "findings") + file("settings.yaml")
     if run.is_image:
-        return Answer(predictors_words(run), at("data"))
+        return Answer(predictors_words(run), at(run, "data"))
     return Answer(predictors_words(run), where, "Why these columns, and were others dropped before the file was made?")
 
 
 def definition_of_predictors(run: Told) -> Answer:
     question = "How and when was each predictor measured, and did whoever measured it know the outcome?"
     if run.is_image:
-        return Answer(acquisition(run).shown, at("data"), question)
+        return Answer(acquisition(run).shown, at(run, "data"), question)
     return Answer(
         "Kind, median or levels, range and gaps of each feature are listed.",
-        at("data") + file("description.json"),
+        at(run, "data") + file("description.json"),
         question,
     )
 
@@ -129,7 +129,7 @@ def definition_of_predictors(run: Told) -> Answer:
 def acquisition(run: Told) -> Answer:
     """How the images were taken, as far as their files tell."""
     shown = f"{short_facts(run.description)}; kind of image: {modality(run.description) or 'not said'}."
-    return Answer(shown, at("data"), "With which devices, protocols and settings were the images taken?")
+    return Answer(shown, at(run, "data"), "With which devices, protocols and settings were the images taken?")
 
 
 def missing_words(run: Told, *, filled: bool = True) -> str:
@@ -154,7 +154,7 @@ def missing_words(run: Told, *, filled: bool = True) -> str:
 
 
 def missing(run: Told) -> Answer:
-    return Answer(missing_words(run), at("data", "methods"))
+    return Answer(missing_words(run), at(run, "data", "methods"))
 
 
 def flow_words(run: Told) -> str:
@@ -183,7 +183,7 @@ def class_words(run: Told) -> str:
 
 
 def flow_of_patients(run: Told) -> Answer:
-    return Answer(flow_words(run), at("data") + file("figures/flow.svg"))
+    return Answer(flow_words(run), at(run, "data") + file("figures/flow.svg"))
 
 
 def parts_words(run: Told) -> str:
@@ -204,7 +204,7 @@ def parts_words(run: Told) -> str:
 
 
 def numbers_per_analysis(run: Told) -> Answer:
-    return Answer(parts_words(run), at("data") + file("folds.csv"))
+    return Answer(parts_words(run), at(run, "data") + file("folds.csv"))
 
 
 def characteristics(run: Told) -> Answer:
@@ -212,9 +212,11 @@ def characteristics(run: Told) -> Answer:
         "Which dates, demographics, treatments and follow-up describe these patients, overall, by part and by group?"
     )
     if run.is_image:
-        return Answer(f"{patients_words(run)}. {class_words(run)}", at("data"), question)
+        return Answer(f"{patients_words(run)}. {class_words(run)}", at(run, "data"), question)
     shown = f"{patients_words(run)}. {class_words(run)} Every feature with its median or levels and its gaps is listed."
-    return Answer(shown, (Link("paper.html, Characteristics", "paper.html#characteristics"), *at("data")), question)
+    return Answer(
+        shown, (Link("paper.html, Characteristics", "paper.html#characteristics"), *at(run, "data")), question
+    )
 
 
 def same_source(run: Told) -> Answer:
@@ -222,11 +224,11 @@ def same_source(run: Told) -> Answer:
     scheme = run.settings.get("folds", {}).get("scheme")
     if scheme in ("crossval", "holdout"):
         shown = "Training, validation and test patients were dealt at random from the same data, so setting, eligibility, outcome and predictors were the same."
-        return Answer(shown, at("methods"))
+        return Answer(shown, at(run, "methods"))
     said = {"site": "by site", "time": "by date", "given": "as they came divided"}.get(str(scheme), "")
     shown = f"Patients were separated {said}." if said else ""
     return Answer(
-        shown, at("methods"), "How did setting, eligibility, outcome and predictors differ between the parts?"
+        shown, at(run, "methods"), "How did setting, eligibility, outcome and predictors differ between the parts?"
     )
 
 
@@ -242,4 +244,4 @@ def compared_parts(run: Told) -> Answer:
 
 def copies(run: Told) -> Answer:
     """Duplicates and what was done about them."""
-    return Answer(duplicates(run.description["linked"]), at("data")) if run.is_image else Answer()
+    return Answer(duplicates(run.description["linked"]), at(run, "data")) if run.is_image else Answer()

@@ -5,6 +5,7 @@ from bedside.evaluation.metrics import HEADLINE
 from bedside.evaluation.worst_group import checked
 from bedside.report import methods
 from bedside.report.answers import Answer, at, file
+from bedside.report.calibration import recalibrated
 from bedside.report.image_words import weights as weights_words
 from bedside.report.told import Told
 from bedside.report.words import estimate_text, find, metric_name
@@ -30,7 +31,7 @@ def checked_groups(run: Told) -> list[str]:
 
 
 def partition(run: Told) -> Answer:
-    return Answer(paragraph(run, "Patients and splits"), at("methods", "data") + file("folds.csv"))
+    return Answer(paragraph(run, "Patients and splits"), at(run, "methods", "data") + file("folds.csv"))
 
 
 def disjoint(run: Told) -> Answer:
@@ -38,12 +39,12 @@ def disjoint(run: Told) -> Answer:
     level = "by patient" if n["patient_column"] else "by sample, because there is no patient column"
     copies = "; samples with the same content stayed together" if methods.keeps_copies_together(run) else ""
     question = "" if n["patient_column"] else "Could several samples be of one patient?"
-    return Answer(f"Parts are disjoint {level}{copies}.", at("methods") + file("folds.csv"), question)
+    return Answer(f"Parts are disjoint {level}{copies}.", at(run, "methods") + file("folds.csv"), question)
 
 
 def handling(run: Told) -> Answer:
     title = "Preparation"
-    return Answer(paragraph(run, title), at("methods", "settings"))
+    return Answer(paragraph(run, title), at(run, "methods", "settings"))
 
 
 def model(run: Told) -> Answer:
@@ -51,25 +52,25 @@ def model(run: Told) -> Answer:
         filter(None, (paragraph(run, "Model"), paragraph(run, "Training"), methods.scheme(run), _NOT_TUNED))
     )
     question = "Why this type of model, and where do its settings come from (a search, the literature, the defaults)?"
-    return Answer(words, at("methods", "settings"), question)
+    return Answer(words, at(run, "methods", "settings"), question)
 
 
 def architecture(run: Told) -> Answer:
-    return Answer(paragraph(run, "Model"), at("methods") + file("model/model.json"))
+    return Answer(paragraph(run, "Model"), at(run, "methods") + file("model/model.json"))
 
 
 def training(run: Told) -> Answer:
     words = " ".join(filter(None, (paragraph(run, "Training"), paragraph(run, "Augmentation"))))
-    return Answer(words or paragraph(run, "Model"), at("methods", "settings"))
+    return Answer(words or paragraph(run, "Model"), at(run, "methods", "settings"))
 
 
 def selection(run: Told) -> Answer:
     """How the model that was kept was chosen."""
     if run.history is None:
-        return Answer(f"There was one candidate. {_NOT_TUNED}", at("methods"))
+        return Answer(f"There was one candidate. {_NOT_TUNED}", at(run, "methods"))
     return Answer(
         f"The epoch with the lowest validation loss was kept in each fold. {_NOT_TUNED}",
-        at("methods") + file("history.csv"),
+        at(run, "methods") + file("history.csv"),
     )
 
 
@@ -86,7 +87,7 @@ def ensemble(run: Told) -> Answer:
 def initial_weights(run: Told) -> Answer:
     if run.history is None:
         return Answer(reason="The model is no network; its fitting needs no initial weights.")
-    return Answer(weights_words(run), at("methods", "reproducibility"))
+    return Answer(weights_words(run), at(run, "methods", "reproducibility"))
 
 
 def no_update(run: Told) -> Answer:
@@ -94,8 +95,7 @@ def no_update(run: Told) -> Answer:
 
 
 def calculation(run: Told) -> Answer:
-    kept = paragraph(run, "Model").partition(". ")[2]
-    shown = f"Test patients were scored by the fold model that had not seen them. {kept} bedside predict {run.path.name} scores new samples."
+    shown = f"Test patients were scored by the fold model that had not seen them. {methods.kept(run)} bedside predict {run.path.name} scores new samples."
     return Answer(shown, file("predictions.csv", "model/model.json"))
 
 
@@ -111,8 +111,12 @@ def imbalance(run: Told) -> Answer:
     ]
     if not used:
         return Answer(reason="No method against class imbalance was used.")
-    shown = f"{' and '.join(used).capitalize()}, which spoils calibration."
-    return Answer(shown, at("methods", "settings"), "Why was it used, and were the scores recalibrated afterwards?")
+    again = recalibrated(run)
+    shown = (
+        f"{' and '.join(used).capitalize()}, which spoils calibration. {again or 'The scores were not recalibrated.'}"
+    )
+    where = ("methods", "settings", *(["calibration"] if again else []))
+    return Answer(shown, at(run, *where), "Why was it used?")
 
 
 def output(run: Told) -> Answer:
@@ -121,9 +125,11 @@ def output(run: Told) -> Answer:
         return Answer("A number in the unit of the target.", file("predictions.csv"))
     shown = f"A probability for each class. {methods.decisions(run)}"
     if kind == "multiclass":
-        return Answer(shown, at("methods"))
+        return Answer(shown, at(run, "methods"))
     return Answer(
-        shown, at("estimates", "methods"), "Why is this rule for the threshold right for the decision at the bedside?"
+        shown,
+        at(run, "estimates", "methods"),
+        "Why is this rule for the threshold right for the decision at the bedside?",
     )
 
 
@@ -139,17 +145,17 @@ def data_sharing(run: Told) -> Answer:
     if run.settings.get("source") in COHORTS:
         return Answer(
             f"Built into bedside as {run.settings['source']}. {about.get('source', '')}; licence: {about.get('licence', 'not said')}.",
-            at("data"),
+            at(run, "data"),
         )
     shown = f"Fingerprint of the data: sha256 {run.environment['data_fingerprint']}."
-    return Answer(shown, at("reproducibility"), "Where and under which conditions can the data be had?")
+    return Answer(shown, at(run, "reproducibility"), "Where and under which conditions can the data be had?")
 
 
 def code_sharing(run: Told) -> Answer:
     shown = f"bedside {run.environment['versions']['bedside']}; {methods.repeat_command(run)} repeats the run from its settings."
     return Answer(
         shown,
-        at("reproducibility") + file("settings.yaml", "environment.json"),
+        at(run, "reproducibility") + file("settings.yaml", "environment.json"),
         "Where can your settings and your own code be had?",
     )
 
@@ -158,7 +164,7 @@ def software(run: Told) -> Answer:
     versions = ", ".join(
         f"{name} {version}" for name, version in run.environment["versions"].items() if version != "not installed"
     )
-    return Answer(f"{versions}.", at("reproducibility") + file("environment.json"))
+    return Answer(f"{versions}.", at(run, "reproducibility") + file("environment.json"))
 
 
 def poor_input(run: Told) -> Answer:
@@ -167,5 +173,7 @@ def poor_input(run: Told) -> Answer:
         "bedside predict fills gaps as in training and refuses a table that lacks a column."
     )  # fmt: skip
     return Answer(
-        shown, at("methods"), "At the bedside, who checks the quality of the input, and what is done if it is poor?"
+        shown,
+        at(run, "methods"),
+        "At the bedside, who checks the quality of the input, and what is done if it is poor?",
     )

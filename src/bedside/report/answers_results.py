@@ -1,5 +1,6 @@
 """What a run shows of how well its model works, for whom, and what it leaves open, for checklists."""
 
+from bedside.cohort import level_text
 from bedside.evaluation.metrics import HEADLINE
 from bedside.report import brief, methods
 from bedside.report.answers import Answer, at, file
@@ -19,7 +20,7 @@ def clusters(run: Told) -> Answer:
     if run.settings.get("folds", {}).get("scheme") == "site":
         return Answer(
             f"Each of the {len(sites)} sites was held out in turn, and each fold's value is reported.",
-            at("learning", "methods"),
+            at(run, "learning", "methods"),
         )
     if run.description["roles"]["site"] in checked_groups(run):
         return Answer(f"Each of {len(sites)} sites was judged by itself.", file("estimates.json"))
@@ -29,7 +30,9 @@ def clusters(run: Told) -> Answer:
         else "All patients are of one site."
     )
     return Answer(
-        shown, at("data"), "How much do the estimates differ between hospitals (--folds site holds out one at a time)?"
+        shown,
+        at(run, "data"),
+        "How much do the estimates differ between hospitals (--folds site holds out one at a time)?",
     )
 
 
@@ -48,15 +51,18 @@ def heterogeneity(run: Told) -> Answer:
     return Answer(" ".join(said) or "Each site has its own estimates.", file("estimates.json"))
 
 
+def measure_names(run: Told) -> list[str]:
+    return list(dict.fromkeys(metric_name(record["metric"]) for record in run.estimates["estimates"]))
+
+
 def measures(run: Told) -> Answer:
-    names = list(dict.fromkeys(metric_name(record["metric"]) for record in run.estimates["estimates"]))
     compared = f" {paragraph(run, 'Baseline')}" if run.estimates["baseline"] else ""
-    shown = f"{', '.join(names)}; what each means stands beside it, and figures show them.{compared}"
-    return Answer(shown, at("estimates", "performance"))
+    shown = f"{', '.join(measure_names(run))}; what each means stands beside it, and figures show them.{compared}"
+    return Answer(shown, at(run, "estimates", "performance"))
 
 
 def uncertainty(run: Told) -> Answer:
-    return Answer(methods.intervals(run.estimates), at("methods", "estimates"))
+    return Answer(methods.intervals(run.estimates), at(run, "methods", "estimates"))
 
 
 def fairness(run: Told) -> Answer:
@@ -70,26 +76,26 @@ def size(run: Told) -> Answer:
     said = next(one.text for one in run.said if one.rules[0].startswith("2."))
     more = file("estimates.json") if run.estimates.get("sample_size") else ()
     return Answer(
-        said, at("estimates") + more, "How was the number of patients arrived at, for training and for testing?"
+        said, at(run, "estimates") + more, "How was the number of patients arrived at, for training and for testing?"
     )
 
 
 def performance(run: Told) -> Answer:
     groups = checked_groups(run)
     by = f", and for groups by {', '.join(groups)}" if groups else ""
-    shown = f"{headline(run)}; every measure with its {run.estimates['level']:.0%} interval{by}."
+    shown = f"{headline(run)}; every measure with its {level_text(run.estimates['level'])} interval{by}."
     question = "" if groups else "Which groups of patients need estimates of their own (--subgroup makes them)?"
-    return Answer(shown, at("estimates", "performance") + file("estimates.json"), question)
+    return Answer(shown, at(run, "estimates", "performance") + file("estimates.json"), question)
 
 
 def external(run: Told) -> Answer:
     if brief.unseen_sites(run):
-        return Answer("Every fold tested sites that its model had not seen.", at("methods", "learning"))
+        return Answer("Every fold tested sites that its model had not seen.", at(run, "methods", "learning"))
     return Answer(question="Was the model tested on data from elsewhere, and if not, why not?")
 
 
 def internal(run: Told) -> Answer:
-    return Answer(f"{methods.scheme(run)} {headline(run)}.", at("methods", "estimates"))
+    return Answer(f"{methods.scheme(run)} {headline(run)}.", at(run, "methods", "estimates"))
 
 
 def explained(run: Told) -> Answer:
@@ -100,17 +106,17 @@ def explained(run: Told) -> Answer:
         )
     failed = known["failed"]
     checks = f"failed the check of {' and of '.join(failed)}" if failed else "passed their checks"
-    return Answer(f"The maps of {known['explained']} test samples were made, and {checks}.", at("seen"))
+    return Answer(f"The maps of {known['explained']} test samples were made, and {checks}.", at(run, "seen"))
 
 
 def errors(run: Told) -> Answer:
     if run.estimates["task"]["kind"] == "regression":
         return Answer(
             "Residuals are drawn against the predictions.",
-            at("performance"),
+            at(run, "performance"),
             "Which patients were predicted badly, and why?",
         )
-    where = at("performance") + (at("seen") if run.maps else ())
+    where = at(run, "performance") + (at(run, "seen") if run.maps else ())
     return Answer(
         "The confusion matrix counts every kind of error.", where, "Which patients were decided wrongly, and why?"
     )
@@ -118,7 +124,7 @@ def errors(run: Told) -> Answer:
 
 def interpretation(run: Told) -> Answer:
     return Answer(
-        " ".join(brief.sentences(run)[:3]),
+        " ".join(said.text for said in run.said[:3]),
         (Link("report.html", "report.html#main"),),
         "What do these results mean beside earlier studies, and are they fair to all groups?",
     )
@@ -129,5 +135,7 @@ def limitations(run: Told) -> Answer:
     warned = sum(finding["level"] != "note" for finding in run.findings)
     more = [f"The checks of the data gave {warned} {'warning' if warned == 1 else 'warnings'}."] if warned else []
     return Answer(
-        " ".join([*said, *more]), at("findings"), "Which limits of the study could have biased the result, and how?"
+        " ".join([*said, *more]),
+        at(run, "findings"),
+        "Which limits of the study could have biased the result, and how?",
     )

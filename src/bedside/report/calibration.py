@@ -41,7 +41,7 @@ def calibration_section(run: Run) -> dict[str, Any] | None:
         "columns": [metric_name(e["metric"]) for e in found[0]["estimates"]] if found else [],
         "classes": [_class(one, before.get(one["of"])) for one in found] if len(found) > 1 else [],
         "before": bool(before),
-        "recalibrated": _recalibrated(again),
+        "recalibrated": recalibrated(run),
         "notes": footnotes(estimates),
     }
 
@@ -96,7 +96,9 @@ def _flawed(found: list[dict[str, Any]]) -> str:
     return f"Scores are miscalibrated for {len(flawed)} of {len(found)} classes: {', '.join(flawed)}."
 
 
-def _recalibrated(again: dict[str, Any] | None) -> str:
+def recalibrated(run: Run) -> str:
+    """How the scores were recalibrated; nothing if they are as the model gave them, or of an older run."""
+    again = (run.estimates.get("calibration") or {}).get("recalibration")
     if again is None:
         return ""
     return (

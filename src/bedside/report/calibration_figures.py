@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 
-from bedside.cohort import Task
+from bedside.cohort import Task, level_text
 from bedside.evaluation.curves import histogram
 from bedside.folder import Run
 from bedside.report.style import (  # fmt: skip
@@ -94,9 +94,9 @@ def calibrated(axes: Axes, record: dict[str, Any]) -> None:
 
 def _words(record: dict[str, Any], level: float) -> str:
     """What line, band, dots and bars are."""
-    said = f"Dots: observed share against mean score in {record['bins_used']} bins of equal width that hold samples, with {level:.0%} Wilson intervals over patients."
+    said = f"Dots: observed share against mean score in {record['bins_used']} bins of equal width that hold samples, with {level_text(level)} Wilson intervals over patients."
     if record["curve"]:
-        return f"Line: smooth curve, local logistic regression, with its {level:.0%} band from resampled patients, at each score by itself. {said}"
+        return f"Line: smooth curve, local logistic regression, with its {level_text(level)} band from resampled patients, at each score by itself. {said}"
     return f"{said} {record['curve_note'][0].upper()}{record['curve_note'][1:]}."
 
 
@@ -117,7 +117,7 @@ def _classes(records: list[dict[str, Any]], run: Run) -> Drawing:
     return Drawing(
         "calibration",
         "Calibration, each class against the rest",
-        f"On the dotted diagonal a score means what it says. Line: smooth curve with its {level:.0%} band from resampled patients, where "
+        f"On the dotted diagonal a score means what it says. Line: smooth curve with its {level_text(level)} band from resampled patients, where "
         f"there are enough. Dots: observed share against mean score in bins of equal width, with Wilson intervals over patients.{some}",
         f"One panel for each of {len(shown)} classes.",
         to_svg(figure, "calibration"),
@@ -156,7 +156,7 @@ def _numbers(record: dict[str, Any], run: Run) -> Drawing | None:
     return Drawing(
         "calibration",
         "Calibration",
-        f"On the dotted line predictions are right on average. Line: smooth curve with its {level:.0%} band from resampled patients, at each "
+        f"On the dotted line predictions are right on average. Line: smooth curve with its {level_text(level)} band from resampled patients, at each "
         f"prediction by itself. Dots: {record['bins_used']} groups of equal size by prediction, with intervals from resampled patients.",
         record["sentence"],
         to_svg(figure, "calibration"),
@@ -174,7 +174,7 @@ def _decision(record: dict[str, Any], level: float) -> Drawing:
         "decision-curve",
         "Decision curve",
         f"Whoever treats from a threshold probability on finds the worth of deciding by the score above it: right treatments per sample, less "
-        f"needless ones at the rate that the threshold accepts. Band: {level:.0%}, from resampled patients, at each threshold by itself. "
+        f"needless ones at the rate that the threshold accepts. Band: {level_text(level)}, from resampled patients, at each threshold by itself. "
         "The bar marks thresholds where the intervals of the differences from both simple strategies exclude 0.",
         found["sentence"],
         to_svg(figure, "decision-curve"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bedside.cohort import level_text
 from bedside.report.candidate_tables import setting_text, varied_settings
 from bedside.report.candidates import ALIKE, Candidate, Pair, negated
 from bedside.report.interval_rows import IntervalRow, guessing, interval_rows
@@ -21,7 +22,7 @@ def candidates_figure(rows: Sequence[Candidate], *, narrow: bool = False) -> Dra
         for row in rows[:MOST_ROWS]
     ]
     name = "candidates-narrow" if narrow else "candidates"
-    level = f"{rows[0].estimate.level:.0%}"
+    level = level_text(rows[0].estimate.level)
     folds = " and the faint points single folds" if any(len(row.folds) > 1 for row in rows) else ""
     order = (
         "The order is that of the estimates and says nothing more: no candidate can be told from the one on top."
@@ -71,7 +72,7 @@ def differences_figure(rows: Sequence[Candidate], pairs: Sequence[Pair], *, narr
     return Drawing(
         name,
         f"Difference from the highest estimate, {short(leader.name, 40)}",
-        f"Each candidate minus {short(leader.name, 40)}, paired on the same folds, with the {leader.estimate.level:.0%} interval of this pair "
+        f"Each candidate minus {short(leader.name, 40)}, paired on the same folds, with the {level_text(leader.estimate.level)} interval of this pair "
         f"alone; left of the line it is worse. The p-values are adjusted for all pairs of this comparison, and no verdict stands without a small one.{rest}",
         f"{found} of {len(against)} are worse; the others are not distinguishable.",
         interval_rows(

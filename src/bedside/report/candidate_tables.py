@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, minus
 from bedside.report import tables
 from bedside.report.candidates import ALIKE, Candidate, Pair
 from bedside.report.page import HEADLINES, seconds_text
@@ -75,7 +75,7 @@ def fold_text(folds: np.ndarray, estimate: Estimate) -> str:
     if len(folds) < 2:
         return "–"
     digits = max(2, estimate.digits())
-    return f"{folds.mean():.{digits}f} ({folds.std(ddof=1):.{digits}f})".replace("-", "−")
+    return minus(f"{folds.mean():.{digits}f} ({folds.std(ddof=1):.{digits}f})")
 
 
 def _repeats_sd(record: Mapping[str, Any], estimate: Estimate) -> str | None:
@@ -120,7 +120,7 @@ def _cell(pair: Pair) -> dict[str, str]:
     """Of the lower row: second minus first."""
     value = pair.difference.value
     digits = max(2, pair.difference.digits())
-    text = "–" if value is None else f"{0.0 - value:+.{digits}f}".replace("-", "−")
+    text = "–" if value is None else minus(f"{0.0 - value:+.{digits}f}")
     verdict = {"better": "worse", "worse": "better"}.get(pair.verdict, ALIKE)
     return {"text": text, "p": f"p {p_text(pair.p_adjusted)}", "verdict": verdict}
 

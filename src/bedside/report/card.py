@@ -3,33 +3,17 @@
 Source: Mitchell et al. 2019, Model Cards for Model Reporting, doi:10.1145/3287560.3287596; its nine sections, in its order.
 """
 
-from pathlib import Path
-
-from bedside import folder
-from bedside.folder import Run
+from bedside.cohort import minus
 from bedside.report import answers_data as data
 from bedside.report import answers_model as model
 from bedside.report import answers_results as results
 from bedside.report import methods as words_of
 from bedside.report.answers import at, file
-from bedside.report.document import Ask, Block, Bullets, Document, Heading, Line, Paragraph, minus, text
-from bedside.report.document_markdown import to_markdown
+from bedside.report.document import Ask, Block, Bullets, Document, Heading, Line, Paragraph, text
 from bedside.report.document_parts import class_table, estimate_table, further, made_from, synthetic, title_of
 from bedside.report.told import Told
 
 _FORM = "Questions for the authors cannot be answered from the run. The form is that of Mitchell et al. 2019, doi:10.1145/3287560.3287596."
-
-
-def write_card(run: Run) -> Path:
-    """Write `card.md` into the run folder; the same run gives the same bytes.
-
-    Raises:
-        RunError: if the run is not finished or a file of it is damaged.
-        StorageError: if the disk is full.
-    """
-    path = run.path / "card.md"
-    folder.write_text(path, to_markdown(card(Told(run.path))))
-    return path
 
 
 def card(run: Told) -> Document:
@@ -57,10 +41,10 @@ def card(run: Told) -> Document:
 def _details(run: Told) -> list[Line]:
     said = [run.paragraphs[title] for title in ("Model", "Weights") if title in run.paragraphs]
     return [
-        text(f"Family: {run.settings.get('family', 'model')}.", *at("settings")),
-        *(text(words, *at("methods")) for words in said),
+        text(f"Family: {run.settings.get('family', 'model')}.", *at(run, "settings")),
+        *(text(words, *at(run, "methods")) for words in said),
         text(f"Task: {run.description['task']['kind']}, {words_of.what_is_predicted(run)}.", *file("model/model.json")),
-        text(f"Date: {str(run.environment['started'])[:10]}. bedside {run.environment['versions']['bedside']}.", *at("reproducibility")),
+        text(f"Date: {str(run.environment['started'])[:10]}. bedside {run.environment['versions']['bedside']}.", *at(run, "reproducibility")),
         text(f"Data fingerprint: sha256 {run.environment['data_fingerprint']}.", *file("environment.json")),
         text(Ask("Who made this model, and whom can a user write to?")),
         text(Ask("Under which licence may it be used, and which paper describes it?")),
@@ -89,16 +73,16 @@ def _factors(run: Told) -> list[Line]:
     )
     judged = f" Judged by themselves: {', '.join(groups)}." if groups else " None was judged by itself."
     question = "Which groups of patients, instruments or circumstances could change how well it works, and which of them are too rare here to tell?"
-    pointer = file("estimates.json") if groups else at("data")
-    return [text(where, *at("data")), text(named + judged, *pointer), text(Ask(question))]
+    pointer = file("estimates.json") if groups else at(run, "data")
+    return [text(where, *at(run, "data")), text(named + judged, *pointer), text(Ask(question))]
 
 
 def _metrics(run: Told) -> list[Line]:
     said = {title: words for title, words in run.paragraphs.items() if title in ("Decisions", "Intervals", "Baseline")}
     question = "Which errors cost most at the bedside, and do these metrics measure them?"
     return [
-        text(results.measures(run).shown.partition(";")[0] + ".", *at("estimates")),
-        *(text(f"{title}: {words}", *at("methods")) for title, words in said.items()),
+        text(f"{', '.join(results.measure_names(run))}.", *at(run, "estimates")),
+        *(text(f"{title}: {words}", *at(run, "methods")) for title, words in said.items()),
         text(Ask(question)),
     ]
 
@@ -108,9 +92,9 @@ def _evaluation(run: Told) -> list[Line]:
     often = f", {n['repeats']} times" if n["repeats"] > 1 else ""
     events = "; ".join(f"{count:,} of class {name}" for name, count in (n["events"] or {}).items())
     return [
-        text(f"{n['patients']:,} patients, {n['samples']:,} samples were tested{often}.", *at("data"), *file("predictions.csv")),
-        *([text(f"Samples: {events}.", *at("data"))] if events else []),
-        text(f"Splits: {run.paragraphs['Patients and splits']}", *at("methods"), *file("folds.csv")),
+        text(f"{n['patients']:,} patients, {n['samples']:,} samples were tested{often}.", *at(run, "data"), *file("predictions.csv")),
+        *([text(f"Samples: {events}.", *at(run, "data"))] if events else []),
+        text(f"Splits: {run.paragraphs['Patients and splits']}", *at(run, "methods"), *file("folds.csv")),
         text(Ask("Why these patients, and how do they differ from those the model is meant for?")),
     ]  # fmt: skip
 
@@ -119,18 +103,18 @@ def _training(run: Told) -> list[Line]:
     source, answer = data.source(run), data.missing(run)
     lines = [
         text(source.shown, *source.where),
-        text(f"Predicted: {data.outcome_words(run)}", *at("data")),
-        text(data.predictors_words(run), *at("data")),
+        text(f"Predicted: {data.outcome_words(run)}", *at(run, "data")),
+        text(data.predictors_words(run), *at(run, "data")),
         text(answer.shown, *answer.where),
-        text(f"Preparation: {run.paragraphs['Preparation']}", *at("methods")),
+        text(f"Preparation: {run.paragraphs['Preparation']}", *at(run, "methods")),
     ]
     if run.is_image:
-        lines.append(text(data.acquisition(run).shown, *at("data")))
-        lines.append(text(f"Duplicates: {data.copies(run).shown}", *at("data")))
+        lines.append(text(data.acquisition(run).shown, *at(run, "data")))
+        lines.append(text(f"Duplicates: {data.copies(run).shown}", *at(run, "data")))
     if "Augmentation" in run.paragraphs:
-        lines.append(text(f"Augmentation: {run.paragraphs['Augmentation']}", *at("methods")))
+        lines.append(text(f"Augmentation: {run.paragraphs['Augmentation']}", *at(run, "methods")))
     found = [finding for finding in run.findings if finding["level"] != "note"]
-    lines += [text(f"{finding['level'].capitalize()}: {finding['message']}", *at("findings")) for finding in found]
+    lines += [text(f"{finding['level'].capitalize()}: {finding['message']}", *at(run, "findings")) for finding in found]
     question = "When, where and how were the data collected, who labelled them, and with what reference standard?"
     return [*lines, text(Ask(question))]
 
@@ -140,14 +124,14 @@ def _analyses(run: Told) -> list[Block]:
     per_class, more = class_table(run), further(run)
     blocks += [per_class] if per_class else []
     thresholds = dict.fromkeys(f"{record['value']:.3g}" for record in run.estimates["thresholds"])
-    lines = [text(f"Decision threshold: {', '.join(thresholds)}.", *at("estimates"))] if thresholds else []
+    lines = [text(f"Decision threshold: {', '.join(thresholds)}.", *at(run, "estimates"))] if thresholds else []
     lines += (
         [text(f"The run holds further analyses: {', '.join(more)}.", *file("estimates.json", "report.html"))]
         if more
         else []
     )
     lines.append(
-        text("Every number with its method and figures.", *at("estimates", "performance"), *file("estimates.json"))
+        text("Every number with its method and figures.", *at(run, "estimates", "performance"), *file("estimates.json"))
     )
     return [*blocks, Bullets(tuple(lines))]
 
@@ -164,7 +148,7 @@ def _caveats(run: Told) -> list[Line]:
     lines = [
         text(
             "An interval speaks of the sampling of these patients, not of another hospital or another year.",
-            *at("methods"),
+            *at(run, "methods"),
         )
     ]
     if run.maps:
@@ -175,12 +159,12 @@ def _caveats(run: Told) -> list[Line]:
             else f"The maps passed their checks ({', '.join(check['name'] for check in run.maps['checks'])})."
         )
         seen = f"What the network looked at was mapped for {run.maps['explained']} test samples; a map is no proof. {checks}"
-        lines.append(text(seen, *at("seen")))
+        lines.append(text(seen, *at(run, "seen")))
     if not run.estimates["n"]["patient_column"]:
         lines.append(
             text(
                 "There was no patient column: leakage between samples of one patient cannot be ruled out.",
-                *at("methods"),
+                *at(run, "methods"),
             )
         )
     question = (
@@ -189,5 +173,5 @@ def _caveats(run: Told) -> list[Line]:
     return [
         *lines,
         text(Ask(question)),
-        text(f"The run can be repeated with {words_of.repeat_command(run)}.", *at("reproducibility")),
+        text(f"The run can be repeated with {words_of.repeat_command(run)}.", *at(run, "reproducibility")),
     ]

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+from bedside.cohort import minus
 from bedside.report import claim, tripod
 from bedside.report.answers import Answer, Item, count, count_words
-from bedside.report.document import Ask, Block, Document, Heading, Line, Link, Paragraph, Strong, Table, minus, text
+from bedside.report.document import Ask, Block, Document, Heading, Line, Link, Paragraph, Strong, Table, text
 from bedside.report.document_parts import made_from, synthetic, title_of
 from bedside.report.told import Told
 

@@ -26,7 +26,9 @@ def _robustness(run: Told) -> Answer:
 
 def _subsets(run: Told) -> Answer:
     return Answer(
-        data.excluded_words(run), at("data"), "Were parts of images or some of them selected before, by whom and how?"
+        data.excluded_words(run),
+        at(run, "data"),
+        "Were parts of images or some of them selected before, by whom and how?",
     )
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.ticker import MaxNLocator
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, level_text, minus
 from bedside.report.interval_rows import NARROW, WIDE, IntervalRow, interval_rows
 from bedside.report.overlaid_figures import COLOURS
 from bedside.report.style import INK, MODEL, MUTED, PAPER, ROUND, RULE, Drawing, canvas, grid, short, to_svg
@@ -26,7 +27,7 @@ def importance_figure(record: dict[str, Any], *, narrow: bool = False) -> Drawin
     left = record["n_columns"] - len(rows)
     caption = (
         f"How much worse the model is on {record['n_patients']:,} test patients when the cells of a column are dealt anew "
-        f"among them, mean of {record['permutations']} times, with {record['level']:.0%} intervals over patients and permutations. "
+        f"among them, mean of {record['permutations']} times, with {level_text(record['level'])} intervals over patients and permutations. "
         "Grey: the interval includes 0."
         + (" Together: columns that go together, dealt anew at once." if together else "")
         + (f" The other {left:,} of {record['n_columns']:,} columns are not drawn." if left else "")
@@ -95,8 +96,10 @@ def _in_words(curves: Sequence[dict[str, Any]]) -> str:
     for curve in curves:
         change = curve["outputs"][-1]["change"]
         ends = [point if isinstance(point, str) else f"{point:.4g}" for point in (curve["grid"][0], curve["grid"][-1])]
-        said.append(f"{curve['column']} from {ends[0]} to {ends[1]}: change {change[-1]:+.3g}")
-    return "; ".join(said).replace("-", "−") + "."
+        said.append(
+            f"{curve['column']} from {minus(ends[0])} to {minus(ends[1])}: change {minus(f'{change[-1]:+.3g}')}"
+        )
+    return "; ".join(said) + "."
 
 
 def _ends(curves: Sequence[dict[str, Any]]) -> tuple[float, float]:
@@ -112,8 +115,10 @@ def _ends(curves: Sequence[dict[str, Any]]) -> tuple[float, float]:
 
 def _draw_number(axes: Axes, curve: dict[str, Any], ends: tuple[float, float]) -> None:
     x = np.array(curve["grid"], dtype=np.float64)
-    for line in curve["curves"]:
-        axes.plot(x, np.clip(line, *ends), color=_ICE, linewidth=0.5, zorder=1.5)
+    if curve["curves"]:
+        single = LineCollection([np.column_stack([x, np.clip(line, *ends)]) for line in curve["curves"]])
+        single.set(color=_ICE, linewidth=0.5, zorder=1.5, capstyle="round")
+        axes.add_collection(single)
     for number, out in enumerate(curve["outputs"]):
         colour = MODEL if len(curve["outputs"]) == 1 else COLOURS[number % len(COLOURS)]
         axes.fill_between(x, out["low"], out["high"], color=colour, alpha=0.22, linewidth=0, zorder=2)

@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, level_text, minus
 from bedside.folder import Run
 from bedside.report.column_figures import dependence_figure, importance_figure
 from bedside.report.style import Drawing
@@ -61,7 +61,7 @@ def columns(run: Run) -> dict[str, Any] | None:
         "lead": record["sentences"][0],
         "sentences": record["sentences"][1:],
         "together": _together(record),
-        "level": f"{record['level']:.0%}",
+        "level": level_text(record["level"]),
         "measured": record["n_measured"],
         "all": record["n_columns"],
         "checks": checks,
@@ -129,7 +129,7 @@ def _card(patient: dict[str, Any], rows: list[dict[str, Any]], widest: float, *,
                 "x": 50.0 if up else round(50 - width, 2),
                 "width": width,
                 "up": up,
-                "text": f"{row['contribution']:+z.{decimals}f}".replace("-", "−"),
+                "text": minus(f"{row['contribution']:+z.{decimals}f}"),
             }
         )
     right = None if regression else str(patient["target"]) == str(patient["decision"])
@@ -157,7 +157,7 @@ def _cell(text: str) -> str:
 
 
 def _plain(value: float, *, regression: bool) -> str:
-    return (number(value) if regression else f"{value:.2f}").replace("-", "−")
+    return minus(number(value) if regression else f"{value:.2f}")
 
 
 def _decimals(rows: list[dict[str, Any]]) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from bedside.cohort import minus
 from bedside.folder import Run
 from bedside.report import candidate_figures, candidate_tables, experiment, experiment_words, page
 from bedside.report.candidates import ALIKE, Candidate, Pair, pairs_of, ranked
@@ -108,10 +109,10 @@ def headlines(rows: Sequence[Candidate], pairs: Sequence[Pair]) -> list[dict[str
     shown = []
     if known and all(row.status == ALIKE for row in rows):
         digits = min(estimate.digits() for estimate in known)
-        ends = [f"{estimate.value:.{digits}f}".replace("-", "−") for estimate in (known[-1], known[0])]
+        ends = [minus(f"{estimate.value:.{digits}f}") for estimate in (known[-1], known[0])]
         shown.append({"name": f"{label}, all candidates", "value": "–".join(dict.fromkeys(ends)), "beside": ""})
     elif known:
-        value, _, interval = known[0].text().replace("-", "−").partition(" [")
+        value, _, interval = minus(known[0].text()).partition(" [")
         shown.append({"name": f"{label}, {rows[0].status}", "value": value, "beside": f"[{interval}"})
     if pairs:
         differing = sum(pair.verdict != ALIKE for pair in pairs)

@@ -1,4 +1,4 @@
-"""ROC, precision-recall and calibration: one large figure each for a binary task, small multiples for several classes."""
+"""ROC and precision-recall: one large figure each for a binary task, small multiples for several classes."""
 
 from typing import Any
 
@@ -7,7 +7,6 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from bedside.cohort import Task
-from bedside.evaluation.calibration import ECE_BINS
 from bedside.evaluation.curves import Curves, curves, precision_recall, roc
 from bedside.folder import Run
 from bedside.report.style import (
@@ -16,7 +15,6 @@ from bedside.report.style import (
     EVENT,
     HALF,
     MODEL,
-    MUTED,
     PAPER,
     Drawing,
     canvas,
@@ -47,7 +45,7 @@ def curves_of(run: Run, table: pd.DataFrame | None) -> dict[str, Curves]:
 
 
 def binary_figures(run: Run) -> list[Drawing]:
-    """ROC, precision-recall and calibration; none if the test part holds one class only."""
+    """ROC and precision-recall; none if the test part holds one class only."""
     model, baseline = curves_of(run, run.predictions), curves_of(run, run.baseline)
     positive = run.estimates["task"]["positive"]
     if positive not in model:
@@ -55,7 +53,6 @@ def binary_figures(run: Run) -> list[Drawing]:
     return [
         roc_figure(run, model[positive], baseline.get(positive)),
         precision_recall_figure(run, model[positive], baseline.get(positive)),
-        calibration_figure(run, model[positive]),
     ]
 
 
@@ -107,31 +104,8 @@ def precision_recall_figure(run: Run, model: Curves, baseline: Curves | None) ->
     )  # fmt: skip
 
 
-def calibration_figure(run: Run, model: Curves) -> Drawing:
-    """Observed against predicted risk, over the histogram of the scores."""
-    figure, (above, below) = canvas((4.3, 4.9), 2, 1, sharex=True, height_ratios=(3.8, 1))
-    _reliability(above, model.calibration)
-    unit_square(above, "", f"observed share of {short(model.of)}", square=False)
-    bars, other = model.histogram, run.estimates["task"]["classes"][0]
-    width = bars["high"] - bars["low"]
-    below.bar(bars["low"], bars["positives"], width, align="edge", color=EVENT, label=short(model.of))
-    below.bar(bars["low"], -bars["negatives"], width, align="edge", color=MODEL, alpha=0.55, label=short(other))
-    below.axhline(0, color=MUTED, linewidth=0.7)
-    below.yaxis.set_major_formatter(lambda value, _: f"{abs(value):g}")
-    below.set(xlabel="predicted risk", ylabel="predictions")
-    below.legend(loc="lower center", ncols=2, bbox_to_anchor=(0.5, 1.0), fontsize=7)
-    slope = find(run.estimates, "calibration_slope", ("", model.of))
-    return Drawing(
-        "calibration", "Calibration",
-        f"Above: observed share against mean predicted risk in {ECE_BINS} bins of equal width, with "
-        f"{run.estimates['level']:.0%} Wilson intervals over patients; on the diagonal a predicted risk means what it "
-        "says. Below: how many predictions got which score.",
-        f"Calibration slope{estimate_text(slope) or ' not given'}; 1 is ideal.", to_svg(figure, "calibration"),
-    )  # fmt: skip
-
-
 def class_figures(run: Run) -> list[Drawing]:
-    """ROC, precision-recall and calibration of each class against the rest, as small multiples."""
+    """ROC and precision-recall of each class against the rest, as small multiples."""
     found, baseline = curves_of(run, run.predictions), curves_of(run, run.baseline)
     if not found:
         return []
@@ -147,11 +121,6 @@ def class_figures(run: Run) -> list[Drawing]:
         _small_multiples(
             run, model, baseline, "precision-recall", "Precision and recall, each class against the rest",
             f"The dotted line is the share of the class among the test patients.{_pooled(run)}{dashed}", ("recall", "precision"),
-        ),
-        _small_multiples(
-            run, model, {}, "calibration", "Calibration, each class against the rest",
-            f"Observed share against mean predicted probability in {ECE_BINS} bins of equal width, with Wilson intervals over patients.",
-            ("predicted probability", "observed share"),
         ),
     ]  # fmt: skip
 
@@ -185,15 +154,12 @@ def _small_multiples(
 
 
 def _one_class(axes: Axes, name: str, model: Curves, baseline: Curves | None) -> None:
-    if name == "calibration":
-        return _reliability(axes, model.calibration)
     line = _roc_line if name == "roc" else _precision_line
     table = (lambda found: found.roc) if name == "roc" else (lambda found: found.precision_recall)
     if baseline is not None:
         axes.plot(*line(table(baseline)), **_DASHED)
     axes.plot([0, 1], [0, 1] if name == "roc" else [model.prevalence] * 2, **DOTTED)
     axes.plot(*line(table(model)), color=MODEL)
-    return None
 
 
 def _roc_line(points: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
@@ -202,21 +168,6 @@ def _roc_line(points: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
 
 def _precision_line(points: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
     return points["recall"], points["precision"]
-
-
-def _reliability(axes: Axes, bins: pd.DataFrame) -> None:
-    axes.plot([0, 1], [0, 1], **DOTTED)
-    axes.vlines(bins["score"], bins["frequency_low"], bins["frequency_high"], color=MODEL, linewidth=0.9)
-    axes.plot(
-        bins["score"],
-        bins["frequency"],
-        "o-",
-        color=MODEL,
-        markersize=4,
-        linewidth=0.9,
-        markeredgecolor=PAPER,
-        markeredgewidth=0.5,
-    )
 
 
 def single_folds(run: Run) -> list[tuple[np.ndarray, np.ndarray]]:

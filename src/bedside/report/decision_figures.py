@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
+from bedside.cohort import share_text
 from bedside.folder import Run
 from bedside.report.style import BASELINE, HALF, INK, MODEL, PAPER, Drawing, canvas, short, to_svg
 
@@ -26,7 +27,7 @@ def confusion_figure(run: Run) -> Drawing:
         "confusion",
         "Confusion matrix",
         f"Test samples {_how_decided(run)}; percentages are of the row, the true class.{shades}{repeats}",
-        f"{right:.0%} of the test samples were called right.",
+        f"{share_text(right)} of the test samples were called right.",
         to_svg(figure, "confusion"),
         wide=n > FEW,
     )
@@ -42,7 +43,7 @@ def _cell(axes: Axes, row: int, column: int, count: float, share: float, n: int)
     large, small, below = (13, 7.5, 0.68) if n <= FEW else (8.5, 6.5, 0.77)
     text = f"{count:.0f}" if count % 1 == 0 else f"{count:.1f}"
     axes.text(column + 0.5, row + 0.46, text, ha="center", va="center", fontsize=large, color=ink)
-    axes.text(column + 0.5, row + below, f"{share:.0%}", ha="center", va="center", fontsize=small, color=ink)
+    axes.text(column + 0.5, row + below, share_text(share), ha="center", va="center", fontsize=small, color=ink)
 
 
 def _name_classes(axes: Axes, labels: list[str]) -> None:

@@ -123,11 +123,6 @@ def anchor(heading: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", heading.lower()).strip("-")
 
 
-def minus(words: str) -> str:
-    """Numbers below zero with a minus sign instead of a hyphen."""
-    return re.sub(r"(?<![\w.\-–])-(?=\d)", "−", words)
-
-
 def split_dois(words: str) -> list[tuple[str, str]]:
     """Text in pieces, each with the digital object identifier that follows it, or with nothing."""
     pieces, end = [], 0

@@ -2,21 +2,13 @@
 
 from typing import Any
 
-from bedside.cohort import Estimate
-from bedside.report import flow_figures, tables
-from bedside.report.document import Line, Picture, Table, minus, text
+from bedside.cohort import Estimate, level_text, minus
+from bedside.report import tables
+from bedside.report.document import Line, Picture, Table, text
+from bedside.report.flow_figures import flow_png
 from bedside.report.methods import what_is_predicted
 from bedside.report.told import Told
 from bedside.report.words import number, percent
-
-FURTHER = {
-    "operating": "operating points",
-    "calibration": "calibration",
-    "decision_curve": "the decision curve",
-    "subgroups": "groups of patients",
-    "uncertainty": "uncertainty of single scores",
-    "sample_size": "sample size",
-}  # entries of estimates.json that a run may have
 
 
 def title_of(run: Told) -> str:
@@ -35,12 +27,22 @@ def synthetic(run: Told) -> str:
 
 
 def further(run: Told) -> list[str]:
-    """What else estimates.json holds, in words."""
-    return [words for key, words in FURTHER.items() if run.estimates.get(key)]
+    """What else estimates.json holds, in words; None stands there for what was not asked or cannot be."""
+    estimates = run.estimates
+    curve, sizes = estimates.get("decision_curve"), estimates.get("sample_size")
+    there = {
+        "operating points": estimates.get("operating") is not None,
+        "calibration": estimates.get("calibration") is not None and len(estimates["calibration"]["of"]) > 0,
+        "the decision curve": curve is not None and len(curve["of"]) > 0,
+        "groups of patients": estimates.get("subgroups") is not None,
+        "uncertainty of single scores": estimates.get("uncertainty") is not None,
+        "sample size": sizes is not None and len(sizes["sentences"]) > 0,
+    }
+    return [words for words, known in there.items() if known]
 
 
 def picture(run: Told) -> Picture:
-    return Picture(flow_figures.flow_figure(run), lambda: flow_figures.flow_png(run))
+    return Picture(run.flow_drawing, lambda: flow_png(run.flow))
 
 
 def estimate_table(run: Told) -> Table:
@@ -50,7 +52,7 @@ def estimate_table(run: Told) -> Table:
     for group in tables.estimate_groups(run.estimates["estimates"]):
         groups.append((len(rows), group["name"]))
         rows += [_estimate_row(row["name"], row["estimate"]) for row in group["rows"]]
-    caption = f"Estimates on test patients, with {run.estimates['level']:.0%} intervals."
+    caption = f"Estimates on test patients, with {level_text(run.estimates['level'])} intervals."
     return Table(
         "Estimates",
         caption,

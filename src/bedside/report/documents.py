@@ -14,7 +14,7 @@ from bedside.report.document_html import to_html
 from bedside.report.document_markdown import to_markdown
 from bedside.report.document_word import to_word
 from bedside.report.paper import paper
-from bedside.report.told import Told
+from bedside.report.told import Told, told
 
 Format = Literal["html", "md", "docx"]
 FORMATS: tuple[Format, ...] = ("html", "md", "docx")
@@ -43,12 +43,12 @@ def write_documents(run: Run, formats: Sequence[str] = FORMATS) -> list[Path]:
             raise SettingError(f"There is no format {name!r}.{nearest(name, FORMATS)} Formats: {', '.join(FORMATS)}.")
     if "wall_seconds" not in run.environment:
         raise RunError(f"{run.path} is not finished. Continue it with `bedside train --resume {run.path}`.")
-    told, written = Told(run.path), []
+    known, written = told(run), []
     for make in DOCUMENTS.values():
-        document = make(told)
+        document = make(known)
         for name in formats:
             path = run.path / f"{document.name}.{name}"
-            folder.write_bytes(path, content(told, document, name))
+            folder.write_bytes(path, content(known, document, name))
             written.append(path)
     return written
 

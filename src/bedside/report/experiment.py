@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from bedside.cohort import level_text
 from bedside.errors import RunError
 from bedside.folder import Fit, Run, read_yaml
 from bedside.report import methods, page, tables
@@ -79,7 +80,7 @@ def page_context(run: Experiment) -> dict[str, Any]:
         "findings": run.findings,
         "environment": run.environment,
         "predicted": methods.what_is_predicted(run),
-        "level": f"{run.estimates['level']:.0%}",
+        "level": level_text(run.estimates["level"]),
         "images": image_facts(description),
         "splits": splits,
         "patient_ranges": tables.split_ranges(splits, "patients"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bedside.cohort import level_text
 from bedside.report import image_words, methods
 from bedside.report.candidates import Pair
 from bedside.report.experiment import Experiment
@@ -60,7 +61,7 @@ def how_adjusted(pairs: Sequence[Pair], level: float) -> str:
         return ""
     return (
         f"Among {tested} pairs of equal candidates some would look different by chance, so p-values were adjusted by Holm's method "
-        f"(Holm 1979, Scandinavian Journal of Statistics 6:65): if no candidates differed, a difference would be called in at most {1 - level:.0%} of "
+        f"(Holm 1979, Scandinavian Journal of Statistics 6:65): if no candidates differed, a difference would be called in at most {level_text(1 - level)} of "
         "such comparisons. Intervals are those of each pair alone."
     )
 

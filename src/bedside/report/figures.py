@@ -5,11 +5,11 @@ from bedside.report import calibration_figures, curve_figures, decision_figures,
 from bedside.report import training_figures as learned
 from bedside.report.abstention_figures import abstention_figures
 from bedside.report.columns import draw as draw_columns
-from bedside.report.flow_figures import flow_figure
 from bedside.report.group_figures import coverage_figure, group_figures
 from bedside.report.latent_figures import latent_figure
 from bedside.report.null import null_figure
 from bedside.report.style import Drawing, calm
+from bedside.report.told import told
 
 
 def draw(run: Run) -> dict[str, list[Drawing]]:
@@ -30,16 +30,11 @@ def draw(run: Run) -> dict[str, list[Drawing]]:
             "training": _training(run),
             "folds": _folds(run),
             "null": [shuffled] if (shuffled := null_figure(run)) else [],
-            "flow": [flow_figure(run)],
+            "flow": [told(run).flow_drawing],
         }
 
 
 def _performance(run: Run) -> list[Drawing]:
-    drawings = _of_task(run)
-    return [one for one in drawings if one.name != "calibration" or "calibration" not in run.estimates]
-
-
-def _of_task(run: Run) -> list[Drawing]:
     kind = run.estimates["task"]["kind"]
     if kind == "regression":
         return [number_figures.observed_figure(run), number_figures.residual_figure(run)]

@@ -7,8 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from bedside.folder import Run
-from bedside.report.flow import flow, part_range, range_text, range_words
+from bedside.report.flow import part_range, range_text, range_words
 from bedside.report.style import BASELINE, EVENT, INK, MODEL, MUTED, PAPER, Drawing, calm, short, to_svg
 
 WIDTH, MARGIN, GAP = 5.0, 0.06, 0.22  # inches
@@ -16,19 +15,18 @@ LINE, PADDING = 0.155, 0.09  # height of a line of text, space above and below i
 _BOXES = {"train": ("Training", MODEL), "valid": ("Validation, for choices", BASELINE), "test": ("Test, once", EVENT)}
 
 
-def flow_figure(run: Run) -> Drawing:
-    """The diagram with the words that belong to it."""
-    counts = flow(run)
+def flow_figure(counts: dict[str, Any]) -> Drawing:
+    """The diagram with the words that belong to it; `counts` as `flow` gives them."""
     with calm():
         svg = to_svg(_figure(counts), "flow")
     return Drawing("flow", "Flow of patients", caption(counts), " ".join(_said(counts)), svg)
 
 
-def flow_png(run: Run, *, dots: int = 200) -> bytes:
+def flow_png(counts: dict[str, Any], *, dots: int = 200) -> bytes:
     """The same diagram in pixels, for programs that cannot draw SVG."""
     buffer = BytesIO()
     with calm():
-        _figure(flow(run)).savefig(buffer, format="png", dpi=dots, metadata={"Software": None})
+        _figure(counts).savefig(buffer, format="png", dpi=dots, metadata={"Software": None})
     return buffer.getvalue()
 
 

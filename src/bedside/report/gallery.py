@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, level_text, minus
 from bedside.errors import RunError
 from bedside.folder import Run
 from bedside.report.words import metric_name
@@ -120,8 +120,8 @@ def truth(run: Run) -> dict[str, Any] | None:
         "exposed": record["exposed"],
         "warnings": warnings,
         "sentences": [sentence for sentence in record["sentences"] if sentence not in warnings],
-        "level": f"{record['level']:.0%}",
-        "level_of_two": f"{100 * record['level_of_two']:g}%",
+        "level": level_text(record["level"]),
+        "level_of_two": level_text(record["level_of_two"]),
         "margin": f"{100 * record['margin']:.0f}\u00a0%",
         "heat": [_heat(found) for found in record["heat"]],
         "without": [
@@ -278,11 +278,11 @@ def _plain(value: Any) -> str:
 
 
 def _signed(value: Any) -> str:
-    return "not defined" if pd.isna(value) else f"{float(value):+.2f}".replace("-", "−")
+    return "not defined" if pd.isna(value) else minus(f"{float(value):+.2f}")
 
 
 def _rounded(value: Any) -> str:
-    return "not defined" if pd.isna(value) else f"{float(value):.2f}".replace("-", "−")
+    return "not defined" if pd.isna(value) else minus(f"{float(value):.2f}")
 
 
 def _check(check: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, level_text
 from bedside.evaluation.metrics import HEADLINE
 from bedside.folder import Run
 from bedside.report.interval_rows import IntervalRow, interval_rows
@@ -55,7 +55,7 @@ def _forest(run: Run, column: dict[str, Any], name: str, metric: str, groups: di
     }
     title = f"{label} by {column['column']}"
     caption = (
-        f"{label} within each group with {run.estimates['level']:.0%} intervals; the line is the {label} of all patients. "
+        f"{label} within each group with {level_text(run.estimates['level'])} intervals; the line is the {label} of all patients. "
         f"{_left_out(column, known)}{_of_sites(groups, summary) if column['column'] == 'site' else ''}"
     ).strip()
     alt = "; ".join(f"{g['name']} {e.text()}" for g, e in known) + "."
@@ -106,7 +106,7 @@ def coverage_figure(run: Run) -> list[Pair]:
         rows.append(IntervalRow(name, estimate, estimate.text(), "falls short" if record["short"] else ""))
     caption = (
         f"Share of test samples whose {'interval' if run.estimates['task']['kind'] == 'regression' else 'set'} holds the truth; the line is "
-        f"the promise, {found['level']:.0%}. By group nothing is promised, and it is checked all the same."
+        f"the promise, {level_text(found['level'])}. By group nothing is promised, and it is checked all the same."
     )
     alt = "; ".join(f"{' '.join(row.name).strip()} {row.text}" for row in rows) + "."
     wide, narrow = (

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, level_text
 from bedside.report.candidates import fold_values, headline_of
 from bedside.report.interval_rows import NARROW, WIDE, aside, dots, limits
 from bedside.report.style import EVENT, MODEL, MUTED, PAPER, ROUND, Drawing, canvas, grid, to_svg
@@ -47,7 +47,7 @@ def _label(estimate: Estimate) -> str:
 
 def _caption(record: dict[str, Any], estimate: Estimate, fit: dict[str, Any] | None) -> str:
     shown = (
-        f"Each dot is trained on so many patients (mean over the folds) and tested on the same ones; the line is its {estimate.level:.0%} interval, "
+        f"Each dot is trained on so many patients (mean over the folds) and tested on the same ones; the line is its {level_text(estimate.level)} interval, "
         "the faint points are single folds."
     )
     if not fit:

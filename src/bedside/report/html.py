@@ -3,13 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+from bedside.cohort import level_text, minus
 from bedside.folder import Run
-from bedside.report import brief, image_words, page, tables
 from bedside.report import groups as groups_of
+from bedside.report import image_words, page, tables
 from bedside.report import methods as words_of
 from bedside.report.calibration import calibration_section, decision_section
 from bedside.report.columns import columns
-from bedside.report.document import minus
 from bedside.report.documents import present
 from bedside.report.figures import draw
 from bedside.report.gallery import gallery
@@ -19,6 +19,7 @@ from bedside.report.operating import point
 from bedside.report.panel import panel, static_rows
 from bedside.report.sample_size import sample_size
 from bedside.report.style import Drawing
+from bedside.report.told import Told, told
 
 # Sections of the report with figures, in order.
 ORDER = (
@@ -36,12 +37,13 @@ def write_report(run: Run) -> Path:
         RunError: if the run is not finished or a file of it is damaged.
         StorageError: if the disk is full.
     """
+    run = told(run)
     drawings = draw(run)
     every = [drawing for name, section in drawings.items() if not name.endswith("_narrow") for drawing in section]
     return page.write_page(run.path / "report.html", "report.html", page_context(run, drawings), every)
 
 
-def page_context(run: Run, drawings: dict[str, list[Drawing]]) -> dict[str, Any]:
+def page_context(run: Told, drawings: dict[str, list[Drawing]]) -> dict[str, Any]:
     """Everything the templates need, as plain values."""
     estimates, description = run.estimates, run.description
     splits, operating, seen = tables.split_rows(run), panel(run), gallery(run)
@@ -49,7 +51,6 @@ def page_context(run: Run, drawings: dict[str, list[Drawing]]) -> dict[str, Any]
     grouped, doubts = groups_of.group_tables(run), groups_of.uncertainty(run)
     groups = tables.estimate_groups(estimates["estimates"])
     per_class = tables.class_table(estimates)
-    paragraphs = words_of.methods(run)
     return {
         "kind": "report",
         "cohort": description,
@@ -59,11 +60,11 @@ def page_context(run: Run, drawings: dict[str, list[Drawing]]) -> dict[str, Any]
         "family": run.settings.get("family", "model"),
         "predicted": words_of.what_is_predicted(run),
         "facts": _facts(run),
-        "sentences": [minus(sentence) for sentence in brief.sentences(run)],
+        "sentences": [minus(said.text) for said in run.said],
         "documents": present(run),
         "headlines": _headlines(groups, estimates["task"]["kind"]),
-        "contents": _contents(run, estimates, operating, _explained(run, seen), drawings),
-        "level": f"{estimates['level']:.0%}",
+        "contents": _contents(run, estimates, operating, seen, drawings),
+        "level": level_text(estimates["level"]),
         "groups": groups,
         "per_class": per_class,
         "notes": tables.footnotes(
@@ -95,7 +96,7 @@ def page_context(run: Run, drawings: dict[str, list[Drawing]]) -> dict[str, Any]
         "link_duplicates": run.settings.get("folds", {}).get("link_duplicates", False),
         "copies_together": description["linked"]["groups"] > 0 and words_of.keeps_copies_together(run),
         "scheme": words_of.scheme(run),
-        "methods": paragraphs,
+        "methods": run.paragraphs,
         "settings": tables.setting_rows(run.settings),
         "command": words_of.repeat_command(run),
         "record": page.record(run, *(image_words.record(run) if "images" in description else [])),
@@ -123,48 +124,26 @@ def _headlines(groups: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [rows[metric] for metric in page.HEADLINES[kind] if metric in rows]
 
 
-def _explained(run: Run, seen: dict[str, Any] | None) -> str:
-    """The heading of what the model uses, of the reason why it is not known, or nothing."""
-    images = "images" in run.description
-    there = seen or run.columns or run.environment.get("explanation_problem")
-    return ("What the network looked at" if images else "What the model uses") if there else ""
-
-
 def _contents(
-    run: Run,
+    run: Told,
     estimates: dict[str, Any],
     operating: dict[str, Any] | None,
-    explained: str,
+    seen: dict[str, Any] | None,
     drawings: dict[str, list[Drawing]],
 ) -> list[tuple[str, str]]:
     """Sections that this run has, in order: (id, heading)."""
-    sections = [
-        ("findings", "Findings", True),
-        ("estimates", "Estimates", True),
-        ("baseline", "Against the baseline", bool(estimates["baseline"])),
-        ("calibration", "Calibration", "calibration" in estimates),
-        ("decision-curve", "Is it worth deciding by the score?", bool(drawings["decision"])),
-        ("performance", "Performance in figures", True),
-        ("operating", "The operating point", bool(estimates.get("operating"))),
-        ("panel", "Choose an operating point", operating is not None),
-        ("groups", "Groups and sites", bool(estimates.get("subgroups"))),
-        ("uncertainty", "What the model does not know", bool(estimates.get("uncertainty"))),
-        ("seen", explained, bool(explained)),
-        ("latent", "How the network sorts the samples", bool(drawings["latent"])),
-        (
-            "learning",
-            "Learning and folds" if drawings["training"] else "".join(one.title for one in drawings["folds"]),
-            bool(drawings["training"] or drawings["folds"]),
-        ),
-        ("null", "With shuffled targets", run.null is not None),
-        (
-            "sample_size",
-            "What this cohort can and cannot show",
-            bool(estimates.get("sample_size", {}).get("sentences")),
-        ),
-        ("data", "Patients and data", True),
-        ("methods", "How the numbers were made", True),
-        ("settings", "Settings", True),
-        ("reproducibility", "Reproducibility", True),
-    ]
-    return [(name, heading) for name, heading, there in sections if there]
+    missing = {
+        "baseline": estimates["baseline"] is None,
+        "calibration": "calibration" not in estimates,
+        "decision-curve": not drawings["decision"],
+        "operating": not estimates.get("operating"),
+        "panel": operating is None,
+        "groups": estimates.get("subgroups") is None,
+        "uncertainty": estimates.get("uncertainty") is None,
+        "seen": seen is None and run.columns is None and not run.environment.get("explanation_problem"),
+        "latent": not drawings["latent"],
+        "learning": not drawings["training"] and not drawings["folds"],
+        "null": run.null is None,
+        "sample_size": not estimates.get("sample_size", {}).get("sentences"),
+    }
+    return [(name, heading) for name, heading in run.headings.items() if not missing.get(name)]

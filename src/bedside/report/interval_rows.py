@@ -6,14 +6,15 @@ from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import PathPatch
 from matplotlib.path import Path
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import MaxNLocator
-from matplotlib.transforms import ScaledTranslation
+from matplotlib.transforms import ScaledTranslation, Transform
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, minus
 from bedside.report.candidates import ALIKE
 from bedside.report.style import DOTTED, INK, MODEL, MUTED, PAPER, ROUND, RULE, canvas, grid, short, to_svg
 
@@ -57,6 +58,7 @@ def interval_rows(
         left = max(left, FLOOR[metric])
     for k, row in enumerate(rows):
         _draw_row(axes, k, row, (left, right))
+    _draw_intervals(axes, rows)
     if narrow:
         _write_above(axes, rows, heads)
     else:
@@ -104,13 +106,21 @@ def _draw_row(axes: Axes, k: int, row: IntervalRow, ends: tuple[float, float]) -
             if beyond.any() and row.estimate.value is not None and row.estimate.value >= ends[0]:
                 axes.plot(end, k, marker, color=colour, alpha=0.5, markersize=4, markeredgewidth=0, clip_on=False)
     estimate = row.estimate
-    if estimate.low is not None and estimate.high is not None:
-        axes.plot([estimate.low, estimate.high], [k, k], color=colour, linewidth=2.0, zorder=3)
     if estimate.value is not None and estimate.value < ends[0]:
         axes.plot(ends[0], k, "<", color=colour, markersize=8, markeredgewidth=0, clip_on=False, zorder=4)
     elif estimate.value is not None:
         face, edge = (PAPER, colour) if row.hollow else (colour, PAPER)
         axes.plot(estimate.value, k, "o", markersize=7, markerfacecolor=face, markeredgecolor=edge, zorder=4)
+
+
+def _draw_intervals(axes: Axes, rows: Sequence[IntervalRow]) -> None:
+    """All intervals as one thing to draw."""
+    lines, colours = [], []
+    for k, row in enumerate(rows):
+        if row.estimate.low is not None and row.estimate.high is not None:
+            lines.append(np.array([[row.estimate.low, k], [row.estimate.high, k]]))
+            colours.append(FAINT if row.faint else MODEL)
+    axes.add_collection(LineCollection(lines, colors=colours, linewidths=2.0, capstyle="round", zorder=3))
 
 
 def aside(n: int) -> np.ndarray:
@@ -138,24 +148,52 @@ def _write_beside(axes: Axes, rows: Sequence[IntervalRow], heads: Sequence[str])
     starts = np.cumsum([0, *widths]) - sum(widths)
     right = max(map(_width, texts)) + 26
     same = len(rows) > 1 and all(row.word == ALIKE for row in rows)
-    beside: dict[str, Any] = {
-        "xycoords": axes.get_yaxis_transform(), "textcoords": "offset points", "va": "center", "annotation_clip": False,
-    }  # fmt: skip
     for head, start in zip(heads, starts, strict=False):
-        axes.annotate(head, (0, -0.85), xytext=(start, 0), fontsize=6.5, color=MUTED, **beside)
-    for k, (row, cells, text) in enumerate(zip(rows, names, texts, strict=True)):
-        axes.axhline(k + 0.5, color=RULE, linewidth=0.4, zorder=0)
-        for cell, start in zip(cells, starts, strict=False):
-            axes.annotate(cell, (0, k), xytext=(start, 0), fontsize=TEXT, **beside)
-        axes.annotate(text, (1, k), xytext=(12, 0), fontsize=TEXT, **beside)
-        if not same:
-            colour = INK if row.word.startswith("best") else MUTED
-            axes.annotate(row.word, (1, k), xytext=(right, 0), fontsize=TEXT, color=colour, **beside)
+        _write(axes, [head], 0, start, first=-0.85, fontsize=6.5, color=MUTED)
+    for column, start in zip(zip(*names, strict=True), starts, strict=False):
+        _write(axes, column, 0, start)
+    _write(axes, texts, 1, 12)
+    axes.hlines(
+        np.arange(len(rows)) + 0.5, 0, 1, transform=axes.get_yaxis_transform(), color=RULE, linewidth=0.4, zorder=0
+    )
     if same:
-        middle = (len(rows) - 1) / 2
-        axes.annotate(ALIKE, (1, middle), xytext=(right + 8, 0), fontsize=TEXT, **beside)
-        shifted = axes.get_yaxis_transform() + ScaledTranslation(right / 72, 0, axes.figure.dpi_scale_trans)
-        axes.plot([1, 1], [-0.3, len(rows) - 0.7], color=MUTED, linewidth=0.9, transform=shifted, clip_on=False)
+        _write(axes, [ALIKE], 1, right + 8, first=(len(rows) - 1) / 2)
+        bracket = _shifted(axes, right)
+        axes.plot([1, 1], [-0.3, len(rows) - 0.7], color=MUTED, linewidth=0.9, transform=bracket, clip_on=False)
+    else:
+        words = [row.word for row in rows]
+        _write(axes, words, 1, right, color=[INK if word.startswith("best") else MUTED for word in words])
+
+
+def _write(
+    axes: Axes,
+    cells: Sequence[str],
+    side: int,
+    points: float,
+    *,
+    first: float = 0.0,
+    fontsize: float = TEXT,
+    color: str | Sequence[str] = INK,
+) -> None:
+    """A column of texts, so many points right of the left (0) or right (1) end of the axis; the widest one makes room."""
+    place, widest = _shifted(axes, points), max(cells, key=_width)
+    for k, cell in enumerate(cells):
+        if cell:
+            said = axes.text(
+                side,
+                first + k,
+                cell,
+                transform=place,
+                va="center",
+                fontsize=fontsize,
+                color=color if isinstance(color, str) else color[k],
+            )
+            said.set_in_layout(cell == widest)
+
+
+def _shifted(axes: Axes, points: float) -> Transform:
+    """Shares of the width and rows, moved to the right."""
+    return axes.get_yaxis_transform() + ScaledTranslation(points / 72, 0, axes.figure.dpi_scale_trans)
 
 
 def _write_above(axes: Axes, rows: Sequence[IntervalRow], heads: Sequence[str]) -> None:
@@ -171,8 +209,10 @@ def _write_above(axes: Axes, rows: Sequence[IntervalRow], heads: Sequence[str]) 
         place["bbox"] = {"facecolor": PAPER, "edgecolor": "none", "pad": 0.8}
         text = _text(row) + (f"   {row.word}" if differ and row.word else "")
         name = "  ".join(map(_one_line, row.name))
-        axes.text(0, k - 0.42, _fitting(name, NARROW * 72 - 36 - _width(text)), **place)
-        axes.text(1, k - 0.42, text, ha="right", **place)
+        above = [axes.text(0, k - 0.42, _fitting(name, NARROW * 72 - 36 - _width(text)), **place)]
+        above.append(axes.text(1, k - 0.42, text, ha="right", **place))
+        for said in above:
+            said.set_in_layout(False)  # it stands within the axes
     if heads:
         axes.text(0, -1.0, "  ".join(heads), transform=axes.get_yaxis_transform(), fontsize=6.5, color=MUTED)
 
@@ -187,7 +227,7 @@ def _one_line(text: str) -> str:
 
 
 def _text(row: IntervalRow) -> str:
-    return row.text.replace("-", "−") if row.estimate.value is not None else "not defined"
+    return minus(row.text) if row.estimate.value is not None else "not defined"
 
 
 def _width(text: str) -> float:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, minus, share_text
 from bedside.folder import Run
 from bedside.report import candidate_tables, experiment, experiment_words, page, tables
 from bedside.report.candidates import Pair, fold_values, headline_of, negated, pairs_of, ranked
@@ -91,7 +91,7 @@ def _headlines(record: dict[str, Any]) -> list[dict[str, str]]:
     """The largest size, and what came with the last doubling."""
     largest = record["candidates"][-1]
     whole = headline_of(largest["estimates"], record["headline"])
-    value, _, interval = whole.text().replace("-", "−").partition(" [")
+    value, _, interval = minus(whole.text()).partition(" [")
     shown = [{
         "name": f"{metric_name(whole.metric)}, {largest['patients']:,.0f} training patients",
         "value": value, "beside": f"[{interval}" if interval else "",
@@ -128,7 +128,7 @@ def size_table(record: dict[str, Any], pairs: list[Pair]) -> dict[str, Any]:
         found = {e["metric"]: Estimate.from_dict(e) for e in entry["estimates"] if e["of"] in ("", "macro")}
         rows.append({
             "number": str(entry["folder"]).rpartition("/")[2], "patients": f"{entry['patients']:,.0f}", "samples": f"{entry['samples']:,.0f}",
-            "share": f"{entry['share']:.0%}", "events": number(None if entry["events"] is None else round(entry["events"])), "headline": estimate,
+            "share": share_text(entry['share']), "events": number(None if entry["events"] is None else round(entry["events"])), "headline": estimate,
             "mean": candidate_tables.fold_text(fold_values(entry["per_fold"], estimate.metric), estimate),
             "further": [found.get(metric) for metric in further], "to_all": _to_all(entry["name"], largest, pairs),
         })  # fmt: skip

@@ -3,15 +3,16 @@
 import json
 from typing import Any
 
+from bedside.cohort import level_text
 from bedside.errors import RunError
 from bedside.folder import Run
 from bedside.report import image_words
 
 _SCHEMES = {
-    "holdout": "Patients were dealt once: about 60 % train, 20 % validate, 20 % are tested.",
-    "time": "Patients were divided by date: the latest fifth was tested, the model learned from those before.",
-    "site": "Each site was held out in turn: the model was tested on the one site that it had never seen.",
-    "given": "The division that came with the data was kept: its own training, validation and test samples.",
+    "holdout": "Patients were dealt once: about 60 % to training, 20 % to validation and 20 % to testing.",
+    "time": "Patients were divided by date: the latest fifth was tested by a model that had learned from those before.",
+    "site": "Each site was held out in turn and tested by a model that had never seen it.",
+    "given": "The division into training, validation and test samples that came with the data was kept.",
 }
 
 
@@ -38,7 +39,7 @@ def scheme(run: Run) -> str:
     if folds.get("scheme") == "crossval":
         divisions = n.get("divisions", n["repeats"])
         times = f", repeated {divisions} times with new folds" if divisions > 1 else ""
-        return f"{folds.get('number', n['folds'])}-fold cross-validation{times}: in each fold one part is tested, the next validates, the others train.{_seeds(run)}"
+        return f"{folds.get('number', n['folds'])}-fold cross-validation{times}: in each fold one part was tested, the next validated, the others trained.{_seeds(run)}"
     return _SCHEMES.get(str(folds.get("scheme")), "") + _seeds(run)
 
 
@@ -90,15 +91,24 @@ def preparation(settings: dict[str, Any]) -> str:
 
 
 def _model(run: Run) -> str:
+    parameters = model_record(run)["parameters"]
+    size = f"It has {parameters:,} parameters." if parameters else ""
+    return " ".join(filter(None, (f"{summary(run)}.", size, kept(run))))
+
+
+def summary(run: Run) -> str:
+    """What kind of model it is, without a full stop."""
+    return str(model_record(run)["summary"] or run.settings.get("family", "")).rstrip(".")
+
+
+def kept(run: Run) -> str:
+    """Which model came out of the folds, and whether it was the one that was tested."""
     record = model_record(run)
-    parameters = f" It has {record['parameters']:,} parameters." if record["parameters"] else ""
-    final = {
-        "ensemble": f" The model that was kept is the mean of the {len(record['members'])} members, whose predictions on patients they had not seen were scored.",
-        "refit": " The model that was kept was trained once more on all patients; this very model was not tested.",
-        "tested": " The model that was kept is the one that was tested.",
+    return {
+        "ensemble": f"The model that was kept is the mean of the {len(record['members'])} members, whose predictions on patients they had not seen were scored.",
+        "refit": "The model that was kept was trained once more on all patients; this very model was not tested.",
+        "tested": "The model that was kept is the one that was tested.",
     }.get(str(record["final"]), "")
-    summary = str(record["summary"] or run.settings.get("family", "")).rstrip(".")
-    return f"{summary}.{parameters}{final}"
 
 
 def _training(run: Run) -> str:
@@ -125,7 +135,7 @@ def _training(run: Run) -> str:
     batch = run.environment.get("batch_size") or asked
     lowered = f" (memory did not allow the {asked} that were asked for)" if batch != asked else ""
     return (
-        f"At most {train.get('epochs')} epochs of {train.get('optimizer')} with {rate}, batches of {batch} samples{lowered} and a "
+        f"Training took at most {train.get('epochs')} epochs of {train.get('optimizer')} with {rate}, batches of {batch} samples{lowered} and a "
         f"{train.get('schedule')} schedule; the epoch with the lowest validation loss was kept.{stop}{weights}{drawn}"
     )
 
@@ -133,7 +143,7 @@ def _training(run: Run) -> str:
 def decisions(run: Run) -> str:
     kind, thresholds = run.estimates["task"]["kind"], run.estimates["thresholds"]
     if kind == "multiclass":
-        return "The class with the highest score is the decision."
+        return "The class with the highest score was the decision."
     if not thresholds:
         return ""
     first = thresholds[0]
@@ -147,7 +157,7 @@ def decisions(run: Run) -> str:
 
 def intervals(estimates: dict[str, Any]) -> str:
     return (
-        f"Intervals cover {estimates['level']:.0%} and come from {estimates['resamples']:,} resamples of whole patients unless a footnote says otherwise "
+        f"Intervals cover {level_text(estimates['level'])} and come from {estimates['resamples']:,} resamples of whole patients unless a footnote says otherwise "
         "(Efron and Tibshirani 1993). They speak of the sampling of these patients, not of another hospital. "
         "Estimates carry as many digits as their interval supports."
     )

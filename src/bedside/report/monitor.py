@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from bedside.cohort import Estimate
-from bedside.evaluation.drift import tenths
+from bedside.cohort import Estimate, level_text
+from bedside.evaluation.drift import ALPHA, tenths
+from bedside.evaluation.drift_verdict import OF_COLUMNS
 from bedside.folder import Run
 from bedside.report import methods, page
 from bedside.report.words import metric_name, p_text
@@ -70,7 +71,7 @@ def _facts(record: dict[str, Any], run: Run) -> list[tuple[str, str]]:
         ("Outcomes", f"{outcomes['patients']:,} patients" if outcomes else "not given"),
         ("Run", record["run"]),
         ("Model", f"{run.settings.get('family', '')}, {record['final']}"),
-        ("Tests", f"{record['tests']:,}, together at {100 * record['alpha']:.0f} %"),
+        ("Tests", f"{record['tests']:,}, together at {level_text(record['alpha'])}"),
         ("Date", record["date"]),
     ]
 
@@ -159,10 +160,11 @@ def _methods(record: dict[str, Any], run: Run) -> list[dict[str, str]]:
         else "Each patient has one sample."
     )
     latent = next((one for one in record["whole"] if one.get("permutations")), None)
+    alpha = level_text(record["alpha"])
     paragraphs = [
         ("Columns", f"{unit} Numbers are compared by Smirnov's test, exact within the bins that the run kept, and by Pearson's over tenths, with the price of two tests; categories by Pearson's; gaps by Fisher's exact test."),
-        ("Stability index", "Says how much changed, never whether: it is compared with what chance alone exceeds in 5 % of studies of this size (Yurdakul & Naranjo 2020)."),
-        ("False alarms", "All p-values are adjusted together by Holm's method, with half of the 5 % for the columns and half for the patients as a whole. Without drift at most 5 % of such pages say that there is some."),
+        ("Stability index", f"Says how much changed, never whether: it is compared with what chance alone exceeds in {level_text(ALPHA)} of studies of this size (Yurdakul & Naranjo 2020)."),
+        ("False alarms", f"All p-values are adjusted together by Holm's method{_shares(record)}. Without drift at most {alpha} of such pages say that there is some."),
     ]  # fmt: skip
     if latent:
         paragraphs.append(
@@ -172,6 +174,15 @@ def _methods(record: dict[str, Any], run: Run) -> list[dict[str, str]]:
         paragraphs.append(("Scores", "Each new patient is scored by one member of the ensemble, as each known one was; the mean of members varies less and would look like drift."))  # fmt: skip
     paragraphs.append(("What this cannot say", "Finding no drift is no proof that there is none, and drift is no proof that the model does worse: only outcomes tell."))  # fmt: skip
     return [{"title": title, "text": text} for title, text in paragraphs]
+
+
+def _shares(record: dict[str, Any]) -> str:
+    """How the false alarms are divided, if both columns and the patients as a whole were tested."""
+    columns = any(one[key] is not None for one in record["columns"] for key in ("p", "p_missing"))
+    if not columns or all(one["p"] is None for one in record["whole"]):
+        return ""
+    first, second = (level_text(record["alpha"] * share) for share in (OF_COLUMNS, 1 - OF_COLUMNS))
+    return f", with {first} for the columns and {second} for the patients as a whole"
 
 
 def _record(record: dict[str, Any]) -> list[tuple[str, str]]:

@@ -8,10 +8,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from bedside import folder
+from bedside.cohort import minus
 from bedside.evaluation import repeats
 from bedside.folder import Run
 from bedside.report import tables
-from bedside.report.document import minus
 from bedside.report.style import Drawing, short
 from bedside.report.words import number, percent
 

@@ -1,9 +1,9 @@
 """A draft of methods and results, in the past tense, with every number in its place; what is missing is asked."""
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, level_text, minus
 from bedside.evaluation.metrics import HEADLINE, LABELS
 from bedside.report import answers_data as data
-from bedside.report.document import Ask, Block, Document, Heading, Line, Paragraph, Subheading, minus, text
+from bedside.report.document import Ask, Block, Document, Heading, Line, Paragraph, Subheading, text
 from bedside.report.document_parts import (
     class_table,
     estimate_table,
@@ -107,8 +107,9 @@ def _headline(run: Told) -> str:
 
 
 def _with_level(estimate: Estimate) -> str:
-    """`0.76 (95% interval 0.72 to 0.81)`."""
-    value, _, interval = estimate.text().partition(" [")
-    if estimate.low is None:
-        return f"{value} (no interval)"
-    return f"{value} ({estimate.level:.0%} interval {interval.rstrip(']').replace(', ', ' to ')})"
+    """`0.76 (95 % interval 0.72 to 0.81)`."""
+    digits = estimate.digits()
+    if estimate.low is None or estimate.high is None:
+        return f"{estimate.value:z.{digits}f} (no interval)"
+    low, high = (f"{end:z.{digits}f}" for end in (estimate.low, estimate.high))
+    return f"{estimate.value:z.{digits}f} ({level_text(estimate.level)} interval {low} to {high})"

@@ -2,55 +2,24 @@
 
 from typing import Any
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, Task, level_text
+from bedside.evaluation.compare import doubt_about, patients_per_class
 from bedside.evaluation.metrics import HEADLINE, LABELS
 from bedside.evaluation.worst_group import listed, worst_group
+from bedside.report import methods
 from bedside.report.image_words import baseline_words
-from bedside.report.methods import decisions
 from bedside.report.told import Told
 from bedside.report.words import find
-
-_DEALT = {
-    "holdout": "Patients were dealt once, about 60 % to training, 20 % to validation and 20 % to testing.",
-    "time": "Patients were divided by date: the latest fifth was tested by a model that had learned from those before.",
-    "site": "Each site was held out in turn and tested by a model that had not seen it.",
-    "given": "The division into training, validation and test samples that came with the data was kept.",
-}
-_SETTLED = {
-    "ensemble": " The mean of the members of all folds was kept as the model.",
-    "refit": " The model that was kept was trained once more on all patients; this very model was not tested.",
-}
-
-
-def dealt(run: Told) -> str:
-    """How patients came into each part."""
-    folds, n = run.settings.get("folds", {}), run.estimates["n"]
-    if folds.get("scheme") != "crossval":
-        return _DEALT.get(str(folds.get("scheme")), "")
-    divisions = n.get("divisions", n["repeats"])
-    again = f", repeated {divisions} times with new folds" if divisions > 1 else ""
-    seeds = n["repeats"] // divisions
-    trained = f" Every fold was trained {seeds} times with other random numbers." if seeds > 1 else ""
-    return f"The model was judged by {n['folds']}-fold cross-validation{again}: in each fold one part was tested, the next validated, and the others trained.{trained}"
 
 
 def learned(run: Told) -> str:
     """The model, how patients were dealt, and how it was trained."""
-    summary, _, rest = run.paragraphs.get("Model", "").partition(". ")
-    parameters = f" with {rest.split()[2]} parameters" if rest.startswith("It has") else ""
-    family = run.settings.get("family", "model")
-    training = run.paragraphs.get("Training", "").replace("At most", "Training took at most", 1)
-    weights = run.paragraphs.get("Weights", "")
-    kept = next(
-        (
-            words
-            for final, words in _SETTLED.items()
-            if run.settings.get("final") == final and run.estimates["n"]["folds"] > 1
-        ),
-        "",
-    )
-    said = f"The model was {family} ({summary.rstrip('.').lower()}){parameters}."
-    return " ".join(part.strip() for part in (said, dealt(run), training, weights, kept) if part.strip())
+    parameters = methods.model_record(run)["parameters"]
+    size = f" with {parameters:,} parameters" if parameters else ""
+    what = methods.summary(run)
+    said = f"The model was {run.settings.get('family', 'model')} ({what[:1].lower()}{what[1:]}){size}."
+    training, weights = (run.paragraphs.get(title, "") for title in ("Training", "Weights"))
+    return " ".join(filter(None, (said, methods.scheme(run), training, weights, methods.kept(run))))
 
 
 def shares(run: Told) -> str:
@@ -60,17 +29,16 @@ def shares(run: Told) -> str:
     known = baseline_words(run.estimates)
     words = f" ({known})" if known else ""
     against = (
-        f" The same folds were given to a simple baseline, {baseline['family']}{words}, and differences were paired by patient."
+        f"The same folds were given to a simple baseline, {baseline['family']}{words}, and differences were paired by patient."
         if baseline
         else ""
     )
-    rule = decisions(run).replace("is the decision", "was the decision")
-    return f"Measures were {names}. {rule}{against}".replace("  ", " ")
+    return " ".join(filter(None, (f"Measures were {names}.", methods.decisions(run), against)))
 
 
 def uncertain(run: Told) -> str:
     level, resamples = run.estimates["level"], run.estimates["resamples"]
-    return f"Intervals cover {level:.0%}; they came from {resamples:,} resamples of whole patients unless the table of estimates says otherwise."
+    return f"Intervals cover {level_text(level)}; they came from {resamples:,} resamples of whole patients unless the table of estimates says otherwise."
 
 
 def decision(run: Told) -> str:
@@ -118,12 +86,21 @@ def comparison(run: Told) -> str:
     if other is None or difference is None or difference.value is None:
         return ""
     words = {"better": "The model was better than", "worse": "The model was worse than"}
-    _, found, doubt = str(baseline["sentence"]).partition("No verdict ")
+    doubt = _doubt(run, other)
     verdict = words.get(baseline["verdict"], "The model could not be distinguished from")
     return (
         f"{verdict} the baseline, whose {LABELS[headline]} was {other.text()}; the paired difference was {difference.text()} "
-        f"on the same {difference.n_patients:,} patients.{f' {found}{doubt}' if found else ''}"
+        f"on the same {difference.n_patients:,} patients.{f' {doubt}' if doubt else ''}"
     )
+
+
+def _doubt(run: Told, baseline: Estimate) -> str:
+    """Why the comparison allows no verdict, or nothing."""
+    record = run.estimates["task"]
+    found = [Estimate.from_dict(one) for one in run.estimates["estimates"]]
+    model = next(one for one in found if one.metric == baseline.metric and one.of in ("", "macro"))
+    patients = patients_per_class(found, Task(record["kind"], tuple(record["classes"])))
+    return doubt_about({"the model": model, "the baseline": baseline}, patients)
 
 
 def _first(records: list[dict[str, Any]], metric: str) -> Estimate | None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, level_text
 from bedside.folder import Run, read_json
 from bedside.report import methods as words_of
 from bedside.report import page, tables
@@ -52,7 +52,7 @@ def page_context(run: Run, record: dict[str, Any]) -> dict[str, Any]:
         ],
         "sentences": record["sentences"],
         "headline": headline_name(record),
-        "level": f"{record['level']:.0%}",
+        "level": level_text(record["level"]),
         "regression": record["headline"] == "r2",
         "rows": rows,
         "hidden": len(record["changes"]) - len(rows),

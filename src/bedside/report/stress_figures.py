@@ -6,7 +6,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, level_text
 from bedside.report.interval_rows import NARROW, WIDE
 from bedside.report.style import DOTTED, MODEL, ROUND, Drawing, canvas, grid, to_svg
 from bedside.report.words import metric_name
@@ -55,7 +55,7 @@ def stress_figure(record: dict[str, Any], *, narrow: bool = False) -> Drawing:
         row[0].set_ylabel(label)
     name = "stress-narrow" if narrow else "stress"
     caption = (
-        f"{label} on the same test patients under changes of growing strength, with {record['level']:.0%} intervals over patients. "
+        f"{label} on the same test patients under changes of growing strength, with {level_text(record['level'])} intervals over patients. "
         "Dotted: the data as they are."
     )
     said = "; ".join(

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from bedside import settings as known
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, minus
 from bedside.data.samples import generator_settings
 from bedside.folder import Run
 from bedside.report.words import GROUPS, metric_name, metric_words, percent
@@ -112,7 +112,7 @@ def signed(estimate: Estimate) -> str:
         return "not defined"
     d = estimate.digits()
     value, low, high = (
-        None if x is None else f"{x:+.{d}f}".replace("-", "−") for x in (estimate.value, estimate.low, estimate.high)
+        None if x is None else minus(f"{x:+.{d}f}") for x in (estimate.value, estimate.low, estimate.high)
     )
     return f"{value} [{low}, {high}]" if low is not None and high is not None else f"{value} [no interval]"
 

@@ -1,4 +1,4 @@
-"""A run with what its documents say again and again, worked out once."""
+"""A run with what its report and its documents say again and again, worked out once."""
 
 from functools import cached_property
 from typing import Any
@@ -7,7 +7,10 @@ from bedside.evaluation.verdict import Said
 from bedside.folder import Run
 from bedside.report import brief, methods
 from bedside.report.flow import flow
+from bedside.report.flow_figures import flow_figure
 from bedside.report.gallery import verdicts
+from bedside.report.sections import headings
+from bedside.report.style import Drawing
 
 
 class Told(Run):
@@ -16,6 +19,15 @@ class Told(Run):
     @cached_property
     def flow(self) -> dict[str, Any]:
         return flow(self)
+
+    @cached_property
+    def flow_drawing(self) -> Drawing:
+        return flow_figure(self.flow)
+
+    @cached_property
+    def headings(self) -> dict[str, str]:
+        """{id: heading} of the sections of the report."""
+        return headings(self)
 
     @cached_property
     def paragraphs(self) -> dict[str, str]:
@@ -35,3 +47,8 @@ class Told(Run):
     @property
     def is_image(self) -> bool:
         return "images" in self.description
+
+
+def told(run: Run) -> Told:
+    """The run as one that remembers; it reads its files anew unless it was one already."""
+    return run if isinstance(run, Told) else Told(run.path)

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator, NullLocator
 
 from bedside.evaluation.metrics import LABELS
+from bedside.report.sections import spread_title
 from bedside.report.style import BASELINE, EVENT, HALF, MODEL, MUTED, PAPER, ROUND, RULE, Drawing, canvas, grid, to_svg
 from bedside.report.words import metric_name
 
@@ -205,7 +206,7 @@ def spread_figure(per_fold: list[dict], spread: list[dict], by_seed: list[dict])
     shared = "Folds share training patients" if several else "All dots share training and test patients"
     return Drawing(
         "spread",
-        "From fold to fold" if several else "From seed to seed",
+        spread_title(rows),
         f"Each dot is {dot}{', trained with one seed' if by_seed else ''}, the bar is their mean; every row has its own "
         f"scale. Other metrics are in estimates.json. {shared}, so this spread is not an interval: those are in the "
         "table of estimates." + _seeds_text(by_seed),

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, minus
 from bedside.evaluation.metrics import LABELS
 from bedside.folder import Run
 from bedside.report import experiment, experiment_words, page, tables, tuning_tables
@@ -99,7 +99,7 @@ def _contents(record: dict[str, Any]) -> list[tuple[str, str]]:
 def honest_and_naive(record: dict[str, Any], honest: Estimate) -> list[dict[str, str]]:
     """The three numbers of the top: the honest one, the naive one, and what lies between them."""
     digits = honest.digits()
-    value, _, interval = honest.text().replace("-", "−").partition(" [")
+    value, _, interval = minus(honest.text()).partition(" [")
     naive, optimism = record["naive"]["value"], record["optimism"]["value"]
     label = ("macro " if honest.of == "macro" else "") + LABELS[honest.metric]
     never, said = "on patients that the search never saw", f"what the best of {record['trials']} trials said"
@@ -112,7 +112,7 @@ def honest_and_naive(record: dict[str, Any], honest: Estimate) -> list[dict[str,
 
 
 def _big(kind: str, name: str, value: str, words: str, beside: str = "") -> dict[str, str]:
-    return {"kind": kind, "name": name, "value": value.replace("-", "−"), "words": words, "beside": beside}
+    return {"kind": kind, "name": name, "value": minus(value), "words": words, "beside": beside}
 
 
 def explained(record: dict[str, Any], honest: Estimate) -> str:

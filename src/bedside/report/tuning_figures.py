@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, level_text
 from bedside.report.candidate_tables import setting_text
 from bedside.report.candidates import fold_values, headline_of
 from bedside.report.interval_rows import WIDE, IntervalRow, aside, interval_rows
@@ -40,7 +40,7 @@ def honest_figure(record: dict[str, Any], *, narrow: bool = False) -> Drawing:
     return Drawing(
         name,
         "The honest and the naive figure",
-        f"Dots with their {record['level']:.0%} intervals are estimates on patients that the search never saw, the faint points single folds."
+        f"Dots with their {level_text(record['level'])} intervals are estimates on patients that the search never saw, the faint points single folds."
         f"{untuned_words} The ring is what the best trial said of itself.",
         "; ".join(f"{row.name[0]} {row.text}" for row in rows) + ".",
         interval_rows(rows, honest.metric, label, name, narrow=narrow),

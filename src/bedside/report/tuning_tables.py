@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from math import log
 from typing import Any
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, minus, share_text
 from bedside.report.candidate_tables import setting_text
 from bedside.report.words import metric_name
 
@@ -74,7 +74,7 @@ def stability(dimension: Mapping[str, Any], found: Sequence[Any]) -> str:
     scale = log if dimension["kind"] == "log" else float
     width = scale(dimension["high"]) - scale(dimension["low"])
     share = (scale(max(found)) - scale(min(found))) / width if width > 0 else 0.0
-    return f"scattered over {share:.0%} of the range"
+    return f"scattered over {share_text(share)} of the range"
 
 
 def outer_rows(record: dict[str, Any], honest: Estimate) -> list[dict[str, Any]]:
@@ -93,4 +93,4 @@ def outer_rows(record: dict[str, Any], honest: Estimate) -> list[dict[str, Any]]
 
 
 def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
+    return "–" if value is None else minus(f"{value:.{digits}f}")

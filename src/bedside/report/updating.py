@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, level_text, minus
 from bedside.evaluation.curves import histogram
 from bedside.folder import Run
 from bedside.report import page
@@ -45,7 +45,7 @@ def write_update(folder: Path, final: Path, record: dict[str, Any], table: pd.Da
         "facts": _facts(record),
         "sentences": update["sentences"],
         "contents": CONTENTS,
-        "level": f"{update['level']:.0%}",
+        "level": level_text(update['level']),
         "rows": kept,
         "notes": footnotes(*(one["estimates"] for one in judged.values())),
         "fits": [_fit(name, group, update["method"]) for name, group in update["fitted"].items()],
@@ -91,4 +91,4 @@ def _fit(name: str, group: list[dict[str, Any]], taken: str) -> dict[str, Any]:
 def _formula(update: dict[str, Any]) -> str:
     line = update["line"]
     slope = "" if update["method"] == "intercept" else f"{line['slope']:.4g} × "
-    return f"log odds of the new score = {line['intercept']:.4g} + {slope}log odds of the score".replace("-", "−")
+    return minus(f"log odds of the new score = {line['intercept']:.4g} + {slope}log odds of the score")

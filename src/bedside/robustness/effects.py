@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bedside.cohort import Estimate, Task
+from bedside.cohort import Estimate, Task, minus
 from bedside.evaluation import panels
 from bedside.evaluation.compare import doubt_about, judge, signed
 from bedside.evaluation.intervals import Panel, estimates, percentile, resample
@@ -158,4 +158,4 @@ def _flips(row: dict[str, Any]) -> str:
 
 
 def _text(estimate: Estimate) -> str:
-    return estimate.text().replace("-", "−")
+    return minus(estimate.text())

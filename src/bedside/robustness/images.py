@@ -26,9 +26,9 @@ GRADES: dict[str, tuple[float, ...]] = {
 LABELS = {
     "noise": "Gaussian noise of {:g} of white",
     "blur": "blur of {:g} of the shorter side",
-    "darker": "brightness −{:.0%}",
-    "brighter": "brightness +{:.0%}",
-    "contrast": "contrast −{:.0%}",
+    "darker": "brightness −{:.0f}\u00a0%",
+    "brighter": "brightness +{:.0f}\u00a0%",
+    "contrast": "contrast −{:.0f}\u00a0%",
     "jpeg": "JPEG of quality {:g}",
     "rotation": "turned by {:g}°",
 }
@@ -77,7 +77,7 @@ def changes() -> Iterator[Change]:
     """Every change that is tried on images, in the order of the report."""
     for kind, grades in GRADES.items():
         for strength in grades:
-            shown = 100 - strength if kind == "jpeg" else strength
+            shown = 100 - strength if kind == "jpeg" else 100 * strength if "%" in LABELS[kind] else strength
             yield Change(kind, LABELS[kind].format(shown), float(strength))
 
 

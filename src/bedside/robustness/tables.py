@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
+from bedside.cohort import share_text
 from bedside.data.table import TableInputs
 from bedside.robustness.units import Mistake
 
@@ -72,7 +73,7 @@ def changes(inputs: TableInputs, mistakes: Sequence[Mistake]) -> Iterator[Change
                 share,
             )
     for share in GAPS:
-        yield Change("gaps", f"{share:.0%} of all cells missing", share)
+        yield Change("gaps", f"{share_text(share)} of all cells missing", share)
     for feature in inputs.features:
         yield Change("missing", f"{feature.name} missing", 1.0, (feature.name,))
     for mistake in mistakes:

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from bedside.cohort import Estimate, Finding
+from bedside.cohort import Estimate, Finding, level_text
 from bedside.evaluation.sample_size import Need
 from bedside.folder import Run
 from bedside.models import Family
@@ -63,7 +63,7 @@ def print_estimates(record: Mapping[str, Any], console: Console) -> None:
         if baseline
         else {}
     )
-    level = f"{record['level']:.0%} interval"
+    level = f"{level_text(record['level'])} interval"
     table = _table(f"On {record['n']['patients']} test patients", "metric", escape(f"estimate [{level}]"))
     if baseline:
         table.add_column(f"{baseline['family']} (baseline)")
@@ -191,7 +191,7 @@ def print_changes(record: Mapping[str, Any], console: Console) -> None:
     """The ten worst changes of a stress, from stress.json."""
     shown = record["changes"][:10]
     headline = record["headline"].replace("_", " ")
-    level = f"{record['level']:.0%} interval"
+    level = f"{level_text(record['level'])} interval"
     table = _table(
         f"The {len(shown)} worst of {len(record['changes'])} changes",
         "change",

@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 from scipy.ndimage import gaussian_filter1d
 from torch import nn
 
+from bedside.cohort import share_text
 from bedside.errors import TrainingError
 from bedside.models.losses import Objective
 from bedside.settings import TrainSettings
@@ -68,7 +69,7 @@ def find_learning_rate(
         losses.append(found)
     if not losses or min(losses) > (1 - LEAST_FALL) * losses[0]:
         raise TrainingError(
-            f"No learning rate from {LOWEST:g} to {HIGHEST:g} lowered the training loss by {LEAST_FALL:.0%}. "
+            f"No learning rate from {LOWEST:g} to {HIGHEST:g} lowered the training loss by {share_text(LEAST_FALL)}. "
             "Leave out --find-lr and name one with --set train.learning_rate, or check the features."
         )
     tried, smooth = np.array(rates), gaussian_filter1d(np.array(losses), WIDTH, mode="nearest")
