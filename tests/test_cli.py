@@ -155,7 +155,9 @@ def test_ctrl_c_leaves_a_run_that_continues(workplace):
     """Interrupted in training, the command names the way back, and the way back works."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "COLUMNS": "200"}
     options = ["--set", "train.epochs=100000", "--set", "train.patience=99999", "--set", "evaluation.resamples=100"]
-    command = [sys.executable, "-m", "bedside", "train", "clinic.csv", *ROLES, *options, "-o", "run"]
+    listening = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); runpy.run_module('bedside', run_name='__main__', alter_sys=True)"
+    # Tests that run in the background of a shell inherit that Ctrl-C is ignored; this process listens.
+    command = [sys.executable, "-c", listening, "train", "clinic.csv", *ROLES, *options, "-o", "run"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=workplace
     )
@@ -164,7 +166,10 @@ def test_ctrl_c_leaves_a_run_that_continues(workplace):
     while time.monotonic() < until and not (environment_file.exists() and "threads" in environment_file.read_text()):
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    output, errors = process.communicate(timeout=60)
+    try:
+        output, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()  # whatever happens, nothing goes on training
     assert process.returncode == 130, errors
     assert "Continue with: bedside train --resume run" in output
     assert "Traceback" not in errors
