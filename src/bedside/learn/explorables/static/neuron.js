@@ -88,5 +88,5 @@ function contour(neuron, chance) {
   const line = draw("line", { x1, y1, x2, y2, stroke: solid ? COLOURS.ink : COLOURS.soft, "stroke-width": solid ? 2.6 : 1.3, "stroke-dasharray": solid ? null : "5 4" });
   if (!solid && Math.log(9) / steep < 24) return [line, null]; // too near the middle line for words of its own
   const [px, py] = crossing.reduce((a, b) => (b[1] < a[1] - 1 || (Math.abs(b[1] - a[1]) <= 1 && b[0] > a[0]) ? b : a));
-  return [line, label(Math.min(Math.max(px, left + 24), right - 24), Math.min(Math.max(py + 5, top + 18), bottom - 10), `${100 * chance} %`, { "text-anchor": "middle", "font-weight": solid ? 700 : 400, "font-size": 14 })];
+  return [line, label(Math.min(Math.max(px, left + 24), right - 24), Math.min(Math.max(py + 5, top + 18), bottom - 10), `${100 * chance} %`, { anchor: "middle", weight: solid ? 700 : 400, size: 14 })];
 }

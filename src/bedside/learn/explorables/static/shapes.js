@@ -13,8 +13,10 @@ export const key = (entries) => html("p", { style: "display:flex;flex-wrap:wrap;
   entries.map(([shapes, words]) => html("span", { style: "display:inline-flex;align-items:center;gap:7px" }, draw("svg", { width: 20, height: 14, viewBox: "0 0 20 14", "aria-hidden": true }, shapes), words)));
 export const key_of_classes = (classes) => [[mark(10, 7, 0), classes[0]], [mark(10, 7, 1), classes[1]]];
 
-/** Words on top of lines and points, readable on any ground. */
-export const label = (x, y, words, more = {}) => draw("text", { x, y, "paint-order": "stroke", stroke: COLOURS.paper, "stroke-width": 4, "stroke-linejoin": "round", ...more }, words);
+/** Words with a look of their own; the style sheet decides what is not wished. */
+export const words_at = (x, y, words, { size, colour, weight, anchor, halo = 0, ...more } = {}) => draw("text", { x, y, style: [size && `font-size:${size}px`, colour && `fill:${colour}`, weight && `font-weight:${weight}`].filter(Boolean).join(";") || null, "text-anchor": anchor, "paint-order": halo ? "stroke" : null, stroke: halo ? COLOURS.paper : null, "stroke-width": halo || null, "stroke-linejoin": halo ? "round" : null, ...more }, words);
+/** The same on top of lines and points, readable on any ground. */
+export const label = (x, y, words, wished = {}) => words_at(x, y, words, { halo: 4, ...wished });
 
 /** An arrow from one place to another; nothing if it would be shorter than its head. */
 export function arrow(x1, y1, x2, y2, colour, width = 2.4, more = {}) {
