@@ -55,7 +55,7 @@ _ALL = (
         "Playground",
         "Each neuron draws a line; each layer combines what the layer before it drew. Training moves all lines at once.",
         "Neurons of the first layer see lines only, later ones shapes. When the validation loss rises while the training loss falls, the network learns patients by heart.",
-        "Let one hidden layer of two neurons try “both extremes are ill”, then give it four. What is the smallest network that solves it?",
+        "Take “both extremes are ill”: one hidden layer of two neurons cannot close a ring, four can. Then give the two spirals three layers of eight. Do real patients need as many?",
     ),
     Explorable(
         4,

@@ -44,8 +44,8 @@ def land_named(name: str) -> Land:
     if name == "valley":
         cohort = load("diabetes")
         columns = cohort.inputs.take(np.arange(len(cohort))).frame[["total_cholesterol", "ldl"]].to_numpy(float)
-        target = cohort.samples["target"].to_numpy(float)
-        x, y = (torch.tensor((part - part.mean(axis=0)) / part.std(axis=0)).float() for part in (columns, target))
+        values = cohort.samples["target"].to_numpy(float)
+        x, y = (torch.tensor((part - part.mean(axis=0)) / part.std(axis=0)).float() for part in (columns, values))
         names = ("Weight of total cholesterol", "Weight of LDL")
         view, task = ((-2.6, 3.0), (-2.8, 2.8)), Task("regression")
         return Land(names, _linear(), ("output.weight", "output.weight"), x, y, task, view, (-2.0, -0.4))

@@ -49,9 +49,7 @@ def go(walk: Walk) -> dict[str, Any]:
     """The path (steps + 1, 2) and its losses; it ends early where weights are lost beyond all measure."""
     land, known = land_named(walk.land), _landscape(walk.land)
     network = copy.deepcopy(land.network)
-    kind = "adam" if walk.optimizer == "adam" else "sgd"
-    more = {} if kind == "adam" else {"momentum": 0.9 if walk.optimizer == "momentum" else 0.0}
-    settings = TrainSettings(optimizer=kind, learning_rate=walk.learning_rate, weight_decay=0.0, **more)
+    settings = _settings(walk)
     put(network, land, walk.start or land.start)
     optimiser = make_optimizer(network, settings, cpu())
     objective = Supervised(land.task)
@@ -71,14 +69,20 @@ def go(walk: Walk) -> dict[str, Any]:
 def _verdict(losses: np.ndarray, lowest: float, steps: int) -> dict[str, Any]:
     """How it went: arrived (and after how many steps it stayed), on its way, or worse than where it began."""
     excess = (losses - lowest) / max(losses[0] - lowest, 1e-12)
+    if len(losses) <= steps or excess[-1] > 1:
+        return {"how": "diverges", "steps": None, "left": float(excess[-1])}
     outside = np.flatnonzero(excess > ARRIVED)
     stays = 0 if len(outside) == 0 else int(outside[-1]) + 1  # the first step from which on it is near
-    arrived = stays < len(losses)
-    if len(losses) <= steps or excess[-1] > 1:
-        how = "diverges"
-    else:
-        how = "arrives" if arrived else "has not arrived"
-    return {"how": how, "steps": stays if how == "arrives" else None, "left": float(excess[-1])}
+    if stays == len(losses):
+        return {"how": "has not arrived", "steps": None, "left": float(excess[-1])}
+    return {"how": "arrives", "steps": stays, "left": float(excess[-1])}
+
+
+def _settings(walk: Walk) -> TrainSettings:
+    if walk.optimizer == "adam":
+        return TrainSettings(optimizer="adam", learning_rate=walk.learning_rate, weight_decay=0.0)
+    momentum = 0.9 if walk.optimizer == "momentum" else 0.0
+    return TrainSettings(optimizer="sgd", momentum=momentum, learning_rate=walk.learning_rate, weight_decay=0.0)
 
 
 @cache
@@ -101,7 +105,7 @@ def _landscape(name: str) -> dict[str, Any]:
         "n": GRID,
         "heights": packed(height[::-1]),
         "levels": levels,
-        "contours": [[line[::2] if len(line) > 60 else line for line in lines.lines(level)] for level in levels],
+        "contours": [lines.lines(level) for level in levels],
         "lowest": lowest,
         "place": place,
         "curvature": curvature,

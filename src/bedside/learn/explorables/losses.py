@@ -50,7 +50,13 @@ def begin(predictions: Predictions) -> dict[str, Any]:
     target = _target(predictions.kind)
     if predictions.kind == "mse":
         values, mean, deviation = _progression()
-        truth = {"target": target.numpy(), "measured": values, "mean": mean, "deviation": deviation, "limit": LIMITS["mse"]}
+        truth = {
+            "target": target.numpy(),
+            "measured": values,
+            "mean": mean,
+            "deviation": deviation,
+            "limit": LIMITS["mse"],
+        }
         return {**truth, "outputs": [0.6, -0.3, 1.2, -1.0, 0.2, 1.5], "names": [f"{k + 1}" for k in range(N)]}
     limit = {"target": target.numpy(), "limit": LIMITS[predictions.kind]}
     if predictions.kind == "bce":
@@ -101,7 +107,11 @@ def _per_patient(kind: str, outputs: Tensor) -> Tensor:
     rows = outputs.unsqueeze(0) if kind == "ce" else outputs.unsqueeze(-1)
     if rows.numel() != (len(LEVELS) if kind == "ce" else N):
         raise SettingError(f"{kind} has {len(LEVELS) if kind == 'ce' else N} outputs here, not {outputs.numel()}.")
-    tasks = {"mse": Task("regression"), "bce": Task("binary", breast_masses().classes), "ce": Task("multiclass", LEVELS)}
+    tasks = {
+        "mse": Task("regression"),
+        "bce": Task("binary", breast_masses().classes),
+        "ce": Task("multiclass", LEVELS),
+    }
     return Supervised(tasks[kind]).per_row(rows, target)
 
 

@@ -34,7 +34,9 @@ def make_network(n_inputs: int, hidden: tuple[int, ...], activation: Activation,
         torch.manual_seed(seed)
         network = MLP(n_inputs, n_outputs, settings)
     if activation == "none":
-        network.hidden = nn.Sequential(*[one if isinstance(one, nn.Linear) else nn.Identity() for one in network.hidden])
+        network.hidden = nn.Sequential(
+            *[one if isinstance(one, nn.Linear) else nn.Identity() for one in network.hidden]
+        )
     return network
 
 
@@ -42,9 +44,10 @@ def make_network(n_inputs: int, hidden: tuple[int, ...], activation: Activation,
 def layers_of(network: MLP, rows: torch.Tensor) -> list[torch.Tensor]:
     """What each hidden layer passes on for rows (n, inputs): one (n, neurons) per layer, after its activation."""
     found = []
-    for linear, activation in zip(network.hidden[::2], network.hidden[1::2], strict=True):
-        rows = activation(linear(rows))
-        found.append(rows)
+    for layer in network.hidden:
+        rows = layer(rows)
+        if not isinstance(layer, nn.Linear):
+            found.append(rows)
     return found
 
 

@@ -86,11 +86,12 @@ function place() {
 
 /** The path as far as it has been walked, on the map and as losses. */
 function trace() {
-  const part = found.path.slice(0, shown + 1), far = (value) => Math.min(1e5, Math.max(-1e5, value)), last = part.at(-1);
+  const [[left, right], [low, high]] = land.view, outside = ([a, b]) => a < left || a > right || b < low || b > high;
+  const lost = found.path.findIndex((_, k) => k > 2 && found.path.slice(k - 3, k + 1).every(outside)); // far away there is nothing to see
+  const part = found.path.slice(0, Math.min(shown, lost < 0 ? shown : lost) + 1), far = (value) => Math.min(1e5, Math.max(-1e5, value)), last = part.at(-1);
   const steps = part.slice(1).map(([a, b], k) => draw("circle", { cx: far(x(a)), cy: far(y(b)), r: k === part.length - 2 ? 5.5 : 3, fill: TRACK, stroke: COLOURS.paper, "stroke-width": 0.8 }));
   show(walked, path(part.map(([a, b]) => [x.back(far(x(a))), y.back(far(y(b)))]), x, y, { stroke: COLOURS.paper, "stroke-width": 4.5, opacity: 0.8 }), path(part.map(([a, b]) => [x.back(far(x(a))), y.back(far(y(b)))]), x, y, { stroke: TRACK, "stroke-width": 2 }), steps);
-  const [[left, right], [low, high]] = land.view, gone = last[0] < left || last[0] > right || last[1] < low || last[1] > high;
-  show(top, gone ? label(x(right) - 8, y(high) + 22, "it has left the map", { anchor: "end", weight: 700, size: 15, colour: TRACK }) : []);
+  show(top, outside(last) ? label(x(right) - 8, y(high) + 22, "it has left the map", { anchor: "end", weight: 700, size: 15, colour: TRACK }) : []);
   fall();
 }
 
