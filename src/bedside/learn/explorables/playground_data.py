@@ -62,7 +62,7 @@ def _cloud(name: str) -> Cloud:
         target = (progression > np.median(progression)).astype(int)
         values = frame[["bmi_kg_m2", "log_triglycerides"]].to_numpy(float)
         return Cloud(
-            values, target, ("body mass index", "log triglycerides"), ("slower progression", "faster than half")
+            values, target, ("body mass index", "log triglycerides"), ("slower half", "faster half")
         )
     rng = np.random.default_rng(20)
     if name == "extremes":
