@@ -256,6 +256,13 @@ def test_eight_single_steps_are_eight_steps():
     assert all(np.array_equal(a, b) for a, b in zip(single["weights"], together["weights"], strict=True))
 
 
+def test_the_page_is_told_who_only_validates():
+    page = begun(data="breast")
+    assert len(page["validates"]) == len(page["points"]) == 300
+    assert 0 < page["validates"].sum() < 100
+    assert isinstance(page["valid"], float)
+
+
 def test_a_ring_needs_more_than_two_neurons():
     few, more = (trained(begun(hidden=hidden)["session"], 200) for hidden in ((2,), (4, 2)))
     assert more["valid"] < 0.3 < few["valid"]

@@ -119,7 +119,7 @@ def begin(plan: Plan) -> dict[str, Any]:
         "session": name,
         "points": data.values,
         "target": data.target,
-        "valid": data.valid,
+        "validates": data.valid,
         "features": data.features,
         "classes": data.classes,
         "edge": data.edge,

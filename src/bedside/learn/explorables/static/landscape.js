@@ -17,9 +17,9 @@ let land, name = "valley", start, found, shown, x, y, handle;
 
 begin(async () => {
   show(figure, facts, about, signs, html("div", { style: "display:flex;flex-wrap:wrap;gap:8px 18px;align-items:flex-start" }, map, falls));
-  const rate = slider({ label: "Learning rate", min: -2.5, max: 0.7, step: 0.02, value: Math.log10(0.1), words: (v) => number(Number((10 ** v).toPrecision(2))), change: () => redraw() });
-  const wanted = () => Number((10 ** rate.value).toPrecision(2));
-  const presets = [["Too small", 0.01], ["Right", 0.5], ["Too large", 1.03]].map(([words, share]) => [words, () => { rate.set(Math.log10(share * land.limit)); redraw(); }]);
+  const rate = slider({ label: "Learning rate", min: -2.5, max: 0.7, step: 0.02, value: Math.log10(0.1), words: (v) => number(Number((10 ** v).toPrecision(3))), change: () => redraw() });
+  const wanted = () => Number((10 ** rate.value).toPrecision(3));
+  const presets = [["Too small", 0.01], ["Right", 0.5], ["Too large", 1.04]].map(([words, share]) => [words, () => { rate.set(Math.log10(share * land.limit)); redraw(); }]);
   buttons(...presets);
   const steps = slider({ label: "Steps", min: 5, max: 150, step: 5, value: 40, words: (v) => number(v), change: () => redraw() });
   const kind = choice({ label: "Optimiser", options: KINDS, value: "sgd", change: () => redraw() });

@@ -70,16 +70,16 @@ function furnish() {
   }), hidden.map((count, k) => sizes(count, k)));
   const x = scale([-state.edge, state.edge], [LEFT, LEFT + BIG]), y = scale([-state.edge, state.edge], [TOP + BIG, TOP]);
   show(axes, axis_x(x, TOP + BIG, `${state.features[0]}, standard deviations`), draw("rect", { x: LEFT, y: TOP, width: BIG, height: BIG, fill: "none", stroke: COLOURS.rule }), words_at(LEFT + BIG, TOP - 9, `upwards: ${state.features[1]}`, { anchor: "end", colour: COLOURS.soft }));
-  show(dots, state.points.map(([a, b], k) => mark(x(a), y(b), state.target[k], 3.4, { opacity: state.valid[k] ? 0.4 : 1 })));
+  show(dots, state.points.map(([a, b], k) => mark(x(a), y(b), state.target[k], 3.4, { opacity: state.validates[k] ? 0.4 : 1 })));
   const ground = (chance) => draw("rect", { x: 1, y: 1, width: 18, height: 12, fill: `rgb(${shade(chance, 0.6)})` });
   show(signs, key([...key_of_classes(state.classes), [mark(10, 7, 1, 4, { opacity: 0.4 }), "faint: only validates"], [ground(1), `high, or ${state.classes[1]}`], [ground(0), `low, or ${state.classes[0]}`]]));
 }
 
 /** The number of neurons of a layer, with a button on either side. */
 function sizes(count, k) {
-  const cx = column(k + 1), change = (by) => { hidden = hidden.with(k, Math.min(8, Math.max(1, count + by))); restart(); };
+  const cx = column(k + 1), change = (by) => { hidden = hidden.with(k, Math.min(8, Math.max(1, count + by))); return restart(); };
   const button = (dx, by, words) => {
-    const press = () => change(by), can = by < 0 ? count > 1 : count < 8;
+    const press = async () => { await change(by); frames.querySelector(`[aria-label="${words}"]`)?.focus(); }, can = by < 0 ? count > 1 : count < 8;
     return draw("g", { role: "button", tabindex: can ? 0 : null, "aria-disabled": can ? null : "true", "aria-label": words, style: `cursor:${can ? "pointer" : "default"};opacity:${can ? 1 : 0.3}`, onclick: press, onkeydown: (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); press(); } } },
       draw("circle", { cx: cx + dx, cy: 16, r: 11, fill: COLOURS.paper, stroke: COLOURS.model }), words_at(cx + dx, 21, by < 0 ? "−" : "+", { anchor: "middle", size: 16, weight: 700, colour: COLOURS.model }));
   };

@@ -10,7 +10,7 @@ export function mark(cx, cy, target, size = 4, more = {}) {
 
 /** A line above a figure that says what its signs mean: key([[svg shapes within 20 x 14, words], ...]). */
 export const key = (entries) => html("p", { style: "display:flex;flex-wrap:wrap;gap:2px 22px;margin:6px 0 4px;font:14px/1.5 var(--sans);color:var(--soft)" },
-  entries.map(([shapes, words]) => html("span", { style: "display:inline-flex;align-items:center;gap:7px" }, draw("svg", { width: 20, height: 14, viewBox: "0 0 20 14", "aria-hidden": true }, shapes), words)));
+  entries.map(([shapes, words]) => html("span", { style: "display:inline-flex;align-items:center;gap:7px" }, draw("svg", { width: 20, height: 14, viewBox: "0 0 20 14", "aria-hidden": "true" }, shapes), words)));
 export const key_of_classes = (classes) => [[mark(10, 7, 0), classes[0]], [mark(10, 7, 1), classes[1]]];
 
 /** Words with a look of their own; the style sheet decides what is not wished. */
