@@ -61,9 +61,7 @@ def _cloud(name: str) -> Cloud:
         progression = cohort.samples["target"].to_numpy(float)
         target = (progression > np.median(progression)).astype(int)
         values = frame[["bmi_kg_m2", "log_triglycerides"]].to_numpy(float)
-        return Cloud(
-            values, target, ("body mass index", "log triglycerides"), ("slower half", "faster half")
-        )
+        return Cloud(values, target, ("body mass index", "log triglycerides"), ("slower half", "faster half"))
     rng = np.random.default_rng(20)
     if name == "extremes":
         values = rng.uniform(-1, 1, (N_MADE, 2))

@@ -92,10 +92,10 @@ function valley(found) {
   const high = 250, top = Math.max(1, Math.min(40, 1.05 * Math.max(...found.curve))), x = scale([-LIMIT, LIMIT], [110, WIDTH - 8]), up = scale([0, top], [high - 46, 24]);
   const canvas = picture(WIDTH, high, `Loss of the chosen prediction over its values; it is ${number(found.selected_loss, 3)} now`);
   const here = outputs[selected], slope = found.gradient[selected], reach = 80 / Math.hypot(x(1) - x(0), slope * (up(0) - up(1))), name = kind === "mse" ? `patient ${data.names[selected]}` : kind === "bce" ? `patient ${selected + 1} (${data.names[selected]})` : `output “${data.names[selected]}”`;
-  canvas.append(draw("defs", {}, draw("clipPath", { id: "under" }, draw("rect", { x: 104, y: 14, width: WIDTH - 104, height: high - 58 }))), axis_x(x, high - 46, kind === "mse" ? "prediction, standard deviations" : "output (logit)"), axis_y(up, 110, `loss, if ${name} were predicted so`),
+  canvas.append(draw("defs", {}, draw("clipPath", { id: "under" }, draw("rect", { x: 104, y: 14, width: WIDTH - 104, height: high - 58 }))), axis_x(x, high - 46, kind === "mse" ? "prediction, standard deviations" : "output (logit)"), axis_y(up, 110, `loss, if ${name} had this ${kind === "ce" ? "value" : "prediction"}`),
     draw("g", { "clip-path": "url(#under)" }, path(found.sweep.map((value, k) => [value, found.curve[k]]), x, up, { stroke: COLOURS.model, "stroke-width": 3 }),
     draw("line", { x1: x(here - reach), x2: x(here + reach), y1: up(found.selected_loss - reach * slope), y2: up(found.selected_loss + reach * slope), stroke: ARROW, "stroke-width": 2.2 })),
     draw("circle", { cx: x(here), cy: up(found.selected_loss), r: 7, fill: COLOURS.model, stroke: COLOURS.ink, "stroke-width": 1.5 }));
   show(curve, canvas);
-  said.textContent = `The green line is the gradient: the loss of ${name} changes by ${number(slope, 2)} for each unit that the prediction rises.`;
+  said.textContent = kind === "ce" ? `The green line is the gradient: the loss changes by ${number(slope, 2)} for each unit that ${name} rises.` : `The green line is the gradient: the loss of ${name} changes by ${number(slope, 2)} for each unit that the prediction rises.`;
 }
