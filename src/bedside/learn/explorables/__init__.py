@@ -41,6 +41,46 @@ _ALL = (
         "The weights turn the line, the bias shifts it, and their size decides how sure the neuron is on either side.",
         "Bring the loss below 0.3 by hand; then let it learn, and see how near you were.",
     ),
+    Explorable(
+        2,
+        "activations",
+        "Activation functions",
+        "Between two layers, an activation bends what passes through. Its derivative decides how much of the error comes back.",
+        "Without activations every layer draws straight lines, and a network of six layers is one straight line too.",
+        "Choose six layers, remove the activations, and compare the loss with that of the best line. Then bring them back.",
+    ),
+    Explorable(
+        3,
+        "playground",
+        "Playground",
+        "Each neuron draws a line; each layer combines what the layer before it drew. Training moves all lines at once.",
+        "Neurons of the first layer see lines only, later ones shapes. When the validation loss rises while the training loss falls, the network learns patients by heart.",
+        "Take “both extremes are ill”: one hidden layer of two neurons cannot close a ring, four can. Then give the two spirals three layers of eight. Do real patients need as many?",
+    ),
+    Explorable(
+        4,
+        "backpropagation",
+        "Five steps of learning",
+        "Error, backward, gradient, update, new error: all that a network does when it learns, with every number, for one patient.",
+        "What is sent back first is the probability minus the truth; every other number follows from it by multiplication.",
+        "Go round three times and watch the loss. Then set the learning rate to 5: how far does one round bring you now?",
+    ),
+    Explorable(
+        5,
+        "losses",
+        "Losses",
+        "A loss says how wrong predictions are; its gradient says where each prediction should move, and how urgently.",
+        "For both cross-entropies the arrow is the truth minus the probability: never longer than 1. For the squared error it grows without end.",
+        "Make one prediction confidently wrong and compare its loss with the others. Then let the arrows push all of them.",
+    ),
+    Explorable(
+        6,
+        "landscape",
+        "Loss landscape",
+        "Every pair of weights has a loss: a landscape. Training is a walk downhill, and the learning rate is the length of the steps.",
+        "Too small: it creeps. Right: it arrives. Too large: each step jumps across the valley and lands higher than before.",
+        "On the valley, raise the learning rate until the walk zigzags, then a little more. Then put the momentum in.",
+    ),
 )
 
 EXPLORABLES = {one.name: one for one in _ALL}

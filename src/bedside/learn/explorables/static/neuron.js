@@ -1,22 +1,25 @@
 // One neuron: a line between two groups of patients, three sliders, one loss.
 import { COLOURS, ask, axis_x, axis_y, begin, buttons, draw, figure, html, latest, number, numbers, picture, player, say, scale, show, slider } from "./play.js";
+import { key, key_of_classes, label, mark, shade } from "./shapes.js";
 
-const WIDTH = 640, HEIGHT = 470, EDGE = 3.6;
-const x = scale([-EDGE, EDGE], [56, WIDTH - 16]), y = scale([-EDGE, EDGE], [HEIGHT - 54, 34]);
-const drawing = html("div"), facts = html("div", { "aria-live": "polite" });
-let data, lines;
+const WIDTH = 800, HEIGHT = 520, EDGE_X = 3.9, EDGE_Y = 3.3;
+const x = scale([-EDGE_X, EDGE_X], [44, WIDTH - 8]), y = scale([-EDGE_Y, EDGE_Y], [HEIGHT - 50, 28]);
+const UNIT_X = x(1) - x(0), UNIT_Y = y(0) - y(1);
+const facts = html("div", { "aria-live": "polite" });
+const lines = draw("g"), labels = draw("g"), ground = draw("g");
+let data;
 
 begin(async () => {
   data = await ask("begin");
   if (!data) return;
   const canvas = picture(WIDTH, HEIGHT, `Patients by ${data.features.join(" and ")}, the line where the neuron is undecided, and its certainty on both sides`);
-  lines = draw("g");
-  const inside = draw("clipPath", { id: "inside" }, draw("rect", { x: x(-EDGE), y: y(EDGE), width: x(EDGE) - x(-EDGE), height: y(-EDGE) - y(EDGE) }));
-  const points = data.points.map(([a, b], k) => mark(x(a), y(b), data.target[k]));
-  canvas.append(draw("defs", {}, inside), draw("g", { "clip-path": "url(#inside)" }, lines, points),
-    axis_x(x, HEIGHT - 54, `${data.features[0]}, standard deviations from the mean`), axis_y(y, 56, data.features[1]), legend());
-  show(drawing, canvas);
-  show(figure, facts, drawing);
+  const [left, top, wide, high] = [x(-EDGE_X), y(EDGE_Y), x(EDGE_X) - x(-EDGE_X), y(-EDGE_Y) - y(EDGE_Y)];
+  const inside = draw("clipPath", { id: "inside" }, draw("rect", { x: left, y: top, width: wide, height: high }));
+  const points = data.points.map(([a, b], k) => mark(x(a), y(b), data.target[k], 4.2));
+  canvas.append(draw("defs", {}, inside), draw("g", { "clip-path": "url(#inside)" }, ground, lines, points), labels,
+    axis_x(x, HEIGHT - 50, `${data.features[0]}, standard deviations from the mean`), axis_y(y, 44, data.features[1]));
+  const ground_key = (chance) => draw("rect", { x: 1, y: 1, width: 18, height: 12, fill: `rgb(${shade(chance)})` });
+  show(figure, facts, key([...key_of_classes(data.classes), [ground_key(0.03), `the neuron is sure: ${data.classes[0]}`], [ground_key(0.97), `sure: ${data.classes[1]}`]]), canvas);
 
   const redraw = latest(look);
   const change = () => redraw(wished());
@@ -42,29 +45,48 @@ begin(async () => {
   await look(wished());
 });
 
-/** Circles are benign, filled diamonds malignant: told apart without colour too. */
-function mark(cx, cy, target) {
-  if (target === 0) return draw("circle", { cx, cy, r: 4, fill: COLOURS.paper, stroke: COLOURS.model, "stroke-width": 1.6 });
-  return draw("path", { d: `M${cx} ${cy - 5.5}l5.5 5.5l-5.5 5.5l-5.5 -5.5z`, fill: COLOURS.event, stroke: COLOURS.paper, "stroke-width": 0.8 });
-}
-
-function legend() {
-  return draw("g", {}, mark(WIDTH - 190, 16, 0), draw("text", { x: WIDTH - 180, y: 20 }, data.classes[0]), mark(WIDTH - 104, 16, 1), draw("text", { x: WIDTH - 94, y: 20 }, data.classes[1]));
-}
-
 async function look(neuron) {
   const found = await ask("look", neuron);
   if (!found) return;
-  show(lines, [0.1, 0.5, 0.9].flatMap((chance) => contour(neuron, chance) ?? []));
+  const contours = [0.1, 0.5, 0.9].map((chance) => contour(neuron, chance)).filter(Boolean);
+  show(ground, certainty(neuron));
+  show(lines, contours.map(([line]) => line));
+  show(labels, contours.map(([, words]) => words));
   numbers(facts, [["Loss", number(found.loss, 3)], ["Lowest possible", number(data.best, 3)], ["On the wrong side", `${found.wrong} of ${data.target.length}`]]);
 }
 
-/** Where the neuron gives one probability: a straight line across the picture, or nothing if there is none. */
-function contour({ first, second, bias }, chance) {
-  const level = Math.log(chance / (1 - chance)) - bias, size = Math.hypot(first, second);
-  if (size < 1e-6) return null;
-  const [a, b] = [(first * level) / size ** 2, (second * level) / size ** 2], [dx, dy] = [-second / size, first / size], far = 20;
-  const solid = chance === 0.5;
-  const line = draw("line", { x1: x(a - far * dx), y1: y(b - far * dy), x2: x(a + far * dx), y2: y(b + far * dy), stroke: solid ? COLOURS.ink : COLOURS.soft, "stroke-width": solid ? 2.4 : 1.2, "stroke-dasharray": solid ? null : "4 4" });
-  return [line, draw("text", { x: x(a) + 4, y: y(b) - 4, class: "soft", "paint-order": "stroke", stroke: COLOURS.paper, "stroke-width": 4 }, `${100 * chance} %`)];
+/** In pixels the sum that the neuron makes is a plane: its value at a pixel, and how it rises from there. */
+function plane({ first, second, bias }) {
+  const rise = [first / UNIT_X, -second / UNIT_Y], steep = Math.hypot(...rise);
+  return { rise, steep, at: (px, py) => bias + rise[0] * (px - x(0)) + rise[1] * (py - y(0)) };
+}
+
+/** The probability as a shade: one gradient across the line, as exact as its stops are many. */
+function certainty(neuron) {
+  const { rise, steep, at } = plane(neuron), [cx, cy] = [x(0), y(0)], far = WIDTH;
+  const box = { x: 0, y: 0, width: WIDTH, height: HEIGHT }, chance = (sum) => 1 / (1 + Math.exp(-sum));
+  if (steep < 1e-9) return draw("rect", { ...box, fill: `rgb(${shade(chance(neuron.bias))})` });
+  const [ux, uy] = rise.map((part) => part / steep), along = (k) => [cx + k * far * ux, cy + k * far * uy];
+  const [from, to] = [along(-1), along(1)];
+  // Close together where the probability changes, so that steep neurons have a sharp edge and flat ones a soft one.
+  const shares = [...Array(41).keys()].map((k) => k / 40), sums = [...Array(33).keys()].map((k) => -8 + k / 2);
+  const places = [...shares, ...sums.map((sum) => (sum - at(...from)) / (2 * far * steep))].filter((one) => one >= 0 && one <= 1).sort((a, b) => a - b);
+  const stops = places.map((offset) => draw("stop", { offset, "stop-color": `rgb(${shade(chance(at(...from) + offset * 2 * far * steep))})` }));
+  return [draw("linearGradient", { id: "sure", gradientUnits: "userSpaceOnUse", x1: from[0], y1: from[1], x2: to[0], y2: to[1] }, stops), draw("rect", { ...box, fill: "url(#sure)" })];
+}
+
+/** Where the neuron gives one probability: a straight line, and words where it leaves the picture; nothing if it is outside. */
+function contour(neuron, chance) {
+  const { rise, steep, at } = plane(neuron), level = Math.log(chance / (1 - chance));
+  if (steep < 1e-9) return null;
+  const [left, right, top, bottom] = [x(-EDGE_X), x(EDGE_X), y(EDGE_Y), y(-EDGE_Y)];
+  const crossing = [];
+  for (const px of [left, right]) { const py = y(0) + (level - at(px, y(0))) / rise[1]; if (py >= top && py <= bottom) crossing.push([px, py]); }
+  for (const py of [top, bottom]) { const px = x(0) + (level - at(x(0), py)) / rise[0]; if (px >= left && px <= right) crossing.push([px, py]); }
+  if (crossing.length < 2) return null;
+  const solid = chance === 0.5, [[x1, y1], [x2, y2]] = [crossing[0], crossing.at(-1)];
+  const line = draw("line", { x1, y1, x2, y2, stroke: solid ? COLOURS.ink : COLOURS.soft, "stroke-width": solid ? 2.6 : 1.3, "stroke-dasharray": solid ? null : "5 4" });
+  if (!solid && Math.log(9) / steep < 24) return [line, null]; // too near the middle line for words of its own
+  const [px, py] = crossing.reduce((a, b) => (b[1] < a[1] - 1 || (Math.abs(b[1] - a[1]) <= 1 && b[0] > a[0]) ? b : a));
+  return [line, label(Math.min(Math.max(px, left + 24), right - 24), Math.min(Math.max(py + 5, top + 18), bottom - 10), `${100 * chance} %`, { anchor: "middle", weight: solid ? 700 : 400, size: 14 })];
 }
