@@ -244,12 +244,8 @@ def _explain(run: Run, cohort: Cohort, settings: RunSettings) -> Iterator[Event]
     """explanations/, by the members in model/ that were tested on the samples."""
     yield Stage("explanation")
     model = load_model(run.path / "model", known=run.environment.get("model_sha256"))
-    members: dict[str, Any] = dict(zip(model.names, model.members, strict=True))
-    if looks_at_images(settings, cohort):
-        maps = dict(zip(model.names, model.recalibration, strict=False))
-        steps = explain_run(run, cohort, settings, members, maps)
-    else:
-        steps = explain_table(run, cohort, settings, members)
+    explained = explain_run if looks_at_images(settings, cohort) else explain_table
+    steps = explained(run, cohort, settings, dict(zip(model.names, model.deployed, strict=True)))
     for done, total in steps:
         yield Explained(done, total)
     record(run, explanation_problem=None)

@@ -79,7 +79,7 @@ def monitor(
         for one, found in zip(known["columns"], count_new(new.aligned.inputs.take(rows), known), strict=True)
     ]
     whole = [*distance(opened, new, rows), latent(opened, new, seed), *scores(opened, new, rows)]
-    told = outcomes(opened, new, asked, seed) if asked.target else None
+    told = outcomes(opened, new, seed)
     record = judged(columns, [*whole, *(told["changes"] if told else [])], n)
     record |= {"n": n, "columns": _by_evidence(columns), "whole": whole, "outcomes": told}
     record |= _facts(opened, source, new, asked, seed)
