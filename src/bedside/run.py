@@ -26,7 +26,7 @@ from bedside.begin import (
 from bedside.cohort import Cohort, Finding, Fold
 from bedside.data.checks import refuse_leaks
 from bedside.data.codes import worst_first
-from bedside.errors import BedsideError, RunError, SettingError
+from bedside.errors import BedsideError, SettingError
 from bedside.evaluation import Development, evaluate
 from bedside.evaluation.conformal import calibration_scores
 from bedside.evaluation.groups import refuse_idle_bands
@@ -206,8 +206,7 @@ def explain_steps(
         SettingError: if the family looks at no single column or place, or a setting would have no effect.
     """
     run = open_run(path)
-    if not run.finished:
-        raise RunError(f"{run.path} is not finished. Continue it with `bedside train --resume {run.path}`.")
+    run.require_finished()
     settings = build(RunSettings, {name: value for name, value in run.settings.items() if name != "bedside"})
     asked = {name: value for name, value in (("samples", samples), ("method", method)) if value is not None}
     explain = build(ExplainSettings, {**settings.explain.model_dump(), **asked}, prefix="explain.")

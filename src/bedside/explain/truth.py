@@ -6,7 +6,7 @@ artefact taken away, against the images as they are. Every verdict follows from 
 is too wide, the verdict is that nothing can be said.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 

@@ -17,7 +17,7 @@ from bedside.begin import claim, filled
 from bedside.cohort import Finding
 from bedside.data.codes import count
 from bedside.environment import versions
-from bedside.errors import RunError, SettingError
+from bedside.errors import SettingError
 from bedside.evaluation.drift_verdict import column_record, judged
 from bedside.folder import Run, open_run, write_json
 from bedside.monitoring.outcomes import outcomes
@@ -67,8 +67,7 @@ def monitor(
         DataError: if the new data cannot be read, or an outcome is none of the classes.
     """
     opened = open_run(run.path if isinstance(run, Run) else run)
-    if not opened.finished:
-        raise RunError(f"{opened.path} is not finished. Continue it with `bedside train --resume {opened.path}`.")
+    opened.require_finished()
     known = read_columns(opened.path / FOLDER)
     asked = reading_of(opened, settings, target)
     new = scored(opened, source, asked, seed)
