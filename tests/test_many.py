@@ -322,5 +322,6 @@ def test_tuning_noise_shows_the_optimism_of_the_naive_figure(tmp_path):
     assert record["pair"]["verdict"] == "not distinguishable"
     chosen = build(RunSettings, {k: v for k, v in read_yaml(last.run.path / "chosen.yaml").items() if k != "bedside"})
     assert chosen.train.learning_rate == record["chosen"]["train.learning_rate"]
+    assert chosen.chosen_by == "12 trials of bedside tune, cross-validated on all patients of table (it)"
     other = list(tune_steps(noisy, settings, trials=12, search=search, folder=tmp_path / "other", way=Way(jobs=2)))[-1]
     assert json.loads((other.run.path / "tuning.json").read_text()) == record, "the way does not change a number"

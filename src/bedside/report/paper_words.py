@@ -6,7 +6,7 @@ from bedside.cohort import Estimate
 from bedside.evaluation.metrics import HEADLINE, LABELS
 from bedside.evaluation.worst_group import listed, worst_group
 from bedside.report.image_words import baseline_words
-from bedside.report.methods import decisions
+from bedside.report.methods import decisions, searched
 from bedside.report.told import Told
 from bedside.report.words import find
 
@@ -50,7 +50,8 @@ def learned(run: Told) -> str:
         "",
     )
     said = f"The model was {family} ({summary.rstrip('.').lower()}){parameters}."
-    return " ".join(part.strip() for part in (said, dealt(run), training, weights, kept) if part.strip())
+    parts = (said, dealt(run), training, searched(run), weights, kept)
+    return " ".join(part.strip() for part in parts if part.strip())
 
 
 def shares(run: Told) -> str:
