@@ -314,9 +314,13 @@ def short(command: str) -> str:
     words = shlex.split(command)
     if words[:2] == ["bedside", "compare"]:
         return f"{command} {QUICK} --repeats 2"
+    if words[:2] == ["bedside", "explain"]:
+        return re.sub("--samples 6", "--samples 2", command)
     if words[:2] != ["bedside", "train"]:
         return command
     source = words[2]
+    if source in ("breast-cancer", "--settings"):
+        return f"{command} --set explain.samples=0"
     if source.startswith("examples/"):
         return f"{command} {QUICK_TABLE}"
     if not source.startswith(("images", "dermoscopy")):
