@@ -328,7 +328,8 @@ def short(command: str) -> str:
     if "data.synthetic." in command:  # what is planted there does not depend on the network
         return f"{command} {QUICK_DERMOSCOPY} --family image-statistics --set evaluation.resamples=100"
     small = QUICK_BACKBONE if "--family" in command and "--family cnn" not in command else QUICK_CNN
-    return f"{command} {QUICK_IMAGES} {small}" + f" {QUICK_DERMOSCOPY}" * (source == "dermoscopy")
+    once = " --folds holdout" if source == "images" else ""  # a folder of few images is cross-validated by default
+    return f"{command} {QUICK_IMAGES} {small}{once}" + f" {QUICK_DERMOSCOPY}" * (source == "dermoscopy")
 
 
 def test_the_readme_can_be_followed_from_top_to_bottom(bedside_here):
