@@ -16,7 +16,7 @@ from bedside.errors import BedsideError
 from cohorts import table as make_table
 
 QUICK = ["--set", "model.hidden=[4]", "--set", "train.epochs=3", "--set", "train.patience=2"]
-QUICK += ["--set", "evaluation.resamples=100"]
+QUICK += ["--set", "evaluation.resamples=100", "--set", "explain.samples=0"]
 ROLES = ["--target", "outcome", "--patient", "patient", "--site", "site", "--subgroup", "sex", "--positive", "sick"]
 
 
@@ -185,6 +185,7 @@ def test_an_interrupted_run_continues_by_its_name_alone(workplace):
     from bedside.settings import RunSettings, build
 
     asked = {"data": {"target": "outcome", "positive": "sick"}, "train": {"epochs": 3, "patience": 2}}
+    asked |= {"explain": {"samples": 0}, "evaluation": {"resamples": 100}}
     for event in train_steps("clinic.csv", build(RunSettings, asked), folder="run"):
         if isinstance(event, Begun):
             break

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bedside.cohort import Task
 from bedside.data.align import align
 from bedside.data.table import Feature, read_table
+from bedside.data.targets import read_outcomes
 from bedside.errors import DataError
 from bedside.settings import DataSettings
 
@@ -139,3 +141,37 @@ def test_an_empty_file_is_refused(trained, tmp_path):
     (tmp_path / "new.csv").write_text("")
     with pytest.raises(DataError, match=r"is empty"):
         align(tmp_path / "new.csv", trained.features)
+
+
+BINARY, WORDS = Task("binary", ("0", "1")), Task("binary", ("No", "Yes"))
+
+
+@pytest.mark.parametrize(
+    ("cells", "task", "expected"),
+    [
+        ([1.0, 0.0, np.nan], BINARY, ["1", "0", None]),
+        (["1.0", "NA", " 0"], BINARY, ["1", None, "0"]),
+        (["Yes", "No", "?"], WORDS, ["Yes", "No", None]),
+        (["very  sick", "well"], Task("binary", ("well", "very sick")), ["very sick", "well"]),
+        (["007", "12"], Task("binary", ("007", "12")), ["007", "12"]),
+        ([None, np.nan], BINARY, [None, None]),
+    ],
+)
+def test_outcomes_of_new_data_are_named_as_in_training(cells, task, expected):
+    assert read_outcomes(pd.Series(cells), "fate", task, ".").tolist() == expected
+
+
+def test_outcomes_that_are_numbers_are_read_with_their_decimal_mark():
+    found = read_outcomes(pd.Series(["1,5", "", "2"]), "fate", Task("regression"), ",")
+    np.testing.assert_array_equal(found, [1.5, np.nan, 2])
+    with pytest.raises(DataError, match="Column 'fate' holds 'much', where the model predicts a number"):
+        read_outcomes(pd.Series(["1.5", "much"]), "fate", Task("regression"), ".")
+
+
+def test_outcomes_that_are_missing_or_of_no_known_class_are_refused(frame, trained):
+    aligned = align(frame, trained.features, DataSettings(target="diseas"))
+    with pytest.raises(DataError, match=r"lack the column 'diseas' with the outcomes\. Did you mean 'disease'\?"):
+        aligned.outcomes("diseas", BINARY, ".")
+    aligned = align(frame, trained.features, DataSettings(target="sex"))
+    with pytest.raises(DataError, match="Column 'sex' has the outcome 'f', but the model knows 0, 1"):
+        aligned.outcomes("sex", BINARY, ".")

@@ -314,9 +314,13 @@ def short(command: str) -> str:
     words = shlex.split(command)
     if words[:2] == ["bedside", "compare"]:
         return f"{command} {QUICK} --repeats 2"
+    if words[:2] == ["bedside", "explain"]:
+        return re.sub("--samples 6", "--samples 2", command)
     if words[:2] != ["bedside", "train"]:
         return command
     source = words[2]
+    if source in ("breast-cancer", "--settings"):
+        return f"{command} --set explain.samples=0"
     if source.startswith("examples/"):
         return f"{command} {QUICK_TABLE}"
     if not source.startswith(("images", "dermoscopy")):
@@ -324,7 +328,8 @@ def short(command: str) -> str:
     if "data.synthetic." in command:  # what is planted there does not depend on the network
         return f"{command} {QUICK_DERMOSCOPY} --family image-statistics --set evaluation.resamples=100"
     small = QUICK_BACKBONE if "--family" in command and "--family cnn" not in command else QUICK_CNN
-    return f"{command} {QUICK_IMAGES} {small}" + f" {QUICK_DERMOSCOPY}" * (source == "dermoscopy")
+    once = " --folds holdout" if source == "images" else ""  # a folder of few images is cross-validated by default
+    return f"{command} {QUICK_IMAGES} {small}{once}" + f" {QUICK_DERMOSCOPY}" * (source == "dermoscopy")
 
 
 def test_the_readme_can_be_followed_from_top_to_bottom(bedside_here):

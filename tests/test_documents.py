@@ -442,3 +442,21 @@ def test_numbers_of_folds_are_ranges(tmp_path):
     drawing = flow_figure(flow(planted(tmp_path, parts)))
     assert "test: 1 to 2 patients, 2 to 4 samples, 1 to 2 of class ill" in drawing.alt
     assert np.isclose(float(re.search(r'width="([\d.]+)pt"', drawing.svg)[1]), 360)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({}, "This run tuned no setting."),
+        ({"chosen_by": "40 trials of bedside tune on heart"}, "The settings were chosen by 40 trials of bedside tune on heart. If that saw patients who are tested here,"),
+        ({"train": {"find_learning_rate": True}}, "A sweep over the training samples of each fold chose its learning rate."),
+    ],
+)  # fmt: skip
+def test_a_tuned_run_is_called_tuned_and_an_untuned_one_is_not(binary, settings, said):
+    write_yaml(binary.path / "settings.yaml", {**binary.settings, **settings})
+    run = Told(binary.path)
+    text = {name: "".join(to_markdown(make(run))) for name, make in DOCUMENTS.items()}
+    assert said in text["checklist"]
+    assert ("tuned no setting" in text["checklist"]) == (not settings)
+    assert ("There was one candidate" in text["checklist"]) == (run.history is None and "chosen_by" not in settings)
+    assert ("The settings were chosen by" in text["paper"]) == ("chosen_by" in settings)

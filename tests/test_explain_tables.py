@@ -337,11 +337,21 @@ def test_files_hold_what_the_report_shows(linear):
 def test_every_task_and_refits_are_explained(task, tmp_path):
     from cohorts import cohort as make_cohort
 
-    options = {"final": "refit", "folds": {"scheme": "crossval", "number": 3}}
+    options = {"final": "refit", "folds": {"scheme": "crossval", "number": 3}, "family": "forest"}
+    again = {"recalibrate": "temperature"} if task == "multiclass" else {}
     run = bedside.train(
-        make_cohort(90, task=task), {**FAST, **options}, family="forest", model={"trees": 10}, folder=tmp_path / "run"
+        make_cohort(90, task=task), {**FAST, **options}, model={"trees": 10}, evaluation=again, folder=tmp_path / "run"
     )
     assert "final fit was trained on these samples too" in run.columns["sentences"][-1]
+    page = (run.path / "report.html").read_text(encoding="utf-8")
+    said = [
+        run.columns["before_recalibration"],
+        run.columns["contributions"]["what"].endswith("before recalibration"),
+        "explains the scores before recalibration" in run.columns["sentences"][-2],
+        "<small>score before recalibration</small>" in page,
+        "How the score before recalibration changes" in page,
+    ]
+    assert said == [bool(again)] * len(said)
     assert losses(run)["dose"].low > 0
     assert {"dose", "age"} <= {row["column"] for row in run.columns["importance"][:3]}
 

@@ -16,8 +16,10 @@ from bedside.explain.sight import Sight
 from bedside.explain.truth import Scene, framed, measure
 from bedside.folder import Run, write_json, write_table
 from bedside.models.classifier import Classifier
+from bedside.recalibration import Line, Recalibration
 from bedside.settings import RunSettings
 from bedside.splits.images import ImagePreparation
+from bedside.training.model import Deployed
 
 BINARY, THREE = Task("binary", ("well", "sick")), Task("multiclass", ("red", "green", "blue"))
 SIZE, STRIP = 32, 9
@@ -229,6 +231,18 @@ def test_masks_go_through_the_frame_of_the_pixels():
     cut = np.zeros((64, 64), dtype=bool)
     cut[:2] = True
     assert not framed(Sight(Member(Looker(0).eval(), preparation("crop", 0.8)), BINARY), cut).any()
+
+
+def test_a_member_is_seen_with_its_recalibration():
+    cohort, member = generated(8, BINARY, goes_with_class=True), members_of(Looker(2))["repeat0-fold0"]
+    line = Recalibration("platt", maps=(Line(-1.0, 0.5),))
+    plain, deployed = Sight(member, BINARY), Sight(Deployed(member, line), BINARY)
+    pixels = plain.pixels(cohort.inputs)
+    scores, sha256 = plain.probabilities(pixels, [""] * 8), [""] * 8
+    expected = 1 / (1 + np.exp(1 - 0.5 * np.log(scores[:, 1] / scores[:, 0])))
+    np.testing.assert_allclose(deployed.probabilities(pixels, sha256)[:, 1], expected, rtol=1e-6)
+    shown = np.zeros(8, dtype=int)
+    np.testing.assert_array_equal(deployed.evidence(pixels, shown), plain.evidence(pixels, shown))
 
 
 @pytest.mark.parametrize(("real", "samples"), [(False, 2), (True, 2), (False, 0)])

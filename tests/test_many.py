@@ -28,6 +28,7 @@ from cohorts import image_cohort
 
 FAST = {"folds": {"scheme": "crossval", "number": 3}, "evaluation": {"resamples": 100}}
 MLP = {"train": {"epochs": 3, "patience": 2}, "model": {"hidden": [8]}}
+UNEXPLAINED = {"explain": {"samples": 0}}
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +110,7 @@ def test_candidates_predict_what_a_run_of_their_own_predicts(compared, cohort, t
     record = json.loads((compared.path / "comparison.json").read_text())
     for candidate in record["candidates"][:2]:
         options = {k: v for k, v in Fit(compared.path / candidate["folder"]).settings.items() if k != "bedside"}
-        alone = train(cohort, build(RunSettings, options), folder=tmp_path / candidate["folder"])
+        alone = train(cohort, build(RunSettings, options | UNEXPLAINED), folder=tmp_path / candidate["folder"])
         assert (alone.path / "predictions.csv").read_bytes() == (
             compared.path / candidate["folder"] / "predictions.csv"
         ).read_bytes()
@@ -227,7 +228,7 @@ def test_a_learning_curve_grows_where_there_is_something_to_learn(tmp_path):
     assert "training patients" in record["growth"]["sentence"]
     full = Fit(run.path / record["candidates"][-1]["folder"]).predictions
     options = {k: v for k, v in Fit(run.path / record["candidates"][-1]["folder"]).settings.items() if k != "bedside"}
-    alone = train(cohort, build(RunSettings, options), folder=tmp_path / "alone")
+    alone = train(cohort, build(RunSettings, options | UNEXPLAINED), folder=tmp_path / "alone")
     pd.testing.assert_frame_equal(full, alone.predictions)
 
 
@@ -322,5 +323,6 @@ def test_tuning_noise_shows_the_optimism_of_the_naive_figure(tmp_path):
     assert record["pair"]["verdict"] == "not distinguishable"
     chosen = build(RunSettings, {k: v for k, v in read_yaml(last.run.path / "chosen.yaml").items() if k != "bedside"})
     assert chosen.train.learning_rate == record["chosen"]["train.learning_rate"]
+    assert chosen.chosen_by == "12 trials of bedside tune, cross-validated on all patients of table (it)"
     other = list(tune_steps(noisy, settings, trials=12, search=search, folder=tmp_path / "other", way=Way(jobs=2)))[-1]
     assert json.loads((other.run.path / "tuning.json").read_text()) == record, "the way does not change a number"

@@ -174,7 +174,7 @@ def test_a_few_patients_are_too_few(run, tmp_path):
 def test_outcomes_that_the_model_does_not_know_are_refused(run):
     with pytest.raises(DataError, match=r"has the outcome 'sik', but the model knows well, sick. Did you mean 'sick'"):
         bedside.monitor(run, make_table(30).replace({"outcome": {"sick": "sik"}}), target="outcome")
-    with pytest.raises(DataError, match="There is no column 'fate'"):
+    with pytest.raises(DataError, match="The new data lack the column 'fate' with the outcomes"):
         bedside.monitor(run, make_table(30), target="fate")
 
 

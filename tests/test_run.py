@@ -389,7 +389,7 @@ def test_ten_thousand_features_on_seventy_two_samples_work_and_say_how_little_is
     table["disease"] = np.arange(72) % 2
     run = bedside.train(
         bedside.read_table(table, target="disease"),
-        {"model": {"hidden": [4]}, "explain": {"samples": 0}},
+        {**QUICK, "folds": {"scheme": "holdout"}},
         folder=tmp_path / "run",
     )
     assert any("features" in finding["message"] and finding["level"] == "warning" for finding in run.findings)

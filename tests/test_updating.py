@@ -182,9 +182,10 @@ def test_the_folder_holds_page_and_predictions_and_belongs_to_one_model(updated,
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda new: new.drop(columns="outcome"), r"The new data lack the column 'outcome' with the outcome"),
-        (lambda new: new.assign(outcome=new["outcome"].replace("well", "fine")), r"Column 'outcome' holds 'fine'; the model knows the classes well and sick"),
-        (lambda new: new.assign(outcome=new["outcome"].where(new.index != 3)), r"Column 'outcome' is empty in 1 row; recalibrating takes known outcomes"),
+        (lambda new: new.drop(columns="outcome"), r"The new data lack the column 'outcome' with the outcomes\. If it has another name, add --target COLUMN"),
+        (lambda new: new.assign(outcome=new["outcome"].replace("well", "fine")), r"Column 'outcome' has the outcome 'fine', but the model knows well, sick\. Name the outcomes as in training"),
+        (lambda new: new.assign(outcome=new["outcome"].where(new.index != 3)), r"The column 'outcome' with the outcome is empty in 1 row of the new data; recalibrating takes patients whose"),
+        (lambda new: new.assign(patient=new["patient"].where(new.index > 1)), r"The column of patients is empty in 2 rows of the new data"),
     ],
 )  # fmt: skip
 def test_outcomes_that_do_not_fit_are_refused(updated, change, message, tmp_path):

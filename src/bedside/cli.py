@@ -11,7 +11,7 @@ import typer
 
 from bedside import cli_learn
 from bedside import cli_options as options
-from bedside.cli_options import data_settings, folds_settings, given, reads_data, runs_fits
+from bedside.cli_options import folds_settings, given, reads_data, runs_fits
 from bedside.errors import BedsideError
 
 app = typer.Typer(
@@ -42,7 +42,7 @@ def main() -> None:
 
 @app.command()
 @runs_fits
-@reads_data
+@reads_data()
 def train(
     source: options.Source = None,
     weights: Annotated[
@@ -100,7 +100,7 @@ def train(
 
 @app.command()
 @runs_fits
-@reads_data
+@reads_data()
 def compare(
     source: options.Source = None,
     family: Annotated[list[str] | None, typer.Option(help="Kind of model; repeat for more.")] = None,
@@ -135,7 +135,7 @@ def compare(
 
 @app.command()
 @runs_fits
-@reads_data
+@reads_data()
 def tune(
     source: options.Source = None,
     family: Annotated[str | None, typer.Option(help="Kind of model; see `bedside families`.")] = None,
@@ -170,7 +170,7 @@ def tune(
 
 @app.command()
 @runs_fits
-@reads_data
+@reads_data()
 def curve(
     source: options.Source = None,
     family: Annotated[str | None, typer.Option(help="Kind of model; see `bedside families`.")] = None,
@@ -204,7 +204,7 @@ def _asked(file: Path | None, data: dict[str, Any], more: dict[str, Any], assign
 
 
 @app.command()
-@reads_data
+@reads_data()
 def check(
     source: Annotated[str, typer.Argument(help=options.SOURCE)],
     assign: Annotated[
@@ -233,6 +233,7 @@ def check(
 
 
 @app.command()
+@reads_data(*options.READING_NEW)
 def predict(
     run: options.RunFolder,
     source: Annotated[
@@ -240,29 +241,18 @@ def predict(
         typer.Argument(help="Table with the columns that the model learned from, or images like those of training."),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="CSV file for the scores.")],
-    patient: Annotated[
-        str | None, typer.Option(help="Column that identifies the patient, to keep beside the scores.")
-    ] = None,
     recalibration: Annotated[
         Path | None, typer.Option(help="Folder that `bedside recalibrate` made for this hospital.")
     ] = None,
-    image: options.Image = None,
-    skip_unreadable: options.SkipUnreadable = False,
-    separator: options.Separator = None,
-    decimal: options.Decimal = None,
-    encoding: options.Encoding = None,
-    sheet: options.Sheet = None,
+    *,
+    data: dict[str, Any],
 ) -> None:
     """Score new samples with a run's model."""
     from bedside.scoring import predict as predict_samples
     from bedside.settings import DataSettings, build
     from bedside.terminal.tables import print_findings
 
-    reading = data_settings(
-        patient=patient, image=image, skip_unreadable=skip_unreadable,
-        separator=separator, decimal=decimal, encoding=encoding, sheet=sheet,
-    )  # fmt: skip
-    asked = build(DataSettings, reading, prefix="data.")
+    asked = build(DataSettings, data, prefix="data.")
     prediction = predict_samples(run, source, output=output, settings=asked, recalibration=recalibration)
     print_findings(prediction.findings, _console())
     _console().print(
@@ -273,6 +263,7 @@ def predict(
 
 
 @app.command()
+@reads_data(*options.READING_NEW)
 def monitor(
     run: options.RunFolder,
     source: Annotated[Path, typer.Argument(help="New samples: a table, or images like those of training.")],
@@ -282,26 +273,15 @@ def monitor(
     ] = None,
     fail_on_drift: Annotated[bool, typer.Option("--fail-on-drift", help="Exit code 1 if there is drift.")] = False,
     seed: Annotated[int, typer.Option(help="Drives draws of samples, permutations and resampling.")] = 0,
-    patient: Annotated[
-        str | None, typer.Option(help="Column that identifies the patient; by default that of the run.")
-    ] = None,
-    image: options.Image = None,
-    skip_unreadable: options.SkipUnreadable = False,
-    separator: options.Separator = None,
-    decimal: options.Decimal = None,
-    encoding: options.Encoding = None,
-    sheet: options.Sheet = None,
+    *,
+    data: dict[str, Any],
 ) -> None:
     """Hold new patients against those of a run: did columns, scores or outcomes drift?"""
     from bedside.monitoring import monitor as monitor_samples
     from bedside.settings import DataSettings, build
     from bedside.terminal.tables import print_findings, print_monitoring
 
-    reading = data_settings(
-        patient=patient, image=image, skip_unreadable=skip_unreadable,
-        separator=separator, decimal=decimal, encoding=encoding, sheet=sheet,
-    )  # fmt: skip
-    asked = build(DataSettings, reading, prefix="data.")
+    asked = build(DataSettings, data, prefix="data.")
     found = monitor_samples(run, source, target=target, output=output, settings=asked, seed=seed)
     print_findings(found.findings, _console())
     print_monitoring(found.record, _console())
@@ -311,6 +291,7 @@ def monitor(
 
 
 @app.command()
+@reads_data(*options.READING_NEW)
 def recalibrate(
     run: options.RunFolder,
     source: Annotated[
@@ -322,23 +303,16 @@ def recalibrate(
         str | None, typer.Option(help="intercept, or slope (and intercept); by default by the number of patients.")
     ] = None,
     target: Annotated[str | None, typer.Option(help="Column with the outcome; by default as in training.")] = None,
-    patient: Annotated[str | None, typer.Option(help="Column that identifies the patient.")] = None,
     seed: Annotated[int, typer.Option(help="Drives the resampling of patients.")] = 0,
-    image: options.Image = None,
-    separator: options.Separator = None,
-    decimal: options.Decimal = None,
-    encoding: options.Encoding = None,
-    sheet: options.Sheet = None,
+    *,
+    data: dict[str, Any],
 ) -> None:
     """Bring the scores of a model with two classes to a new hospital whose outcomes are known, and say whether that helps."""
     from bedside.settings import DataSettings, build
     from bedside.terminal.tables import print_findings, print_sentences
     from bedside.updating import recalibrate as update
 
-    reading = data_settings(
-        target=target, patient=patient, image=image, separator=separator, decimal=decimal, encoding=encoding, sheet=sheet
-    )  # fmt: skip
-    asked = build(DataSettings, reading, prefix="data.")
+    asked = build(DataSettings, data | given(target=target), prefix="data.")
     updated = update(run, source, output=output, method=method, settings=asked, seed=seed)
     print_findings(updated.findings, _console())
     print_sentences(updated.record["update"], _console())
@@ -346,6 +320,7 @@ def recalibrate(
 
 
 @app.command()
+@reads_data(*options.READING_TABLES)
 def evaluate(
     predictions: Annotated[Path, typer.Argument(help="Table with one row per sample: its target and its score.")],
     target: Annotated[str | None, typer.Option(help="Column with the truth; by default 'target'.")] = None,
@@ -369,10 +344,8 @@ def evaluate(
         list[str] | None,
         typer.Option("--set", metavar="NAME=VALUE", help="How to judge, such as evaluation.resamples=5000."),
     ] = None,
-    separator: options.Separator = None,
-    decimal: options.Decimal = None,
-    encoding: options.Encoding = None,
-    sheet: options.Sheet = None,
+    *,
+    data: dict[str, Any],
 ) -> None:
     """Judge anybody's predictions: a vendor's, a colleague's, or a run's predictions.csv."""
     from bedside.cohort import Finding
@@ -382,11 +355,10 @@ def evaluate(
     from bedside.terminal.tables import print_estimates, print_findings, print_sentences, print_worth
 
     asked = merge(*(parse_assignment(text) for text in assign or []))
-    reading = data_settings(separator=separator, decimal=decimal, encoding=encoding, sheet=sheet)
     record = evaluate_table(
         predictions, target=target, score=score, predicted=predicted, positive=positive, patient=patient, site=site,
         subgroups=subgroup or (), threshold=threshold, prevalence=prevalence, settings=asked,
-        reading=build(DataSettings, reading, prefix="data."), seed=seed,
+        reading=build(DataSettings, data, prefix="data."), seed=seed,
     )  # fmt: skip
     print_findings([Finding(**found) for found in record["findings"]], _console())
     print_sentences(record, _console())

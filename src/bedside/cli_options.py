@@ -96,12 +96,15 @@ READING: dict[str, tuple[str, Any]] = {
     "encoding": ("encoding", Encoding),
     "sheet": ("sheet", Sheet),
 }
+READING_TABLES = ("separator", "decimal", "encoding", "sheet")
+READING_NEW = ("patient", "image", "skip_unreadable", *READING_TABLES)  # of data that meet a finished model
 WAY: dict[str, tuple[str, Any]] = {"jobs": ("jobs", Jobs), "cluster": ("cluster", Cluster)}
 
 
-def reads_data(verb: Callable[..., None]) -> Callable[..., None]:
-    """The verb with all options of reading, which reach it as `data`: settings that were given, by name."""
-    return _with_options(verb, "data", READING, data_settings)
+def reads_data(*options: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """The verb with these options of reading, or all, which reach it as `data`: settings that were given, by name."""
+    wanted = {name: READING[name] for name in options or READING}
+    return lambda verb: _with_options(verb, "data", wanted, data_settings)
 
 
 def runs_fits(verb: Callable[..., None]) -> Callable[..., None]:

@@ -23,7 +23,7 @@ from bedside.models import model_settings
 from bedside.models.backbone import frozen_part
 from bedside.models.losses import Supervised
 from bedside.parallel import run_each
-from bedside.recalibration import Recalibration, recalibrate_table
+from bedside.recalibration import RECALIBRATION, Recalibration, recalibrate_table
 from bedside.settings import RunSettings
 from bedside.splits.folds import linked_patients
 from bedside.training.events import Extracted, FoldFit, FoldKept, Plan, Progress
@@ -33,7 +33,6 @@ from bedside.training.kept_vectors import keep_vectors
 from bedside.training.novelty import learn
 
 PARTS = ".parts"
-RECALIBRATION = "recalibration.json"
 
 Events = Iterator[Plan | Extracted | Progress | FoldFit | FoldKept]
 

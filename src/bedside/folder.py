@@ -276,9 +276,23 @@ class Run:
         """What the pipeline scored with shuffled targets; None if that was not asked for."""
         return dict(self._json("null.json")) if (self.path / "null.json").exists() else None
 
+    @cached_property
+    def stress(self) -> dict[str, Any] | None:
+        """What noise, gaps, wrong units or poor images do to the model; None if that was not tried."""
+        return dict(self._json("stress.json")) if (self.path / "stress.json").exists() else None
+
     @property
     def finished(self) -> bool:
         return (self.path / "report.html").exists()
+
+    def require_finished(self) -> None:
+        """Refuse a run that was stopped before everything was there that its report is made of.
+
+        Raises:
+            RunError: saying how to continue it.
+        """
+        if "wall_seconds" not in self.environment:
+            raise RunError(f"{self.path} is not finished. Continue it with `bedside train --resume {self.path}`.")
 
     def _read(self, name: str) -> str:
         try:

@@ -20,6 +20,7 @@ from bedside.logistic import SMALLEST, fitted_intercept, fitted_line, log_odds
 
 Method = Literal["temperature", "platt", "isotonic"]
 RAW = "raw_"  # before the name of a score column: the score before recalibration
+RECALIBRATION = "recalibration.json"  # the map of a fold, or the update for a new hospital
 
 SLOPES = (0.01, 100.0)  # of a map in log odds; a temperature is one over the slope
 EVENTS = {"temperature": 10, "platt": 20}  # patients of the rarest class: ten for each number that is fitted

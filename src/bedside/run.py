@@ -26,7 +26,7 @@ from bedside.begin import (
 from bedside.cohort import Cohort, Finding, Fold
 from bedside.data.checks import refuse_leaks
 from bedside.data.codes import worst_first
-from bedside.errors import BedsideError, RunError, SettingError
+from bedside.errors import BedsideError, SettingError
 from bedside.evaluation import Development, evaluate
 from bedside.evaluation.conformal import calibration_scores
 from bedside.evaluation.groups import refuse_idle_bands
@@ -206,8 +206,7 @@ def explain_steps(
         SettingError: if the family looks at no single column or place, or a setting would have no effect.
     """
     run = open_run(path)
-    if not run.finished:
-        raise RunError(f"{run.path} is not finished. Continue it with `bedside train --resume {run.path}`.")
+    run.require_finished()
     settings = build(RunSettings, {name: value for name, value in run.settings.items() if name != "bedside"})
     asked = {name: value for name, value in (("samples", samples), ("method", method)) if value is not None}
     explain = build(ExplainSettings, {**settings.explain.model_dump(), **asked}, prefix="explain.")
@@ -244,12 +243,8 @@ def _explain(run: Run, cohort: Cohort, settings: RunSettings) -> Iterator[Event]
     """explanations/, by the members in model/ that were tested on the samples."""
     yield Stage("explanation")
     model = load_model(run.path / "model", known=run.environment.get("model_sha256"))
-    members: dict[str, Any] = dict(zip(model.names, model.members, strict=True))
-    if looks_at_images(settings, cohort):
-        maps = dict(zip(model.names, model.recalibration, strict=False))
-        steps = explain_run(run, cohort, settings, members, maps)
-    else:
-        steps = explain_table(run, cohort, settings, members)
+    explained = explain_run if looks_at_images(settings, cohort) else explain_table
+    steps = explained(run, cohort, settings, dict(zip(model.names, model.deployed, strict=True)))
     for done, total in steps:
         yield Explained(done, total)
     record(run, explanation_problem=None)

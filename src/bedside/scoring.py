@@ -17,33 +17,15 @@ from bedside.errors import RunError, SettingError
 from bedside.evaluation.conformal import class_sets, number_intervals, yardsticks
 from bedside.folder import Run, open_run, read_json, require_folder_of, write_table
 from bedside.models import family_named
-from bedside.recalibration import RAW, Line
+from bedside.recalibration import RAW, RECALIBRATION, Line, Recalibration
 from bedside.settings import DataSettings
 from bedside.training.model import Conformal, Model, load_model
 from bedside.training.novelty import judge
 
-RECALIBRATION = "recalibration.json"
 RANKED = ("youden", "sensitivity", "specificity")  # rules that choose a threshold by whom it finds, not by its risk
 
 
-@dataclass(frozen=True)
-class Update:
-    """A recalibration of a model's scores for a new hospital."""
-
-    line: Line
-
-    def __call__(self, scores: np.ndarray) -> np.ndarray:
-        """Scores (n, 2) -> scores (n, 2)."""
-        positive = self.line(scores[:, 1])
-        return np.stack([1 - positive, positive], axis=1)
-
-    def threshold(self, frozen: float | None, rule: str) -> float | None:
-        """Where patients are called positive: a threshold that was chosen by whom it finds goes on finding them, one
-        that is a risk stays that risk."""
-        return float(self.line(np.array(frozen))) if frozen is not None and rule in RANKED else frozen
-
-
-def read_update(folder: str | Path, run: Run) -> Update:
+def read_update(folder: str | Path, run: Run) -> Recalibration:
     """What `bedside recalibrate` left in a folder.
 
     Raises:
@@ -57,7 +39,7 @@ def read_update(folder: str | Path, run: Run) -> Update:
         raise RunError(
             f"{folder} recalibrates another model than that of {run.path}; run `bedside recalibrate` on this one."
         )
-    return Update(Line(**record["update"]["line"]))
+    return Recalibration("platt", maps=(Line(**record["update"]["line"]),))
 
 
 @dataclass(frozen=True)
@@ -111,7 +93,7 @@ def predict(
     scores, threshold = members.mean(axis=0), model.threshold
     if update is not None:
         scores, members = update(scores), np.stack([update(member) for member in members])
-        threshold = update.threshold(threshold, str(opened.settings.get("evaluation", {}).get("threshold", "")))
+        threshold = _moved(threshold, str(opened.settings.get("evaluation", {}).get("threshold", "")), update)
     scored = new.samples.drop(columns="target", errors="ignore").reset_index(names="sample")
     scored[model.task.score_columns()] = scores.reshape(len(scored), -1)
     if update is not None or model.recalibration:
@@ -133,6 +115,14 @@ def predict(
         require_folder_of(Path(output))
         write_table(Path(output), scored)
     return Prediction(scored, findings)
+
+
+def _moved(threshold: float | None, rule: str, update: Recalibration) -> float | None:
+    """Where patients are called positive: a threshold that was chosen by whom it finds goes on finding them, one that is
+    a risk stays that risk."""
+    if threshold is None or rule not in RANKED:
+        return threshold
+    return float(update(np.array([[1 - threshold, threshold]]))[0, 1])
 
 
 def _add_sets(scored: pd.DataFrame, members: np.ndarray, model: Model, measured: Conformal) -> None:

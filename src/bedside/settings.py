@@ -311,6 +311,8 @@ class RunSettings(Settings):
     """With several folds: the final model is the ensemble of the fold members, or one more fit on everything."""
     null_runs: int | None = Field(default=None, ge=5, le=100_000)
     """Times that the whole pipeline is repeated with targets shuffled between patients: it must score chance."""
+    chosen_by: str | None = None
+    """What chose the settings, for documents, such as "40 trials on other patients"; `bedside tune` writes it."""
     data: DataSettings = DataSettings()
     """Columns and file format."""
     folds: FoldSettings = FoldSettings()

@@ -7,18 +7,17 @@ from typing import Any
 import pandas as pd
 
 from bedside.begin import claim, filled
-from bedside.cohort import Finding, Task
-from bedside.data.cells import read_text
+from bedside.cohort import Finding
+from bedside.data.align import Aligned
 from bedside.data.codes import count
-from bedside.data.files import read_file
 from bedside.environment import versions
-from bedside.errors import DataError, SettingError, nearest
-from bedside.evaluation.foreign import foreign
+from bedside.errors import DataError, SettingError
 from bedside.evaluation.site import site_update
 from bedside.folder import FORMAT, Run, open_run, write_json, write_table
 from bedside.models import family_named
+from bedside.recalibration import RECALIBRATION
 from bedside.report.updating import write_update
-from bedside.scoring import RECALIBRATION, read_new, reading_of
+from bedside.scoring import read_new, reading_of
 from bedside.settings import DataSettings, EvaluationSettings
 from bedside.training.model import Model, load_model
 
@@ -68,12 +67,11 @@ def recalibrate(
             f"`bedside recalibrate` is for models with two classes only: it updates the risk of one class; this model is "
             f"{model.task.kind}. {instead}{more}."
         )
-    reading = reading_of(opened, settings).model_copy(update={"skip_unreadable": False})
+    reading = reading_of(opened, settings)
     target = reading.target or str(opened.description["roles"]["target"])
+    _refuse_unlisted_images(source, model, reading)
     new = read_new(model, source, reading.model_copy(update={"target": target}))
-    scores = model.recalibrated(model.scores(new.inputs)).mean(axis=0)[:, 1]
-    frame = source if isinstance(source, pd.DataFrame) else _table(Path(source), model, reading)
-    predictions = _with_outcomes(new.samples, scores, frame, target, model.task, reading.decimal)
+    predictions = _with_outcomes(model, new, target, reading.decimal)
     record, table = site_update(
         predictions, model.task, evaluation or EvaluationSettings(), seed=seed, method=method or None,
         patient_column="patient" in new.samples,
@@ -99,42 +97,33 @@ def recalibrate(
     return Updated(path, whole, tuple(new.findings))
 
 
-def _table(path: Path, model: Model, reading: DataSettings) -> pd.DataFrame:
-    """The table that holds the outcomes; images need one beside them.
-
-    Raises:
-        SettingError: if there is none.
-    """
-    if model.images is not None and family_named(model.family).data != "table" and reading.image is None:
+def _refuse_unlisted_images(source: pd.DataFrame | str | Path, model: Model, reading: DataSettings) -> None:
+    """Outcomes of images stand beside them in a table."""
+    reads_images = model.images is not None and family_named(model.family).data != "table"
+    if reads_images and not isinstance(source, pd.DataFrame) and reading.image is None:
         raise SettingError("To recalibrate, name a table with a column of image paths (--image) and one of outcomes.")
-    return read_file(path, reading)
 
 
-def _with_outcomes(
-    samples: pd.DataFrame, scores: Any, frame: pd.DataFrame, target: str, task: Task, decimal: str
-) -> pd.DataFrame:
+def _with_outcomes(model: Model, new: Aligned, target: str, decimal: str) -> pd.DataFrame:
     """The predictions table of the new hospital, its outcomes named as in training.
 
     Raises:
-        DataError: if outcomes are missing, are of another class, or all of one.
+        DataError: if outcomes or patients are missing, or an outcome is none of the classes.
     """
-    if target not in frame.columns:
-        hint = nearest(target, map(str, frame.columns))
-        raise DataError(
-            f"The new data lack the column '{target}' with the outcome.{hint} Recalibrating takes patients whose "
-            "outcome is known; if the column has another name, add --target COLUMN."
-        )
-    empty = int(pd.isna(read_text(frame[target])).sum())
-    if empty:
-        raise DataError(
-            f"Column '{target}' is empty in {count(empty, 'row')}; recalibrating takes known outcomes. Leave these rows out."
-        )
-    table = pd.DataFrame({"target": frame[target].to_numpy(), "score": scores, "sample": samples.index.to_numpy()})
-    table["patient"] = samples["patient"].to_numpy() if "patient" in samples else table["sample"]
-    unknown = sorted({str(name) for name in read_text(frame[target])} - {*task.classes})
-    if unknown:
-        raise DataError(
-            f"Column '{target}' holds {unknown[0]!r}; the model knows the classes {' and '.join(task.classes)}. Name "
-            "outcomes as in training."
-        )
-    return foreign(table, positive=task.positive, decimal=decimal)[0]
+    found = new.outcomes(target, model.task, decimal)
+    patients = new.samples["patient"] if "patient" in new.samples else pd.Series(new.samples.index)
+    for cells, which in ((found, f"column '{target}' with the outcome"), (patients, "column of patients")):
+        if empty := int(pd.isna(cells).sum()):
+            raise DataError(
+                f"The {which} is empty in {count(empty, 'row')} of the new data; recalibrating takes patients whose outcome is "
+                "known. Fill it in, or leave these rows out."
+            )
+    scores = model.recalibrated(model.scores(new.inputs)).mean(axis=0)
+    own = {
+        "sample": new.samples.index.to_numpy(),
+        "patient": patients.to_numpy(),
+        "repeat": 0,
+        "fold": 0,
+        "part": "test",
+    }
+    return pd.DataFrame({**own, "target": found, **dict(zip(model.task.score_columns(), scores.T, strict=True))})

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bedside.cohort import Finding
+from bedside.cohort import Finding, Task
 from bedside.data.cells import read_text
 from bedside.data.codes import count, finding, listing, plural
 from bedside.data.columns import Column, Kind, read_columns
 from bedside.data.files import named_columns, read_file, refuse_idle
 from bedside.data.roles import sample_ids
 from bedside.data.table import Feature, TableInputs
+from bedside.data.targets import read_outcomes
 from bedside.errors import DataError, nearest
 from bedside.settings import DataSettings
 
@@ -30,6 +31,20 @@ class Aligned:
     inputs: Any  # Inputs; TableInputs for a table, ImageInputs for images
     samples: pd.DataFrame
     findings: tuple[Finding, ...]
+    columns: tuple[str, ...] = ()  # of a table of features, for hints in errors
+
+    def outcomes(self, name: str, task: Task, decimal: str) -> np.ndarray:
+        """Outcomes as training names them, or numbers; None or NaN where there is none, (n,).
+
+        Raises:
+            DataError: if the column `name` is not there, or holds what the model does not predict.
+        """
+        if "target" not in self.samples:
+            raise DataError(
+                f"The new data lack the column '{name}' with the outcomes.{nearest(name, self.columns)} If it has another name, "
+                "add --target COLUMN."
+            )
+        return read_outcomes(self.samples["target"], name, task, decimal)
 
 
 def align(
@@ -64,7 +79,8 @@ def align(
     columns, found = read_columns(frame[names], decimal=settings.decimal, kinds=kinds)
     columns = [_as_trained(column, feature) for column, feature in zip(columns, features, strict=True)]
     found = [*_differences(columns, features), *found, *_extra(frame, names, settings, roles)]
-    return Aligned(TableInputs.of(columns, features), _samples(frame, names, settings), tuple(found))
+    there = tuple(map(str, frame.columns))
+    return Aligned(TableInputs.of(columns, features), _samples(frame, names, settings), tuple(found), there)
 
 
 def _refuse_missing_columns(names: list[str], columns: list[str]) -> None:

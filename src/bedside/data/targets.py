@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from bedside.cohort import Finding, Task, TaskKind
-from bedside.data.cells import read_text
+from bedside.data.cells import as_numbers, read_text, text_cells
 from bedside.data.codes import count, finding, listing
 from bedside.data.columns import Column, read_columns
 from bedside.errors import DataError, SettingError, nearest
@@ -48,6 +48,51 @@ def read_target(frame: pd.DataFrame, settings: DataSettings) -> tuple[pd.Series,
     positive, assumed = _positive(name, classes, settings.positive)
     negative = classes[0] if positive == classes[1] else classes[1]
     return pd.Series(values, dtype=object), Task("binary", (negative, positive)), found + assumed
+
+
+def read_outcomes(raw: pd.Series, name: str, task: Task, decimal: str) -> np.ndarray:
+    """Outcomes of new samples as training names them, or numbers; None or NaN where there is none, (n,).
+
+    Args:
+        raw: the column as it stands in the file.
+        name: of the column.
+        task: of the model.
+        decimal: decimal mark of numbers that are text.
+
+    Raises:
+        DataError: if one is none of the classes, or no number where one is predicted.
+    """
+    known = ~pd.isna(read_text(raw))
+    cells = raw[known].reset_index(drop=True)
+    found = np.full(len(raw), np.nan) if task.kind == "regression" else np.full(len(raw), None, dtype=object)
+    if known.any():
+        found[known] = (
+            _amounts(cells, name, decimal) if task.kind == "regression" else _known_classes(cells, name, task, decimal)
+        )
+    return found
+
+
+def _amounts(cells: pd.Series, name: str, decimal: str) -> np.ndarray:
+    numbers = as_numbers(text_cells(cells), decimal)
+    odd = np.flatnonzero(~np.isfinite(numbers))
+    if len(odd):
+        raise DataError(f"Column '{name}' holds {cells[odd[0]]!r}, where the model predicts a number.")
+    return numbers
+
+
+def _known_classes(cells: pd.Series, name: str, task: Task, decimal: str) -> np.ndarray:
+    """Cells as they stand, or, where these are no classes, read as the target was: yes, YES and Yes are one class."""
+    found, _ = _one_line(name, read_text(cells))
+    if not set(found) <= set(task.classes):
+        (column,), _ = read_columns(cells.to_frame(name), decimal=decimal)
+        found, _ = _one_line(name, class_names(cells, column))
+    unknown = sorted(set(found) - set(task.classes))
+    if unknown:
+        raise DataError(
+            f"Column '{name}' has the outcome {unknown[0]!r}, but the model knows {', '.join(task.classes)}."
+            f"{nearest(unknown[0], task.classes)} Name the outcomes as in training."
+        )
+    return found
 
 
 def _kind(column: Column, asked: str) -> TaskKind:

@@ -21,7 +21,6 @@ from bedside.explain.images import colours, draw
 from bedside.explain.latent import choose_space, lay_out
 from bedside.explain.sight import Member, Sight
 from bedside.folder import Run, whole_folder, write_json, write_table
-from bedside.recalibration import Recalibration
 from bedside.seeds import derive
 from bedside.settings import RunSettings
 
@@ -48,7 +47,6 @@ def explain_run(
     cohort: Cohort,
     settings: RunSettings,
     members: Mapping[str, Member],
-    recalibrations: Mapping[str, Recalibration] | None = None,
 ) -> Iterator[tuple[int, int]]:
     """Write explanations/ into the run folder, whole or not at all.
 
@@ -57,8 +55,8 @@ def explain_run(
         cohort: the images it was trained and tested on.
         settings: of the run; `explain` says how many samples, and by which method.
         members: the member that tested each fold, by the name of the fold ("repeat0-fold3"), of the first repeat at
-            least; or {"everything": member} for a final fit that was never tested.
-        recalibrations: of the scores of each member, by the same name; none by default.
+            least; or {"everything": member} for a final fit that was never tested. As it scores, so with its
+            recalibration if it has one (`training.model.Deployed`).
 
     Yields:
         Steps done and steps in all, as the work goes on.
@@ -92,7 +90,7 @@ def explain_run(
         write_json(folder / "sanity.json", _verdict(cohort.task, method, checked, parts, members, seed))
         yield steps - 1 - told, steps
         if cohort.truth is not None and told:
-            tested = known.Scene(cohort, test, sights, names, run.estimates["thresholds"], recalibrations or {})
+            tested = known.Scene(cohort, test, sights, names, run.estimates["thresholds"])
             write_json(folder / "truth.json", known.measure(tested, cohort.truth(), method, derive(seed, 5)))
             yield steps - 1, steps
         space, inside, note = choose_space(test, sights, names)

@@ -74,7 +74,7 @@ class TableScene:
     names: tuple[str, ...]  # of the raw columns
     train: Mapping[str, np.ndarray]  # rows of the cohort that each member learned from
     seen: bool  # True if the member was trained on these samples too
-    recalibrated: bool = False  # True if scores of predictions.csv were; members explain theirs before that
+    recalibrated: bool = False  # True if scores of predictions.csv were; explained are those before that
 
     @property
     def task(self) -> Task:

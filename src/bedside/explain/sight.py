@@ -84,7 +84,7 @@ class Sight:
         return np.asarray(outputs.numpy()[np.arange(len(shown)), shown])
 
     def probabilities(self, pixels: np.ndarray, sha256: Sequence[str]) -> np.ndarray:
-        """Scores of all classes in the order of the task, (n, classes), as the member gives them when it is tested.
+        """Scores of all classes in the order of the task, (n, classes), as in predictions.csv, recalibrated if the member is.
 
         Args:
             pixels: of a task with classes.
@@ -92,7 +92,9 @@ class Sight:
         """
         versions = getattr(self.member, "versions", None)
         seen = [pixels] if versions is None else versions.of(pixels, sha256)
-        return np.asarray(np.mean([self._probabilities(version) for version in seen], axis=0))
+        own = np.asarray(np.mean([self._probabilities(version) for version in seen], axis=0))
+        recalibration = getattr(self.member, "recalibration", None)
+        return own if recalibration is None else np.asarray(recalibration(own))
 
     def _probabilities(self, pixels: np.ndarray) -> np.ndarray:
         outputs = torch.from_numpy(self.outputs(pixels)).double()

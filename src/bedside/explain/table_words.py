@@ -14,16 +14,16 @@ CAUSE = (
     "stand in for something that was not measured."
 )
 SEEN = "The final fit was trained on these samples too, so what it owes to a column is larger here than on patients it has not seen."
+BEFORE = "All of this explains the scores before recalibration, as the model itself gives them."
 NAMED = 3  # columns in the first sentence
 
 
-def sentences(record: dict[str, Any], *, events: dict[str, int], seen: bool) -> list[str]:
+def sentences(record: dict[str, Any], *, events: dict[str, int]) -> list[str]:
     """The sentences of columns.json, in order.
 
     Args:
         record: importance, groups and sizes, as columns.json holds them.
         events: measured patients of each class; empty for a regression.
-        seen: whether the model was trained on these samples too.
     """
     label = ("macro " if record["macro"] else "") + LABELS[record["headline"]]
     rows = [(row["column"], Estimate.from_dict(row["estimate"])) for row in record["importance"]]
@@ -33,7 +33,8 @@ def sentences(record: dict[str, Any], *, events: dict[str, int], seen: bool) -> 
         found.append(
             f"With fewer than {FEWEST} measured patients of a class ({', '.join(few)}) these intervals are too narrow."
         )
-    return [*found, *_together(record["groups"]), CAUSE, *([SEEN] if seen else [])]
+    doubts = {BEFORE: record["before_recalibration"], SEEN: record["trained_on_these"]}
+    return [*found, *_together(record["groups"]), CAUSE, *(words for words, true in doubts.items() if true)]
 
 
 def text_of(estimate: Estimate) -> str:

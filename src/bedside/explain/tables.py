@@ -83,7 +83,7 @@ def explain_table(
         "contributions": explained.facts,
         "patients": patient_records(scene, shown, explained, columns),
     }
-    record["sentences"] = sentences(record, events=_events(scene, places), seen=scene.seen)
+    record["sentences"] = sentences(record, events=_events(scene, places))
     with whole_folder(run.path / FOLDER) as folder:
         write_json(folder / "columns.json", record)
         write_json(
@@ -120,6 +120,7 @@ def _sizes(scene: TableScene, places: np.ndarray, columns: np.ndarray) -> dict[s
         "n_columns": len(scene.names),
         "n_measured": len(columns),
         "trained_on_these": scene.seen,
+        "before_recalibration": scene.recalibrated,
     }
 
 

@@ -6,8 +6,8 @@ artefact taken away, against the images as they are. Every verdict follows from 
 is too wide, the verdict is that nothing can be said.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,6 @@ from bedside.evaluation.metrics import LABELS
 from bedside.evaluation.statistics import Metric, mean
 from bedside.explain import attribution
 from bedside.explain.sight import Sight
-from bedside.recalibration import Recalibration
 from bedside.seeds import derive
 
 MAPPED, MAPPED_SLOWLY = 48, 12  # test samples that show a thing, drawn by chance, whose maps are measured
@@ -53,12 +52,6 @@ class Scene:
     sights: Mapping[str, Sight]
     names: pd.Series  # of the sight of each sample; same index as `table`
     thresholds: list[dict[str, Any]]
-    recalibration: Mapping[str, Recalibration] = field(default_factory=dict)  # of the scores of each sight
-
-    def probabilities(self, name: str, pixels: np.ndarray, sha256: Sequence[str]) -> np.ndarray:
-        """Scores (n, classes) by a sight, recalibrated as those of the predictions were."""
-        scores = self.sights[name].probabilities(pixels, sha256)
-        return self.recalibration[name](scores) if name in self.recalibration else scores
 
     def rows(self, table: pd.DataFrame) -> np.ndarray:
         """Their rows in the cohort."""
@@ -251,9 +244,9 @@ def _scores(tested: Scene, table: pd.DataFrame, inputs: Any) -> tuple[np.ndarray
             sha256 = tested.cohort.inputs.records["sha256"].to_numpy()[places]  # with and without: the same versions
             differ = (plain != bare).any(axis=(1, 2, 3))
             changed[rows] = differ
-            scores[:, rows] = tested.probabilities(name, plain, sha256)
+            scores[:, rows] = sight.probabilities(plain, sha256)
             if differ.any():
-                scores[1, rows[differ]] = tested.probabilities(name, bare[differ], sha256[differ])
+                scores[1, rows[differ]] = sight.probabilities(bare[differ], sha256[differ])
     return scores, changed
 
 

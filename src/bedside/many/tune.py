@@ -171,7 +171,8 @@ def _judge(
     )
     n_trials = len(found[EVERYTHING])
     chosen = with_values(common, choice.values)
-    write_yaml(run.path / CHOSEN, acting(chosen, cohort))
+    by = f"{n_trials} trials of bedside tune, cross-validated on all patients of {cohort.name} ({run.path.name})"
+    write_yaml(run.path / CHOSEN, acting(chosen.model_copy(update={"chosen_by": by}), cohort))
     test = {(r["repeat"], r["fold"]): r["value"] for r in honest["per_fold"] if r["metric"] == headline["metric"]}
     outer = [
         {

@@ -17,7 +17,7 @@ from bedside.begin import claim, filled
 from bedside.cohort import Finding
 from bedside.data.codes import count
 from bedside.environment import versions
-from bedside.errors import RunError, SettingError
+from bedside.errors import SettingError
 from bedside.evaluation.drift_verdict import column_record, judged
 from bedside.folder import Run, open_run, write_json
 from bedside.monitoring.outcomes import outcomes
@@ -67,8 +67,7 @@ def monitor(
         DataError: if the new data cannot be read, or an outcome is none of the classes.
     """
     opened = open_run(run.path if isinstance(run, Run) else run)
-    if not opened.finished:
-        raise RunError(f"{opened.path} is not finished. Continue it with `bedside train --resume {opened.path}`.")
+    opened.require_finished()
     known = read_columns(opened.path / FOLDER)
     asked = reading_of(opened, settings, target)
     new = scored(opened, source, asked, seed)
@@ -79,7 +78,7 @@ def monitor(
         for one, found in zip(known["columns"], count_new(new.aligned.inputs.take(rows), known), strict=True)
     ]
     whole = [*distance(opened, new, rows), latent(opened, new, seed), *scores(opened, new, rows)]
-    told = outcomes(opened, new, asked, seed) if asked.target else None
+    told = outcomes(opened, new, seed)
     record = judged(columns, [*whole, *(told["changes"] if told else [])], n)
     record |= {"n": n, "columns": _by_evidence(columns), "whole": whole, "outcomes": told}
     record |= _facts(opened, source, new, asked, seed)

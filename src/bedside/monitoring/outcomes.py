@@ -5,11 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bedside.cohort import Estimate, Task
-from bedside.data.cells import as_numbers, read_text, text_cells
-from bedside.data.columns import read_columns as read_cells
-from bedside.data.targets import class_names
-from bedside.errors import DataError, nearest
+from bedside.cohort import Estimate
 from bedside.evaluation import performance
 from bedside.evaluation.metrics import LABELS
 from bedside.evaluation.outcome_drift import FEWEST, enough_outcomes, outcome_changes
@@ -17,14 +13,16 @@ from bedside.folder import Run
 from bedside.monitoring.samples import NewSamples, not_alike, own_scores
 from bedside.monitoring.whole import TOO_FEW, not_compared
 from bedside.seeds import derive
-from bedside.settings import DataSettings, EvaluationSettings
+from bedside.settings import EvaluationSettings
 
 
-def outcomes(run: Run, new: NewSamples, settings: DataSettings, seed: int) -> dict[str, Any]:
-    """Estimates of the model on new patients, and what changed since its test patients."""
+def outcomes(run: Run, new: NewSamples, seed: int) -> dict[str, Any] | None:
+    """Estimates of the model on new patients, and what changed since its test patients; None if no outcomes were named."""
+    if new.target is None:
+        return None
     task, samples = new.model.task, new.aligned.samples
-    known = ~samples["target"].isna().to_numpy() & ~pd.isna(read_text(samples["target"]))
-    target = _targets(samples["target"][known], str(settings.target), settings.decimal, task)
+    known = ~pd.isna(new.target)
+    target = new.target[known]
     alike = not not_alike(run, new.model)
     fold = new.dealt if alike else np.zeros(len(new.dealt), dtype=int)
     table = pd.DataFrame(
@@ -81,31 +79,3 @@ def _change_words(label: str, change: dict[str, Any]) -> dict[str, str]:
         "words": f"{before} before, {now} now",
         "sentence": f"{label[0].upper()}{label[1:]} was {before} and is {now}.",
     }
-
-
-def _targets(raw: pd.Series, name: str, decimal: str, task: Task) -> np.ndarray:
-    """Outcomes as training names them, (n,).
-
-    Raises:
-        DataError: if one is none of the classes, or no number where one is needed.
-    """
-    raw = raw.reset_index(drop=True)
-    if task.kind == "regression":
-        numbers = as_numbers(text_cells(raw), decimal)
-        odd = np.flatnonzero(~np.isfinite(numbers))
-        if len(odd):
-            raise DataError(f"Column {name!r} holds {raw[odd[0]]!r}, where the model predicts a number.")
-        return numbers
-    if not len(raw):
-        return np.empty(0, dtype=object)
-    (column,), _ = read_cells(raw.to_frame(name), decimal=decimal)
-    found = class_names(raw, column)
-    if not set(found) <= set(task.classes):
-        found = read_text(raw)
-    unknown = sorted(set(found) - set(task.classes))
-    if unknown:
-        raise DataError(
-            f"Column {name!r} has the outcome {unknown[0]!r}, but the model knows {', '.join(task.classes)}."
-            f"{nearest(unknown[0], task.classes)} Name the outcomes as in training."
-        )
-    return np.asarray(found, dtype=object)

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from bedside.data.align import Aligned
-from bedside.errors import DataError
 from bedside.folder import Run
 from bedside.scoring import read_new
 from bedside.seeds import derive
@@ -17,11 +16,14 @@ from bedside.training.model import Model, load_model
 @dataclass(frozen=True)
 class NewSamples:
     """New samples, scored as those of predictions.csv are: by each member and its recalibration, (members, n, classes) or
-    (members, n), with their distances (novelties, n) and the member of the first repeat that each patient was dealt to, (n,)."""
+    (members, n), with their distances (novelties, n) and the member of the first repeat that each patient was dealt to, (n,).
+
+    `target` holds their outcomes as training names them, None or NaN where there is none; None if no column was named."""
 
     model: Model
     aligned: Aligned
     patients: np.ndarray
+    target: np.ndarray | None
     scores: np.ndarray
     distances: np.ndarray
     dealt: np.ndarray
@@ -31,22 +33,22 @@ def scored(run: Run, source: Any, settings: DataSettings, seed: int) -> NewSampl
     """Read and score new samples.
 
     Raises:
-        DataError: if they cannot be read, or lack the column of outcomes.
+        DataError: if they cannot be read, lack the column of outcomes, or have some that the model does not predict.
         RunError: if the model is damaged.
     """
     model = load_model(run.path / "model", known=run.environment.get("model_sha256"))
     aligned = read_new(model, source, settings)
-    if settings.target is not None and "target" not in aligned.samples:
-        raise DataError(
-            f"There is no column {settings.target!r} in the new data. Name the column with the outcomes, or leave --target away."
-        )
+    target = None
+    if settings.target is not None:
+        target = aligned.outcomes(settings.target, model.task, settings.decimal)
     ids = aligned.samples.index.to_numpy(dtype=str)
     patients = ids
     if "patient" in aligned.samples:
         named = aligned.samples["patient"]
         patients = np.where(named.isna(), ids, named.astype(str).to_numpy())
     raw, distances = model.scores_and_distances(aligned.inputs)
-    return NewSamples(model, aligned, patients, model.recalibrated(raw), distances, _deal(run, model, patients, seed))
+    dealt = _deal(run, model, patients, seed)
+    return NewSamples(model, aligned, patients, target, model.recalibrated(raw), distances, dealt)
 
 
 def _deal(run: Run, model: Model, patients: np.ndarray, seed: int) -> np.ndarray:

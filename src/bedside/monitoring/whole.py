@@ -11,7 +11,7 @@ from bedside.folder import Run
 from bedside.monitoring.samples import NewSamples, not_alike, own_scores
 from bedside.reference import FOLDER
 from bedside.seeds import derive, one_per_patient
-from bedside.training.kept_vectors import KeptVectors
+from bedside.training.kept_vectors import KeptVectors, whole_patients
 
 MOST_VECTORS = 1000  # new samples whose vectors are compared, of whole patients
 TOO_FEW = "too few patients to tell"
@@ -59,8 +59,7 @@ def latent(run: Run, new: NewSamples, seed: int) -> dict[str, Any]:
     if kept is None or kept.member not in new.model.names:
         return not_compared("latent space", "the run keeps no vectors of its patients")
     codes = np.unique(new.patients, return_inverse=True)[1]
-    turn = np.random.default_rng(derive(seed, 2)).permutation(int(codes.max()) + 1)[codes]
-    rows = np.flatnonzero((np.cumsum(np.bincount(turn)) <= MOST_VECTORS)[turn])
+    rows = whole_patients(codes, MOST_VECTORS, derive(seed, 2))
     places = kept.place(new.model.members[new.model.names.index(kept.member)], new.aligned.inputs.take(rows))
     found = discrepancy(kept.places, places, kept.patients, codes[rows], seed=derive(seed, 3))
     name = "latent space" if kept.of == "latent" else "all columns together"

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from bedside.errors import RunError
 from bedside.folder import open_run
 from bedside.report.documents import AT_ONCE, write_documents
 from bedside.report.html import write_report
@@ -16,8 +15,7 @@ def report(path: str | Path) -> Path:
         RunError: if the run is not finished.
     """
     run = open_run(path)
-    if "wall_seconds" not in run.environment:
-        raise RunError(f"{run.path} is not finished. Continue it with `bedside train --resume {run.path}`.")
+    run.require_finished()
     known = told(run)
     write_documents(known, AT_ONCE)
     return write_report(known)

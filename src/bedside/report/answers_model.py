@@ -10,8 +10,6 @@ from bedside.report.image_words import weights as weights_words
 from bedside.report.told import Told
 from bedside.report.words import estimate_text, find, metric_name
 
-_NOT_TUNED = "This run tuned no setting."
-
 
 def paragraph(run: Told, title: str) -> str:
     """A paragraph of the methods by its title, or nothing."""
@@ -49,10 +47,17 @@ def handling(run: Told) -> Answer:
 
 def model(run: Told) -> Answer:
     words = " ".join(
-        filter(None, (paragraph(run, "Model"), paragraph(run, "Training"), methods.scheme(run), _NOT_TUNED))
+        filter(None, (paragraph(run, "Model"), paragraph(run, "Training"), methods.scheme(run), _tuned(run)))
     )
     question = "Why this type of model, and where do its settings come from (a search, the literature, the defaults)?"
     return Answer(words, at(run, "methods", "settings"), question)
+
+
+def _tuned(run: Told) -> str:
+    """What chose the settings, before the run or in it."""
+    sweep = run.settings.get("train", {}).get("find_learning_rate")
+    found = "A sweep over the training samples of each fold chose its learning rate." if sweep else ""
+    return " ".join(filter(None, (methods.searched(run), found))) or "This run tuned no setting."
 
 
 def architecture(run: Told) -> Answer:
@@ -67,10 +72,11 @@ def training(run: Told) -> Answer:
 def selection(run: Told) -> Answer:
     """How the model that was kept was chosen."""
     if run.history is None:
-        return Answer(f"There was one candidate. {_NOT_TUNED}", at(run, "methods"))
+        one = "" if run.settings.get("chosen_by") else "There was one candidate. "
+        return Answer(f"{one}{_tuned(run)}", at(run, "methods", "settings"))
     return Answer(
-        f"The epoch with the lowest validation loss was kept in each fold. {_NOT_TUNED}",
-        at(run, "methods") + file("history.csv"),
+        f"The epoch with the lowest validation loss was kept in each fold. {_tuned(run)}",
+        at(run, "methods", "settings") + file("history.csv"),
     )
 
 

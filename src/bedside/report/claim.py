@@ -4,7 +4,6 @@ Numbers are those of Tejani et al. 2024, doi:10.1148/ryai.240300; what each asks
 full wording.
 """
 
-from bedside.folder import read_json
 from bedside.report import answers_data as data
 from bedside.report import answers_model as model
 from bedside.report import answers_results as results
@@ -15,12 +14,11 @@ NAME, SOURCE = "CLAIM 2024", "Tejani et al. 2024, doi:10.1148/ryai.240300"
 
 
 def _robustness(run: Told) -> Answer:
-    path = run.path / "stress.json"
-    if not path.exists():
+    if run.stress is None:
         return Answer(
             question="How do the results change with noise, devices or other settings? This run examined none of it."
         )
-    said = " ".join(read_json(path).get("sentences") or ["Changed inputs were scored."])
+    said = " ".join(run.stress.get("sentences") or ["Changed inputs were scored."])
     return Answer(said, file("stress.json"))
 
 

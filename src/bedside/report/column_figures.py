@@ -70,7 +70,7 @@ def dependence_figure(record: dict[str, Any], *, narrow: bool = False) -> Drawin
         handles, labels = places[0].get_legend_handles_labels()
         places[len(curves) - 1].legend(handles, labels, loc="best", fontsize=6.5)
     for row in axes:
-        row[0].set_ylabel("change of predicted number" if record["headline"] == "r2" else "change of score")
+        row[0].set_ylabel("change of predicted number" if record["headline"] == "r2" else f"change of {_score(record)}")
     name = "dependence-narrow" if narrow else "dependence"
     return Drawing(
         name, "Along the most important columns", _caption(record, several=several), _in_words(curves), to_svg(figure, name), wide=not narrow
@@ -84,11 +84,16 @@ def _caption(record: dict[str, Any], *, several: bool) -> str:
         else "Thick: the mean over test samples, with its interval over patients. Thin: single samples"
     )
     return (
-        f"How the score changes, from where the curve begins, when one column is set to other values and all others stay. {lines}. "
+        f"How the {_score(record)} changes, from where the curve begins, when one column is set to other values and all others stay. {lines}. "
         "Numbers run from the 5th to the 95th percentile of training, marks below are training samples; of categories, the most frequent "
         "level is the beginning. Where columns go together, some of these combinations do not exist in any patient. Lines that are not parallel: "
         "what the column does depends on others."
     )
+
+
+def _score(record: dict[str, Any]) -> str:
+    """What the curves are of; the score of the report may have been recalibrated since."""
+    return "score before recalibration" if record.get("before_recalibration") else "score"
 
 
 def _in_words(curves: Sequence[dict[str, Any]]) -> str:

@@ -71,6 +71,7 @@ def columns(run: Run) -> dict[str, Any] | None:
         "how": record["contributions"]["how"],
         "what": record["contributions"]["what"],
         "again": record["trained_on_these"],
+        "score": "score before recalibration" if record.get("before_recalibration") else "score",
         "groups": [
             {
                 "name": name,

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from bedside import folder
-from bedside.errors import RunError, SettingError, nearest
+from bedside.errors import SettingError, nearest
 from bedside.folder import Run
 from bedside.report.card import card
 from bedside.report.checklist import checklist
@@ -41,8 +41,7 @@ def write_documents(run: Run, formats: Sequence[str] = FORMATS) -> list[Path]:
     for name in formats:
         if name not in FORMATS:
             raise SettingError(f"There is no format {name!r}.{nearest(name, FORMATS)} Formats: {', '.join(FORMATS)}.")
-    if "wall_seconds" not in run.environment:
-        raise RunError(f"{run.path} is not finished. Continue it with `bedside train --resume {run.path}`.")
+    run.require_finished()
     known, written = told(run), []
     for make in DOCUMENTS.values():
         document = make(known)

@@ -111,6 +111,17 @@ def kept(run: Run) -> str:
     }.get(str(record["final"]), "")
 
 
+def searched(run: Run) -> str:
+    """The search that chose the settings before the run, as they name it; nothing if they name none."""
+    by = str(run.settings.get("chosen_by") or "").rstrip(".")
+    if not by:
+        return ""
+    return (
+        f"The settings were chosen by {by}. If that saw patients who are tested here, the estimates are too good by what "
+        "the choice owes to them."
+    )
+
+
 def _training(run: Run) -> str:
     train = run.settings.get("train", {})
     rate = (

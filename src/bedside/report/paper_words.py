@@ -19,7 +19,9 @@ def learned(run: Told) -> str:
     what = methods.summary(run)
     said = f"The model was {run.settings.get('family', 'model')} ({what[:1].lower()}{what[1:]}){size}."
     training, weights = (run.paragraphs.get(title, "") for title in ("Training", "Weights"))
-    return " ".join(filter(None, (said, methods.scheme(run), training, weights, methods.kept(run))))
+    return " ".join(
+        filter(None, (said, methods.scheme(run), training, methods.searched(run), weights, methods.kept(run)))
+    )
 
 
 def shares(run: Told) -> str:

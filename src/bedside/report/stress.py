@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import Any
 
 from bedside.cohort import Estimate, level_text
-from bedside.folder import Run, read_json
+from bedside.errors import RunError
+from bedside.folder import Run
 from bedside.report import methods as words_of
 from bedside.report import page, tables
 from bedside.report.stress_figures import graded, headline_name, stress_figure
@@ -20,7 +21,9 @@ def write_stress(run: Run) -> Path:
         RunError: if a file is missing or damaged.
         StorageError: if the disk is full.
     """
-    record = read_json(run.path / "stress.json")
+    record = run.stress
+    if record is None:
+        raise RunError(f"{run.path} has no stress.json. Make it with `bedside stress {run.path}`.")
     with calm():
         there = bool(graded(record))
         drawings = [stress_figure(record), stress_figure(record, narrow=True)] if there else []

@@ -55,7 +55,9 @@ def stress(
     path = run.path if isinstance(run, Run) else Path(run)
     for _ in stress_steps(path, source, units=units, samples=samples, seed=seed):
         pass
-    return dict(Run(path)._json("stress.json"))
+    found = Run(path).stress
+    assert found is not None
+    return found
 
 
 def stress_steps(
@@ -68,8 +70,7 @@ def stress_steps(
 ) -> Iterator[Event]:
     """As `stress`, but hands out how far it is."""
     run = open_run(path)
-    if not run.finished:
-        raise RunError(f"{run.path} is not finished. Continue it with `bedside train --resume {run.path}`.")
+    run.require_finished()
     settings = build(RunSettings, {name: value for name, value in run.settings.items() if name != "bedside"})
     cohort = read_again(run, settings, source, verb="stress")
     if family_named(str(settings.family)).data == "any":

@@ -102,8 +102,7 @@ def show_stress(events: Iterator[Event], console: Console) -> None:
         for event in events:
             board.show(event)
             run = event.run if isinstance(event, Finished) else run
-    if run is not None:
-        record = read_json(run.path / "stress.json")
+    if run is not None and (record := run.stress) is not None:
         for sentence in [*record["units"], "", *record["sentences"]]:
             console.print(plain(sentence), highlight=False)
         print_changes(record, console)

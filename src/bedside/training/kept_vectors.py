@@ -77,7 +77,8 @@ def keep_vectors(
     if by_site and not alike:
         return None
     rows = np.arange(len(cohort)) if alike else np.concatenate([fold.valid, fold.test])
-    rows = _whole_patients(rows, cohort.patients[rows], settings.samples, seed)
+    codes = np.unique(cohort.patients[rows].astype(str), return_inverse=True)[1]
+    rows = np.sort(rows[whole_patients(codes, settings.samples, seed)])
     if len(rows) < FEWEST:
         return None
     train = fold.train[: max(FEWEST, settings.samples)]
@@ -89,14 +90,10 @@ def keep_vectors(
     return KeptVectors(name, of, space, space.place(vectors[len(train) :]), patients)
 
 
-def _whole_patients(rows: np.ndarray, patients: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """As many of the rows as may be kept, (k,) ascending: all samples of patients drawn at random."""
-    if len(rows) <= most:
-        return np.sort(rows)
-    codes = np.unique(patients.astype(str), return_inverse=True)[1]
-    turn = np.random.default_rng(seed).permutation(int(codes.max()) + 1)[codes]
-    kept = np.cumsum(np.bincount(turn)) <= most  # patients in their turn, as long as there is room
-    return np.sort(rows[kept[turn]])
+def whole_patients(patients: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """At most so many samples, (k,) ascending: all of each patient, drawn at random; from the number of each one's patient, (n,)."""
+    turn = np.random.default_rng(seed).permutation(int(patients.max()) + 1)[patients]
+    return np.flatnonzero((np.cumsum(np.bincount(turn)) <= most)[turn])  # in their turn, as long as there is room
 
 
 def _vectors(member: Fitted, inputs: Any, of: str) -> np.ndarray:
