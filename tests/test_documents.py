@@ -267,6 +267,7 @@ def test_robustness_is_filled_only_if_it_was_examined(runs, tmp_path):
     item = next(item for item in claim.ITEMS if item.topic == "Robustness")
     assert item.answer(run).status == "authors"
     write_json(run.path / "stress.json", {"sentences": ["Blur lowers the AUROC."]})
+    run = Told(run.path)
     assert (item.answer(run).status, item.answer(run).shown) == ("filled", "Blur lowers the AUROC.")
 
 
