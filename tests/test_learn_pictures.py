@@ -198,12 +198,12 @@ class TestFolder:
 
     def test_a_capital_means_a_cat_only_in_the_collection_that_says_so(self, tmp_path):
         folder = save(tmp_path, [f"{one}_{k}.jpg" for one in ("Basenji", "pug") for k in range(6)])
-        with pytest.raises(DataError, match="'Basenji' is no cat of it. Put the pictures into a folder per species"):
+        with pytest.raises(DataError, match=r"'Basenji' is no cat of it\. Put the pictures into a folder per species"):
             learn.pets(folder)
 
     def test_too_few_of_each_breed_are_refused(self, tmp_path):
         folder = save(tmp_path, [f"{one}_{k}.jpg" for one in ("Bengal", "pug") for k in range(4)])
-        with pytest.raises(DataError, match="too few: .*there are 2 of them, the largest with 4"):
+        with pytest.raises(DataError, match=r"too few: .*there are 2 of them, the largest with 4"):
             learn.pets(folder)
 
     def test_other_names_and_missing_folders_say_what_is_needed(self, tmp_path):

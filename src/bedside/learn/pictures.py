@@ -34,9 +34,8 @@ SIZE = 96  # pixels a side of the drawn lesions
 _PLACES = ("oxford-iiit-pet", "cats_dogs")  # looked for in the folder that the variable names, in this order
 _NAME = re.compile(r"(?P<breed>[A-Za-z][A-Za-z_ -]*)_\d+")
 # The rule of Oxford-IIIT Pet, a capital for cats, means nothing in other folders; so its cats are known by name.
-_CATS = frozenset(
-    "Abyssinian Bengal Birman Bombay British_Shorthair Egyptian_Mau Maine_Coon Persian Ragdoll Russian_Blue Siamese Sphynx".split()
-)
+_CATS = {"Abyssinian", "Bengal", "Birman", "Bombay", "British_Shorthair", "Egyptian_Mau", "Maine_Coon", "Persian"}
+_CATS |= {"Ragdoll", "Russian_Blue", "Siamese", "Sphynx"}
 
 
 @dataclass(frozen=True)
