@@ -75,7 +75,7 @@ class TestSplit:
             (lambda labels, groups: by_group(labels, groups)[:2], "It gives 2 parts"),
             (lambda labels, groups: by_group(labels, groups)[::-1], "Training is not the largest part"),
             (lambda labels, groups: [labels > 2] * 3, "Not every part is a list of row numbers"),
-            (lambda labels, groups: None, "Python stopped here"),
+            (lambda labels, groups: None, "The function gives nothing back"),
         ],
     )
     def test_each_mistake_has_its_remark(self, made, said):
@@ -206,6 +206,9 @@ class TestResNet:
     def test_each_mistake_has_its_remark(self, mistake, said):
         answer = learn.check("02.11", lambda name, n_outputs: resnet(name, n_outputs, **mistake))
         assert said in remarks(answer, right=False)
+
+    def test_a_gap_is_seen(self):
+        assert "gives nothing back" in remarks(learn.check("02.11", lambda name, n_outputs: None), right=False)
 
 
 class TestBreeds:

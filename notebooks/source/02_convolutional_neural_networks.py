@@ -303,7 +303,8 @@ print(f"always the commoner class: {np.bincount(labels[test_rows]).max()} of {le
 
 # %%
 torch.manual_seed(1)
-# gap: unfrozen = ...; unfrozen_history = train(...)
+unfrozen, unfrozen_history = ..., ...
+# gap: make the network unfrozen, and keep what train gives back as unfrozen_history
 unfrozen = PictureClassifier(len(species), freeze=False)
 unfrozen_history = train(unfrozen, train_loader, valid_loader, epochs=2, rate=3e-4)
 # end gap
@@ -389,7 +390,8 @@ print(f"numbers in all training pictures together: {small[train_rows].numel():,}
 # %%
 finer = pets if pets.breed is not None else learn.pets("dermoscopy")
 finer_images = to_tensor(np.stack([preprocess(finer.picture(number)) for number in range(len(finer))]))
-# gap: breeds and breed_labels from finer.breed; breed_model
+breeds, breed_labels, breed_model = ..., ..., ...
+# gap: the breeds and a number for each picture's, from finer.breed; a network for so many classes
 breeds, breed_labels = np.unique(finer.breed, return_inverse=True)
 breed_model = PictureClassifier(len(breeds))
 # end gap
@@ -440,6 +442,7 @@ print(f"{len(rows)} images of {len(set(cohort.patients[rows]))} patients; classe
 # %%
 torch.manual_seed(2)
 medical_images = to_tensor(np.stack([preprocess(cohort.inputs.read(row)) for row in rows]))
+parts, medical_model = (..., ..., ...), ...
 # gap: three parts from split_by_group; loaders; medical_model; train it
 parts = split_by_group(medical_labels, groups)
 medical_train, medical_valid, medical_test = loaders(medical_images, medical_labels, parts)
