@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 7 CPU or GPU?
 #
-# A graphics card (GPU) can do thousands of multiplications at once. Does your work need one? Sometimes it is a hundred times
-# faster, sometimes slower than the processor (CPU) that every computer has. In this notebook you *measure* it, on the machine
+# A graphics card (GPU) can do thousands of multiplications at once. Does your work need one? For some work it is many times
+# faster than the processor (CPU) that every computer has, for other work slower. In this notebook you *measure* it, on the machine
 # that you sit at.
 #
 # What you need: notebook 1. Time: about 25 minutes.
@@ -289,8 +289,8 @@ if devices == ["cpu"]:
     print("There is no way to a GPU here that could be measured; the line above is only a copy within memory.")
 
 # %% [markdown]
-# So moving one batch costs milliseconds at most, about as much as some hundred small products. It pays when much is computed
-# with what was moved: a network for images does billions of operations per batch; a network for tables does not.
+# Moving takes the same time whether much or little is computed afterwards. So it pays when much is: compare the
+# multiplications per batch in step 4, of the network for images and of the one for tables.
 # bedside sends images as 8-bit pixels, and makes numbers of them where they arrive:
 
 # %%
