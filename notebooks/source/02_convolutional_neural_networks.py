@@ -21,6 +21,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from PIL import Image
+from sklearn.metrics import confusion_matrix
 from sklearn.model_selection import StratifiedGroupKFold
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -275,7 +276,7 @@ left.plot(epochs, [one["loss"] for one in frozen_history], color=BLUE, marker="o
 left.set(xlabel="epoch", ylabel="training loss", title="The loss falls ...")
 right.plot(epochs, [one["valid"] for one in frozen_history], color=ORANGE, marker="s")
 right.axhline(commonest, color=GREY, linestyle="--")
-right.text(1, commonest + 0.01, "always the commoner class", color=GREY)
+right.text(6, commonest - 0.02, "always the commoner class", color=GREY, ha="right", va="top")
 right.set(xlabel="epoch", ylabel="right on validation", ylim=(0.4, 1.02), title="... is it better than a guess?")
 figure.tight_layout()
 plt.show()
@@ -461,14 +462,13 @@ learn.check("02.13", *parts, groups, medical_model, len(classes))
 with torch.no_grad():
     said = medical_model.eval()(medical_images[parts[2]]).argmax(dim=1).numpy()
 truth = medical_labels[parts[2]]
-table = np.array(
-    [[np.sum((truth == row) & (said == column)) for column in range(len(classes))] for row in range(len(classes))]
-)
+table = confusion_matrix(truth, said, labels=range(len(classes)))
 
 figure, axis = plt.subplots(figsize=(3.6, 3.2))
 axis.imshow(table, cmap="Blues", vmin=0)
 for (row, column), count in np.ndenumerate(table):
-    axis.text(column, row, count, ha="center", va="center", color="white" if count > table.max() / 2 else "black")
+    colour = "white" if count > table.max() / 2 else "black"
+    axis.text(column, row, count, ha="center", va="center", color=colour)
 axis.set(xticks=range(len(classes)), yticks=range(len(classes)), xticklabels=classes, yticklabels=classes)
 axis.set(
     xlabel="the network says",
@@ -488,5 +488,5 @@ plt.show()
 # learn.report(run)
 # ```
 #
-# It takes a minute or two, because it uses all pixels that the network was made for. Then play with what a network is made
+# It takes longer, because it uses all pixels that the network was made for. Then play with what a network is made
 # of: `bedside learn play convolution`, `pooling` and `inside`. Next: notebook 3, how networks learn.

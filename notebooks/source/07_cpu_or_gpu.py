@@ -204,7 +204,7 @@ for axis, (name, (make, shape)) in zip(axes, MODELS.items(), strict=True):
     for device in devices:
         rates = []
         for batch in BATCHES[name]:
-            rates.append(batch / seconds(training_step(make, shape, batch, device), WAIT[device], repeats=3))
+            rates.append(batch / seconds(training_step(make, shape, batch, device), WAIT[device]))
         axis.loglog(BATCHES[name], rates, marker="o", color=COLOURS[device], label=device)
         print(
             f"{name:16} {device}: batch {BATCHES[name][-1]} learns {rates[-1] / rates[0]:.1f} times as many per second as {BATCHES[name][0]}"
@@ -218,7 +218,8 @@ figure.tight_layout()
 plt.show()
 
 # %% [markdown]
-# Faster per sample is not the same as better: a larger batch makes fewer updates per epoch, so the learning rate and the number
+# Where a curve goes down, a batch no longer fits into the processor's own fast memory, or another program disturbed: run the cell
+# again. And faster per sample is not the same as better: a larger batch makes fewer updates per epoch, so the learning rate and the number
 # of epochs have to be looked at again. And memory is the limit: all hidden values of a batch are kept for the way back.
 
 # %% [markdown]
