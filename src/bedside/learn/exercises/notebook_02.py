@@ -215,8 +215,8 @@ def breeds(labels: Any, model: nn.Module, names: Any) -> Iterator[Remark]:
             "A loss for classes wants whole numbers: np.unique with return_inverse=True.",
         )
         return
-    pairs = len(codes) == len(names) and len({*zip(codes.tolist(), names.tolist(), strict=True)})
-    if not pairs == many == len(np.unique(codes)):
+    pairs = set(zip(codes.tolist(), names.tolist(), strict=False))
+    if len(codes) != len(names) or not len(pairs) == many == len(set(codes.tolist())):
         yield wrong(
             f"The labels do not stand for the {many} breeds.",
             f"There are {len(np.unique(codes))} different ones; one number for each breed, in the order of the pictures.",
