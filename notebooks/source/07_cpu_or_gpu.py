@@ -205,11 +205,12 @@ for axis, (name, (make, shape)) in zip(axes, MODELS.items(), strict=True):
         rates = []
         for batch in BATCHES[name]:
             rates.append(batch / seconds(training_step(make, shape, batch, device), WAIT[device]))
-        axis.loglog(BATCHES[name], rates, marker="o", color=COLOURS[device], label=device)
+        axis.semilogx(BATCHES[name], rates, marker="o", color=COLOURS[device], label=device)
         print(
             f"{name:16} {device}: batch {BATCHES[name][-1]} learns {rates[-1] / rates[0]:.1f} times as many per second as {BATCHES[name][0]}"
         )
     axis.set(xlabel="batch size", ylabel="samples per second", title=name)
+    axis.set_ylim(bottom=0)
     axis.set_xticks(BATCHES[name], BATCHES[name])
     axis.minorticks_off()
     axis.legend(frameon=False)

@@ -160,7 +160,7 @@ def frozen_or_not(frozen: nn.Module, unfrozen: nn.Module) -> Iterator[Remark]:
 
 
 @exercise("02.11", "Other ResNets")
-def resnet(made: Callable[..., nn.Module]) -> Iterator[Remark]:
+def resnet(made: Callable[..., Any]) -> Iterator[Remark]:
     """`made(name, n_outputs)` -> an untrained ResNet of that name."""
     with limited_threads(1):
         small = made(SMALL, 4)
