@@ -106,9 +106,9 @@ for device in devices:
     print(
         f"{device}: {SIDES[0]} x {SIDES[0]} in {1e6 * times[0]:.0f} µs, {SIDES[-1]} x {SIDES[-1]} in {1e3 * times[-1]:.1f} ms"
     )
-left.set(xlabel="side of the matrices", ylabel="microseconds", title="Small products all cost about the same")
+left.set(xlabel="side of the matrices", ylabel="microseconds", title="Small products cost what starting costs")
 right.set(
-    xlabel="side of the matrices", ylabel="billion operations per second", title="Only large ones use the machine"
+    xlabel="side of the matrices", ylabel="billion operations per second", title="Small ones leave the machine idle"
 )
 for axis in (left, right):
     axis.set_xticks(SIDES, SIDES)
