@@ -5,6 +5,7 @@ from bedside import learn
 learn.check("01.8", Net)                  # what is right, what is wrong, and a hint
 learn.source("bedside.training.loop:fit")  # how bedside does what was just written by hand
 learn.play("neuron")                      # a figure to play with, inside the notebook
+learn.pets()                              # pictures to learn from: downloaded, your own, or built in
 """
 
 from importlib import import_module
@@ -13,12 +14,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bedside.learn.answer import check
     from bedside.learn.frames import play, report
+    from bedside.learn.pictures import pets
     from bedside.learn.reading import source
     from bedside.learn.shelf import copy_notebooks
 
-_PLACES = {"check": "answer", "copy_notebooks": "shelf", "play": "frames", "report": "frames", "source": "reading"}
+_PLACES = {
+    "check": "answer",
+    "copy_notebooks": "shelf",
+    "pets": "pictures",
+    "play": "frames",
+    "report": "frames",
+    "source": "reading",
+}
 
-__all__ = ["check", "copy_notebooks", "play", "report", "source"]
+__all__ = ["check", "copy_notebooks", "pets", "play", "report", "source"]
 
 
 def __getattr__(name: str) -> Any:
