@@ -189,8 +189,8 @@ for name, split in (("photos", photo_split), ("patients", patient_split)):
     print(f"no disease in any photo, split by {name:8}: AUROC {auroc:.2f}")
 
 # %% [markdown]
-# This happens in published work: with the same networks and the same tomographies of eyes and brains, splits by image gave results
-# that splits by patient did not hold (Tampu et al. 2022, doi:10.1038/s41597-022-01618-6). In bedside nothing but one module
+# This happens in published work: in optical coherence tomography, splits by image gave the same network better numbers than splits by
+# patient or volume did (Tampu et al. 2022, doi:10.1038/s41597-022-01618-6). In bedside nothing but one module
 # deals samples to sides, and it deals whole groups: patients, joined with copies of their images. `hand[groups]` is the line
 # where every sample follows its group:
 

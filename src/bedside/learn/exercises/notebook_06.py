@@ -146,7 +146,7 @@ def cover(covered: Callable[..., np.ndarray]) -> Iterator[Remark]:
 
 
 @exercise("06.5", "glucose in one unit")
-def to_mg_per_dl(convert: Callable[[pd.DataFrame], pd.DataFrame]) -> Iterator[Remark]:
+def to_mg_per_dl(convert: Callable[[pd.DataFrame], Any]) -> Iterator[Remark]:
     """`convert(table)` turns glucose from mmol/l into mg/dl; one mole of glucose has 180.156 g."""
     table = pd.DataFrame({"glucose": [4.0, 5.55, 10.0], "age": [40.0, 50.0, 60.0]})
     before = table.copy()
