@@ -43,7 +43,7 @@ plt.rcParams.update(
 # %%
 QUICK = {
     "folds": {"scheme": "crossval"},
-    "train": {"epochs": 30},
+    "train": {"epochs": 20, "batch_size": 64, "learning_rate": 0.003},
     "evaluation": {"resamples": 300, "baseline": False},
     "explain": {"samples": 0},
     "reference": {"keep": "nothing"},
@@ -243,7 +243,7 @@ SMALL = {
     "train": {"epochs": 12, "learning_rate": 0.01, "schedule": "onecycle"},
     "augment": {"rotation": 0, "zoom": 0, "brightness": 0, "contrast": 0},
     "evaluation": {"resamples": 300, "baseline": False},
-    "explain": {"samples": 4},
+    "explain": {"samples": 9},
     "reference": {"keep": "nothing"},
     "device": {"threads": 1},
 }
