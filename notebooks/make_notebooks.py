@@ -25,6 +25,7 @@ from nbclient import NotebookClient
 HERE = Path(__file__).parent
 SOURCES, EXERCISES = HERE / "source", HERE / "exercises"
 GAP = re.compile(r"^(?P<indent>[ ]*)# gap: (?P<words>.+)\n(?P<solution>(?:.*\n)*?)[ ]*# end gap(?:\n|\Z)", re.MULTILINE)
+LINK = re.compile(r'<a href="file:[^"]*">(.*?)</a>')
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -98,6 +99,9 @@ def lean(notebook: Any) -> Any:
         if "live" in cell.metadata.get("tags", []):
             cell.outputs = []
         cell.outputs = [one for one in cell.outputs if not (one.output_type == "stream" and one.name == "stderr")]
+        for output in cell.outputs:  # a link to a file leads nowhere on another computer
+            if "text/html" in output.get("data", {}):
+                output.data["text/html"] = LINK.sub(r"\1", output.data["text/html"])
     return notebook
 
 
