@@ -553,11 +553,11 @@ table.round(4)
 # the lowest loss plus the spread of that row. Give its row number.
 
 # %%
-# gap: choice = the number of that row
-lowest = table.loc[table["loss"].idxmin()]
-good = table[table["loss"] <= lowest["loss"] + lowest["spread"]]
-choice = good["weights"].idxmin()
-# end gap
+choice = (
+    # gap: the number of that row
+    table[table["loss"] <= table["loss"].min() + table.loc[table["loss"].idxmin(), "spread"]]["weights"].idxmin()
+    # end gap
+)
 
 # %%
 learn.check("01.16", trials, table, choice)
@@ -568,9 +568,15 @@ learn.check("01.16", trials, table, choice)
 # number of epochs and one clearly too large. The same network starts from the same weights each time.
 
 # %%
-# gap: rates = [...], at least four; the largest at least a thousand times the smallest
-rates = [1e-5, 1e-4, 1e-3, 1e-2, 1.0]
-# end gap
+rates = [
+    # gap: at least four; the largest at least a thousand times the smallest
+    1e-5,
+    1e-4,
+    1e-3,
+    1e-2,
+    1.0,
+    # end gap
+]
 histories = {}
 for rate in rates:
     torch.manual_seed(0)
@@ -596,9 +602,11 @@ plt.show()
 # After how many epochs should each of them have stopped? Fill the dictionary: learning rate -> number of the epoch.
 
 # %%
-# gap: best_epoch = {rate: epoch, ...}, from `histories`
-best_epoch = {rate: one["valid_loss"].idxmin() for rate, one in histories.items()}
-# end gap
+best_epoch = (
+    # gap: {rate: epoch, ...}, from `histories`
+    {rate: one["valid_loss"].idxmin() for rate, one in histories.items()}
+    # end gap
+)
 print(best_epoch)
 
 # %%
@@ -694,6 +702,7 @@ learn.report(run)
 
 # %%
 import textwrap
+from bedside.report.brief import sentences
 
-for sentence in run.estimates["sentences"]:
+for sentence in sentences(run):
     print(textwrap.fill(sentence, 95), end="\n\n")

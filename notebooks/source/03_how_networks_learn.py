@@ -199,9 +199,11 @@ print(f"sums a = {a}, hidden h = {h}\nlogit z = {z:.4f}, probability p = {p:.4f}
 
 # %%
 delta_output = p - y  # how wrong the logit is
-# gap: delta_hidden = an array of two numbers: what comes back to the sums of the hidden neurons
-delta_hidden = delta_output * w2 * d_tanh(a)
-# end gap
+delta_hidden = (
+    # gap: an array of two numbers: what comes back to the sums of the hidden neurons
+    delta_output * w2 * d_tanh(a)
+    # end gap
+)
 
 # %%
 learn.check("03.4", delta_hidden, x, y, W1, b1, w2, b2)
@@ -412,10 +414,11 @@ from sklearn.datasets import load_diabetes
 X, progression = load_diabetes(return_X_y=True)
 X = X[:, [2, 3]] / X[:, [2, 3]].std(0)  # body mass index, blood pressure, in standard deviations
 t = (progression - progression.mean()) / progression.std()
-# gap: limit = the largest learning rate that converges; np.linalg.eigvalsh gives eigenvalues
-hessian = 2 * X.T @ X / len(X)
-limit = 2 / np.linalg.eigvalsh(hessian).max()
-# end gap
+limit = (
+    # gap: the largest learning rate that converges; np.linalg.eigvalsh gives eigenvalues
+    2 / np.linalg.eigvalsh(2 * X.T @ X / len(X)).max()
+    # end gap
+)
 print(limit)
 
 # %%
@@ -436,7 +439,7 @@ best = np.mean((X @ np.linalg.lstsq(X, t, rcond=None)[0] - t) ** 2)
 paths = {"too small": 0.01 * limit, "right": 0.4 * limit, "just too large": 1.03 * limit}
 for words, rate in paths.items():
     path = descend(rate)
-    print(f"{words:<15} rate {rate:.3f}: loss {path[0, 2]:.2f} -> {path[-1, 2]:.3f}   (lowest possible {best:.3f})")
+    print(f"{words:<15} rate {rate:.3f}: loss {path[0, 2]:.2f} -> {path[-1, 2]:.3f} (lowest: {best:.3f})")
 
 # %%
 grid = np.linspace(-2.6, 2.6, 121)
