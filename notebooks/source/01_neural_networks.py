@@ -245,6 +245,8 @@ print("is training:", empty.training, "-> after eval():", empty.eval().training)
 # neurons off at random while training, so that none relies on a single other one. The last layer has **one** node and no
 # activation: its number is the logit, above 0 for "rather malignant".
 #
+# (One neuron to play with: `bedside learn play neuron`; whole networks: `bedside learn play playground`.)
+#
 # Fill the two gaps. The number of hidden layers and nodes, the activation and the dropout come in as arguments.
 
 

@@ -95,7 +95,8 @@ plt.tight_layout()
 plt.show()
 
 # %% [markdown]
-# Where the dashed line is near 0, the neuron hardly learns. bedside offers these, and three more:
+# Where the dashed line is near 0, the neuron hardly learns. (To play with: `bedside learn play activations`.) bedside offers
+# these, and three more:
 
 # %%
 from bedside.models.mlp import ACTIVATIONS
@@ -163,7 +164,8 @@ plt.show()
 # 4. **update** the weights,
 # 5. look at the **new error**, and begin again.
 #
-# The hidden neurons use tanh, the output is a logit, the loss is binary cross-entropy.
+# The hidden neurons use tanh, the output is a logit, the loss is binary cross-entropy. To see such a network with a number at every
+# edge: `bedside learn play backpropagation`.
 
 # %% tags=["fact"]
 from sklearn.datasets import load_breast_cancer
@@ -312,7 +314,8 @@ print(f"loss {losses[0]:.3f} -> {losses[-1]:.3f}; {right:.0%} of these same pati
 #
 # ## 5 The three losses
 # The loss decides what "wrong" means. For a number it is the **mean squared error**, for two classes **binary cross-entropy**, for
-# several **cross-entropy**. Each by hand, by PyTorch, and by bedside's `Supervised`.
+# several **cross-entropy**. Each by hand, by PyTorch, and by bedside's `Supervised`. To drag predictions yourself:
+# `bedside learn play losses`.
 #
 # ### A number: mean squared error
 # The mean of (truth − prediction)². An error twice as large counts four times.
@@ -466,5 +469,4 @@ plt.show()
 learn.source("bedside.training.loop:make_schedule")
 
 # %% [markdown]
-# In the browser: `bedside learn play` has the activation functions, these five steps with a number at every edge, the losses, and the
-# landscape, all to play with.
+# The three learning rates on landscapes with hills: `bedside learn play landscape`.
