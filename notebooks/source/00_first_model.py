@@ -48,7 +48,7 @@ for number, sentence in enumerate(sentences(run), 1):
 # * **What would happen at the bedside?** At one threshold: how many malignant masses are found (sensitivity), how many benign ones left in peace
 #   (specificity).
 # * **Are the probabilities true?** Of patients with a score of 20 %, are 20 % malignant? (Calibration.)
-# * **What was not checked?** The most important sentence, and the one that most papers leave out of the abstract.
+# * **What was not checked?** The sentence that is left out most easily, and often the most important one.
 #
 # Now you. Fill in three answers from the sentences: two numbers, and one of "yes", "no", "cannot tell".
 
@@ -99,7 +99,7 @@ folder = Path(f"{run.path}-changed")
 command = ["train", "breast-cancer", "--set", setting, "--output", str(folder)]
 print("bedside", *command)
 said = subprocess.run([sys.executable, "-m", "bedside", *command], capture_output=True, text=True)
-print(said.stderr[-1000:] if said.returncode else "finished: " + str((folder / "report.html").exists()))
+print(said.stderr if said.returncode else said.stdout)
 
 # %%
 learn.check("00.4", run, folder)
@@ -147,8 +147,9 @@ prediction.table.drop(columns="score_benign").round(4)
 # What the columns say:
 #
 # * `score_malignant`: what the model holds for the probability; `decision`: what follows at the frozen threshold.
-# * `set`: the classes that cannot be excluded, made so that the truth is inside for 90 % of patients like those of training.
-# * `unusual` and `distance`: whether the patient is farther from those of training than 99 % of patients usually are.
+# * `set`: the classes that cannot be excluded, made so that the truth is inside for 90 % of patients like those of training;
+#   `none` if no class fits.
+# * `unusual` and `distance`: whether the patient is farther from those of training than 99 % of held-out patients are.
 # * `outside`: columns with a value that training has never seen.
 #
 # And in words:
