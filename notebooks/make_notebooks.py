@@ -15,6 +15,7 @@ import argparse
 import os
 import re
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +138,11 @@ def _code(notebook: Any) -> list[tuple[str, str, str, list[str]]]:
 
 def write(source: Path, *, executed: bool) -> None:
     notebook = with_solutions(source)
-    notebook = lean(run(notebook)) if executed else keep_outputs(notebook, stored(source))
+    if executed:
+        with tempfile.TemporaryDirectory() as folder:  # what a notebook trains does not lie beside it afterwards
+            notebook = lean(run(notebook, folder))
+    else:
+        notebook = keep_outputs(notebook, stored(source))
     place(source).write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
     EXERCISES.mkdir(exist_ok=True)
     (EXERCISES / f"{source.stem}.ipynb").write_text(nbformat.writes(with_gaps(source)) + "\n", encoding="utf-8")

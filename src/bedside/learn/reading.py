@@ -32,7 +32,7 @@ class Excerpt:
             for number, line in enumerate(self.lines, self.first)
         )
         link = f'<a href="{escape(self.file.as_uri())}"><code>{escape(self.place)}</code></a>'
-        return f'<div style="border-left:4px solid #d9d6ce;padding-left:12px">{link}<pre style="margin:4px 0">{numbered}</pre></div>'
+        return f'<div style="border-left:4px solid #d9d6ce;padding-left:12px">{link}<pre style="margin:4px 0;font:0.85em monospace;white-space:pre;overflow-x:auto">{numbered}</pre></div>'
 
 
 def source(name: str, begin: str = "", end: str = "") -> Excerpt:
