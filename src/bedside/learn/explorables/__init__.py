@@ -41,6 +41,30 @@ _ALL = (
         "The weights turn the line, the bias shifts it, and their size decides how sure the neuron is on either side.",
         "Bring the loss below 0.3 by hand; then let it learn, and see how near you were.",
     ),
+    Explorable(
+        11,
+        "threshold",
+        "Threshold and prevalence",
+        "A model gives a score; a threshold makes a decision of it. What an alarm means then depends on how common the disease is.",
+        "Prevalence leaves sensitivity and specificity where they are, but changes what an alarm is worth: among few ill patients most alarms are false.",
+        "Set the prevalence to 1 %, as in screening. Then raise the threshold until fewer than five false alarms are left, and count the ill patients who are missed.",
+    ),
+    Explorable(
+        12,
+        "split",
+        "Patient split or image split",
+        "The same model and the same images, tested in two ways: images dealt at random, or patients. Only one of the two numbers holds for new patients.",
+        "Images of one patient resemble each other. If some of them train the model and others test it, it can pass by recognising the patient.",
+        "Set the disease signal to 0: there is nothing to learn any more, and the image split still promises a good model.",
+    ),
+    Explorable(
+        14,
+        "family_album",
+        "The family album",
+        "Eight kinds of learning machines. They differ in what goes in, what comes out, and what they take for granted about the data.",
+        "The first four answer a question about a case. An autoencoder and a generative model learn how the data themselves look.",
+        "Open classic learning and go from logistic regression to boosting to a deep network: the same patients, three different borders.",
+    ),
 )
 
 EXPLORABLES = {one.name: one for one in _ALL}
