@@ -1,9 +1,11 @@
 """Explorables about patients: the dots are what the report's panel counts, and a leak is seen where one was planted."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from bedside.learn.explorables import threshold
+import bedside
+from bedside.learn.explorables import split, threshold
 
 
 @pytest.mark.parametrize("prevalence", np.linspace(0.001, 0.999, 25))
@@ -42,3 +44,52 @@ def test_rules_choose_on_validation_patients():
 def test_with_the_highest_threshold_nobody_is_called():
     found = threshold.look(threshold.Wish(threshold=1.0, prevalence=0.1))
     assert found["tp"] + found["fp"] == 0 and found["ppv"] is None and found["alarms_per_found"] is None
+
+
+def test_with_one_image_of_each_patient_the_two_splits_are_one():
+    found = split.look(split.Study(images=1))
+    assert found["image"] == found["patient"] | {"shown": found["image"]["shown"]}
+    assert found["image"]["siblings"] == 0
+
+
+def test_a_patient_split_keeps_siblings_together_and_an_image_split_does_not():
+    study = split.Study()
+    images = split.planted(study, split.PATIENTS, 0)
+    for fold in split.dealt(images, "patient"):
+        assert not set(images.patient[fold.test]) & set(images.patient[np.r_[fold.train, fold.valid]])
+    found = split.look(study)
+    assert found["patient"]["siblings"] == 0 and found["image"]["siblings"] > 0.7
+    assert found["patient"]["shown"].all(axis=1).any() and not found["image"]["shown"].all(axis=1).any()
+
+
+def test_without_any_disease_the_image_split_promises_and_nobody_else_does():
+    found = [split.repeat(split.Study(disease=0, seed=seed)) for seed in range(4)]
+    mean = {key: np.mean([study[key] for study in found]) for key in ("image", "patient", "new")}
+    assert mean["image"] > 0.85
+    assert mean["patient"] == pytest.approx(0.5, abs=0.08) and mean["new"] == pytest.approx(0.5, abs=0.08)
+
+
+def test_without_a_fingerprint_both_splits_tell_the_truth():
+    found = split.repeat(split.Study(fingerprint=0, disease=0.3))
+    assert found["image"] == pytest.approx(found["new"], abs=0.04)
+    assert found["patient"] == pytest.approx(found["new"], abs=0.04)
+
+
+def test_the_interval_is_that_of_a_judged_table_of_predictions():
+    study = split.Study(disease=0.5, images=3)
+    later = split.planted(study, split.NEW, 1)
+    images = split.planted(study, split.PATIENTS, 0)
+    score = split._fitted(study, images.pixels, images.ill).predict_proba(later.pixels)[:, 1]
+    table = pd.DataFrame({"ill": later.ill.astype(int), "score": score, "patient": later.patient})
+    judged = bedside.evaluate(
+        table, target="ill", score="score", patient="patient", settings={"evaluation": {"resamples": 100}}
+    )
+    (auroc,) = [one for one in judged["estimates"] if one["metric"] == "auroc"]
+    found = split.afterwards(study, images)
+    assert (found["value"], found["low"], found["high"]) == pytest.approx((auroc["value"], auroc["low"], auroc["high"]))
+
+
+def test_a_perfect_auroc_has_an_interval_too():
+    study = split.Study(fingerprint=0, disease=1)
+    found = split.afterwards(study, split.planted(study, split.PATIENTS, 0))
+    assert found["value"] == found["high"] == 1 and 0.9 < found["low"] < 1
