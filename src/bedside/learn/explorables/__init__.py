@@ -62,7 +62,7 @@ _ALL = (
         "family_album",
         "The family album",
         "Eight kinds of learning machines. They differ in what goes in, what comes out, and what they take for granted about the data.",
-        "The first four answer a question about a case. An autoencoder and a generative model learn how the data themselves look.",
+        "The first six give an answer about a case. An autoencoder and a generative model learn what the data themselves look like.",
         "Open classic learning and go from logistic regression to boosting to a deep network: the same patients, three different borders.",
     ),
 )

@@ -94,7 +94,9 @@ def planted(study: Study, patients: int, group: int) -> Images:
 def dealt(images: Images, split: str) -> list[Fold]:
     """Five folds; for the image split every image counts as a patient of its own."""
     names = images.patient if split == "patient" else np.arange(len(images.patient))
-    samples = pd.DataFrame({"patient": names.astype(str), "target": np.array(TASK.classes, dtype=object)[images.ill * 1]})
+    samples = pd.DataFrame(
+        {"patient": names.astype(str), "target": np.array(TASK.classes, dtype=object)[images.ill * 1]}
+    )
     cohort = Cohort("planted", samples, Roles("target", "patient"), TASK, None, np.arange(len(samples)))
     return make_folds(cohort, FoldSettings(scheme="crossval"), seed=0)
 
