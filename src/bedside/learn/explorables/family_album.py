@@ -7,7 +7,6 @@ generated lesions. What bedside does not have, or what would take too long, is d
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import cache
-from threading import Lock
 from typing import Any, Literal
 
 import numpy as np
@@ -21,19 +20,18 @@ from bedside.estimators import MLPClassifier
 from bedside.evaluation.metrics import binary
 from bedside.learn.explorables.data import breast_masses
 from bedside.learn.explorables.family_members import MEMBERS
+from bedside.learn.explorables.quiet import one_at_a_time
 from bedside.models import FAMILIES, build_model, model_settings
 from bedside.settings import DataSettings, RunSettings, Settings, build
 from bedside.splits.folds import make_folds
 from bedside.training.engine import Pixels
 from bedside.training.events import FoldFit
 from bedside.training.fits import train_folds
-from bedside.training.hardware import limited_threads
 
 EDGE, CELLS = 3.6, 60  # the surface: standard deviations to either side, and cells a side
 HIDDEN = {"few": (2,), "more": (16,), "deep": (16, 16)}
 LESIONS, SIZE, EPOCHS = 300, 32, 12
 SHOWN, MAPS = 12, 4  # lesions to choose from, and maps of each stage
-_LEARNING = Lock()  # a network is trained once, however many pages ask for it
 
 
 class Patient(Settings):
@@ -59,8 +57,9 @@ def begin(_: Settings) -> dict[str, Any]:
 
 def border(patient: Patient) -> dict[str, Any]:
     """The probability of malignancy over the plane, (cells, cells) from the lower left, and of the new patient."""
-    cloud, machine, surface = breast_masses(), _machine(patient.machine), _surface(patient.machine)
-    with limited_threads(1):
+    cloud = breast_masses()
+    with one_at_a_time():
+        machine, surface = _machine(patient.machine), _surface(patient.machine)
         probability = float(machine.predict_proba(np.array([[patient.first, patient.second]]))[0, 1])
     return {
         "points": cloud.standardised,
@@ -81,7 +80,7 @@ def lesion(asked: Lesion) -> dict[str, Any]:
     event, cohort = _cnn()
     row = _unseen()[asked.number]
     one = cohort.inputs.take(np.array([row]))
-    with limited_threads(1):
+    with one_at_a_time():
         pixels = event.fitted.reader(one)  # (1, versions, size, size, 3); the only version is the image as it is
         score = float(event.fitted.score(pixels)[0, 1])
         stages = _stages(event.fitted, pixels[:, 0])
@@ -130,7 +129,7 @@ def _unseen() -> tuple[int, ...]:
 
 
 def _cnn() -> tuple[FoldFit, Any]:
-    with _LEARNING:
+    with one_at_a_time():  # so that it is trained once, however many pages ask for it
         return _trained_cnn()
 
 
@@ -157,16 +156,14 @@ def _machine(name: str) -> Any:
         machine = MLPClassifier(hidden=HIDDEN[name], epochs=60, learning_rate=2e-2, activation="tanh", random_state=0)
     else:
         machine = build_model(name, Task("binary", cloud.classes), model_settings(name, {}), 0)
-    with limited_threads(1):
-        return machine.fit(cloud.standardised, cloud.target)
+    return machine.fit(cloud.standardised, cloud.target)
 
 
 @cache
 def _surface(name: str) -> np.ndarray:
     middle = (np.arange(CELLS) + 0.5) / CELLS * 2 * EDGE - EDGE
     plane = np.stack(np.meshgrid(middle, middle), axis=-1).reshape(-1, 2)
-    with limited_threads(1):
-        return np.asarray(_machine(name).predict_proba(plane)[:, 1].reshape(CELLS, CELLS).round(3))
+    return np.asarray(_machine(name).predict_proba(plane)[:, 1].reshape(CELLS, CELLS).round(3))
 
 
 ACTIONS: dict[str, Callable[[Any], dict[str, Any]]] = {"begin": begin, "border": border, "lesion": lesion}

@@ -23,7 +23,7 @@ MEMBERS = (
            "A risk from age, blood pressure and laboratory values.", ("logistic", "forest", "boosting"), True),
     Member("deep", "Deep network", "Numbers again: a row of a table.", "A probability, a class or a number.",
            "That useful combinations of columns can be built up layer by layer, each a weighted sum with a bend.",
-           "The same questions; it pays with many patients, or as the last part of the machines below.", ("mlp",), True),
+           "The same questions; it pays with many patients, or as the last part of other machines.", ("mlp",), True),
     Member("cnn", "Convolutional network", "An image, pixel by pixel.", "A probability; or a map that says where.",
            "That neighbouring pixels belong together, and that a pattern is the same wherever it lies.",
            "Skin lesions, X-rays, slides of tissue.", ("cnn", "resnet18", "tf_efficientnet_lite0"), True),

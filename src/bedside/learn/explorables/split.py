@@ -20,10 +20,10 @@ from bedside.cohort import Cohort, Fold, Roles, Task
 from bedside.evaluation.closed_forms import at_the_edge, auroc_interval
 from bedside.evaluation.metrics import binary
 from bedside.evaluation.resampling import Panel
+from bedside.learn.explorables.quiet import one_at_a_time
 from bedside.models.classic import LogisticSettings, logistic
 from bedside.settings import FoldSettings, Settings
 from bedside.splits.folds import make_folds
-from bedside.training.hardware import limited_threads
 
 SIDE = 12  # pixels
 PATIENTS, NEW = 60, 200  # of a study, half of them ill; and of those who come afterwards
@@ -58,7 +58,7 @@ def look(study: Study) -> dict[str, Any]:
     `shown` of a split says of each image in the figure whether it tests in one of the folds, (patients, images).
     """
     images, table = planted(study, PATIENTS, 0), {}
-    with limited_threads(1):  # more of them only wait for each other on tables this small
+    with one_at_a_time():
         for split in ("image", "patient"):
             folds = dealt(images, split)
             tests = np.isin(np.arange(len(images.ill)), folds[_fold_of_the_figure(folds, images)].test)
@@ -72,7 +72,7 @@ def look(study: Study) -> dict[str, Any]:
 def repeat(study: Study) -> dict[str, Any]:
     """The three AUROCs of one more study, with other patients: the seed's."""
     images = planted(study, PATIENTS, 0)
-    with limited_threads(1):
+    with one_at_a_time():
         found = {split: tested(study, images, dealt(images, split))["value"] for split in ("image", "patient")}
         return {**found, "new": afterwards(study, images)["value"]}
 
@@ -140,11 +140,9 @@ def _auroc(images: Images, score: np.ndarray, folds: np.ndarray | None) -> dict[
     metric = binary(images.ill, score, score >= 0.5, positive="ill", folds=folds)[0]
     panel = Panel([metric], images.patient, int(images.patient.max()) + 1)
     value = float(panel(np.ones((1, panel.n_patients)))[0, 0])
-    if value in (0.0, 1.0):
-        low, high, _ = at_the_edge(metric, panel, value, level=0.95)
-    else:
-        low, high, _ = auroc_interval([panel], [metric], level=0.95) or (None, None, "")
-    return {"value": value, "low": low, "high": high}
+    edge = value in (0.0, 1.0)  # where no sample contradicts, the number of patients alone says how sure it is
+    found = at_the_edge(metric, panel, value, level=0.95) if edge else auroc_interval([panel], [metric], level=0.95)
+    return {"value": value, "low": found[0] if found else None, "high": found[1] if found else None}
 
 
 def _smooth(random: np.random.Generator, count: int) -> np.ndarray:

@@ -8,7 +8,7 @@ const ROWS = {
   patient: { words: "Patient split", more: "patients dealt at random", y: 122, colour: COLOURS.model },
   new: { words: "New patients", more: "200 of them, afterwards", y: 200, colour: COLOURS.soft },
 };
-const AXIS = 246, TILE = 46;
+const AXIS = 262, TILE = 46;
 const facts = html("div", { "aria-live": "polite" }), plot = html("div"), album = html("div", { style: "margin-top:14px" });
 const caption = html("p", { style: "font-size:14px;color:var(--soft);margin:6px 0 0" });
 let studies = [], last = null, goal = ROUND, wished = null;
