@@ -54,7 +54,8 @@ async function look(wished) {
   found.well.forEach((_, k) => members[k < found.fp ? "alarms" : "quiet"].push(999 - k));
   arrange(members);
   spread(found);
-  const percent = (share) => (share === null ? "–" : `${number(100 * share, 0)} %`);
+  // Near the ends a digit more, rounded down: 99.98 % is not all of them.
+  const percent = (share) => (share === null ? "–" : `${share < 1 && (share > 0.99 || (share > 0 && share < 0.1)) ? number(Math.floor(1000 * share) / 10, 1) : number(100 * share, 0)} %`);
   numbers(facts, [["Sensitivity", percent(found.sensitivity)], ["Specificity", percent(found.specificity)], ["Of those called ill, ill (PPV)", percent(found.ppv)], ["Of the others, not ill (NPV)", percent(found.npv)], ["False alarms per detection", number(found.alarms_per_found, found.alarms_per_found >= 10 ? 0 : 1)]]);
   words.textContent = found.tp + found.fp === 0 ? `Nobody is called ill; all ${found.fn} ill patients are missed.`
     : `Of ${found.tp + found.fp} patients who are called ill, ${found.tp} are; of ${found.tp + found.fn} ill patients, ${found.fn} ${found.fn === 1 ? "is" : "are"} missed.`;
