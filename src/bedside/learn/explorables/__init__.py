@@ -81,6 +81,30 @@ _ALL = (
         "Too small: it creeps. Right: it arrives. Too large: each step jumps across the valley and lands higher than before.",
         "On the valley, raise the learning rate until the walk zigzags, then a little more. Then put the momentum in.",
     ),
+    Explorable(
+        11,
+        "threshold",
+        "Threshold and prevalence",
+        "A model gives a score; a threshold makes a decision of it. What an alarm means then depends on how common the disease is.",
+        "Prevalence leaves sensitivity and specificity where they are, but changes what an alarm is worth: among few ill patients most alarms are false.",
+        "Set the prevalence to 1 %, as in screening. Then raise the threshold until fewer than five false alarms are left, and count the ill patients who are missed.",
+    ),
+    Explorable(
+        12,
+        "split",
+        "Patient split or image split",
+        "The same model and the same images, tested in two ways: images dealt at random, or patients. Only one of the two numbers holds for new patients.",
+        "Images of one patient resemble each other. If some of them train the model and others test it, it can pass by recognising the patient.",
+        "Set the disease signal to 0: there is nothing to learn any more, and the image split still promises a good model.",
+    ),
+    Explorable(
+        14,
+        "family_album",
+        "The family album",
+        "Eight kinds of learning machines. They differ in what goes in, what comes out, and what they take for granted about the data.",
+        "The first six give an answer about a case. An autoencoder and a generative model learn what the data themselves look like.",
+        "Open classic learning and go from logistic regression to boosting to a deep network: the same patients, three different borders.",
+    ),
 )
 
 EXPLORABLES = {one.name: one for one in _ALL}
