@@ -41,6 +41,46 @@ _ALL = (
         "The weights turn the line, the bias shifts it, and their size decides how sure the neuron is on either side.",
         "Bring the loss below 0.3 by hand; then let it learn, and see how near you were.",
     ),
+    Explorable(
+        7,
+        "convolution",
+        "Convolution",
+        "A filter is nine weights. It slides over the image; at each place the nine pixels below it are multiplied by the weights and added up to one number of a new image.",
+        "The same nine weights work at every place: the filter answers wherever its pattern is, and says nothing where the image is even.",
+        "Choose “All edges”, then change the weight in the middle from 8 to 9: the weights now add up to 1 instead of 0, and the image comes back, sharpened.",
+    ),
+    Explorable(
+        8,
+        "pooling",
+        "Pooling",
+        "Pooling keeps one number of each window of an image, its largest or its mean, so that the next layer has less to look at.",
+        "When the image moves by a whole stride, the output moves by one cell and is otherwise the same. In between, the numbers themselves change.",
+        "Move the image by 1, 2, 3 and 4 pixels with window and stride 4: at 4, nothing is left after moving the output back. Then lower the stride to 1, where every shift is a whole one.",
+    ),
+    Explorable(
+        9,
+        "inside",
+        "Inside a convolutional network",
+        "Each layer of a network turns the maps of the layer before it into new ones. A map shows where in the image one filter finds what it has learned to look for.",
+        "Early maps look like the image: edges, colours, brightness. Later ones are coarse: they say where something is, no longer how it looks.",
+        "Go from the first to the last layer with the same image, then change the image: which maps of the last layer follow the lesion, and which its surroundings?",
+    ),
+    Explorable(
+        10,
+        "latent",
+        "Latent space by epoch",
+        "Before its last layer a network turns each patient into a list of numbers, a point in its latent space. Learning moves the points, until the last layer can separate the classes.",
+        "None of these patients was trained on. Patients whom the network gets wrong lie among those of the other class: to it, they look alike.",
+        "Run through the epochs, then choose a point that ends up on the wrong side and see who it is.",
+    ),
+    Explorable(
+        13,
+        "shortcut",
+        "Shortcut",
+        "A ruler is laid beside some lesions. The more often it goes with the diagnosis, the more a network learns the ruler instead of the lesion, because that is easier.",
+        "Tested where the rulers are dealt as in training, the network seems to become better. Where they are dealt by chance, it becomes worse, and its evidence walks from the lesion to the ruler.",
+        "Go to 100 %: what does the network say of the same malignant lesion with and without the ruler?",
+    ),
 )
 
 EXPLORABLES = {one.name: one for one in _ALL}

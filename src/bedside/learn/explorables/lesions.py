@@ -28,7 +28,7 @@ from bedside.training.loop import fit
 SIDE = 48  # pixels: enough to see the lesion and the lines of a ruler, few enough to learn within seconds
 LEARNED, TESTED = 300, 160  # patients, each with one image; the tested ones are others
 TASK = Task("binary", ("benign", "malignant"))
-SETTINGS = TrainSettings(epochs=10, early_stopping=False, schedule="onecycle", learning_rate=0.01, weight_decay=0.01)
+SETTINGS = TrainSettings(epochs=12, early_stopping=False, schedule="onecycle", learning_rate=0.004, weight_decay=0.01)
 _TESTED = np.arange(LEARNED, LEARNED + TESTED)
 _ONE_AT_A_TIME = RLock()
 
@@ -46,7 +46,7 @@ def once(function: Callable[P, R]) -> Callable[P, R]:
     @wraps(function)
     def locked(*args: P.args, **kwargs: P.kwargs) -> R:
         with _ONE_AT_A_TIME, limited_threads(1):
-            return kept(*args, **kwargs)
+            return kept(*args, **kwargs)  # type: ignore[arg-type]
 
     return locked
 
@@ -137,7 +137,8 @@ def accuracy(sight: Sight, pixels: np.ndarray) -> float:
 
 @torch.no_grad()
 def _moment(sight: Sight, pixels: np.ndarray, target: np.ndarray) -> Moment:
-    vectors = torch.cat([sight.classifier.embed(part) for part in sight.normalised(pixels).split(32)])
-    logits = sight.classifier.head(vectors)
+    scale, _, last = sight.classifier.head
+    vectors = scale(torch.cat([sight.classifier.embed(part) for part in sight.normalised(pixels).split(32)]))
+    logits = last(vectors)
     loss = Supervised(TASK).per_row(logits, torch.from_numpy(target)).mean()
     return Moment(vectors.double().numpy(), logits.squeeze(-1).sigmoid().double().numpy(), float(loss))

@@ -91,13 +91,17 @@ def learn(planted: Planted) -> dict[str, Any]:
 
 
 def ruled_rows(share: int) -> np.ndarray:
-    """Who has a ruler: malignant lesions with the chance `share` percent, benign ones with the rest, (n,) bool.
+    """Who has a ruler: `share` percent of the malignant lesions, the rest of the benign ones, (n,) bool.
 
-    The chance of each patient is drawn once, so that two shares differ in as few patients as they can.
+    Learned and tested patients are dealt to on their own, in one order for all shares, so that two shares differ in as
+    few patients as they can.
     """
-    draws = np.random.default_rng(0).random(len(targets()))
-    with_malignant = share / 100
-    return np.asarray(draws < np.where(targets() == 1, with_malignant, 1 - with_malignant))
+    target, place, rng = targets(), np.empty(len(targets())), np.random.default_rng(0)
+    for part in (np.arange(LEARNED), np.arange(LEARNED, len(target))):
+        for number in (0, 1):
+            rows = part[target[part] == number]
+            place[rows] = (rng.permutation(len(rows)) + 0.5) / len(rows)
+    return np.asarray(place < np.where(target == 1, share, 100 - share) / 100)
 
 
 def dealt(share: int) -> np.ndarray:
