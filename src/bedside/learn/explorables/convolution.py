@@ -75,7 +75,7 @@ def layer_with(kernel: tuple[float, ...]) -> nn.Conv2d:
 def _drawn(sums: np.ndarray, kernel: np.ndarray) -> tuple[np.ndarray, float, float]:
     """Grey if the weights add up to something, so that white stays white; else blue and orange around zero."""
     total = float(kernel.sum())
-    if total > 0.2 * np.abs(kernel).sum():
+    if total > 0.05 * np.abs(kernel).sum():
         return shades(sums, 0, total), 0.0, total
     limit = float(np.abs(sums[1:-1, 1:-1]).max()) or 1.0  # beyond the border everything is 0, which is an edge too
     return signed(sums, limit), -limit, limit

@@ -1,5 +1,5 @@
 // Convolution: a window moves over an image; nine pixels times nine weights become one pixel of the output.
-import { COLOURS, ask, begin, buttons, choice, controls, draw, figure, html, latest, number, picture, player, show } from "./play.js";
+import { COLOURS, ask, begin, buttons, choice, controls, draw, figure, html, latest, number, picture, player, say, show } from "./play.js";
 import { image_choice, pixels } from "./pictures.js";
 
 const N = 32, SIDE = 384, CELL = SIDE / N, LEFT = 1, RIGHT = 415, TOP = 28, BOTTOM = TOP + SIDE;
@@ -13,7 +13,7 @@ begin(async () => {
   Object.entries({ tabindex: 0, role: "application" }).forEach(([key, value]) => canvas.setAttribute(key, value));
   canvas.addEventListener("keydown", keyed);
   for (const event of ["pointerdown", "pointermove"]) canvas.addEventListener(event, pointed);
-  show(figure, canvas, html("p", { class: "sum", "aria-live": "off", style: "margin:0" }));
+  show(figure, canvas);
 
   const redraw = latest(compute);
   const change = () => redraw(image());
@@ -48,6 +48,7 @@ async function compute(image) {
   const answer = await ask("convolve", { ...image, kernel });
   if (!answer) return;
   found = answer;
+  say("");
   marks = draw("g"); strip = draw("g"); cover = draw("g");
   const bar = draw("g", { transform: `translate(${RIGHT + SIDE - 210} ${BOTTOM + 10})` }, key());
   canvas.replaceChildren(draw("text", { x: LEFT, y: 16 }, "The image: 0 is black, 1 is white"), draw("text", { x: RIGHT, y: 16 }, "The output: one number for each place"),

@@ -3,14 +3,14 @@ import { COLOURS, ask, axis_x, axis_y, begin, buttons, draw, figure, html, lates
 import { photo } from "./pictures.js";
 
 const WIDTH = 800, HEIGHT = 300, SHARES = [50, 60, 70, 80, 90, 100];
-const x = scale([50, 100], [56, 330]), right = scale([50, 100], [470, 744]), y = scale([0.4, 1], [HEIGHT - 50, 44]), heat = scale([0, 1], [HEIGHT - 50, 44]);
+const x = scale([50, 100], [56, 366]), right = scale([50, 100], [474, 784]), y = scale([0.4, 1.1], [HEIGHT - 50, 44]), heat = scale([0, 1], [HEIGHT - 50, 44]);
 const curves = html("div"), seen = html("div"), examples = html("div"), known = new Map();
 const percent = (value) => `${number(100 * value, 0)} %`;
 
 begin(async () => {
   show(figure, curves, seen, examples);
   const redraw = latest(look);
-  const share = slider({ label: "The ruler agrees with the diagnosis in", min: 50, max: 100, step: 10, value: 50, words: (v) => `${v} %${v === 50 ? ", by chance" : ""}`, help: "Of the patients whom the network learns from: a ruler beside malignant lesions, none beside benign ones. Each share is trained once, for some seconds.", change: redraw });
+  const share = slider({ label: "Ruler goes with the diagnosis", min: 50, max: 100, step: 10, value: 50, words: (v) => `${v} %${v === 50 ? ", by chance" : ""}`, help: "In this share of the patients whom the network learns from there is a ruler beside a malignant lesion, or none beside a benign one. Each share is trained once, for some seconds.", change: redraw });
   const all = player(async () => {
     const next = SHARES.find((value) => !known.has(value));
     if (next === undefined) return false;
@@ -45,12 +45,12 @@ function chart(share) {
   const line = (across, up, value, words, colour, diamond, below) => {
     const marks = row.map((one) => { const [cx, cy] = [across(one.share), up(value(one))]; return diamond ? draw("path", { d: `M${cx} ${cy - 6}l6 6l-6 6l-6 -6z`, fill: colour }) : draw("circle", { cx, cy, r: 4.6, fill: colour }); });
     const last = value(now), place = across(share) < across(85) ? { x: across(share) + 10, "text-anchor": "start" } : { x: across(share) - 10, "text-anchor": "end" };
-    return draw("g", {}, path(row.map((one) => [one.share, value(one)]), across, up, { stroke: colour }), marks, draw("text", { ...place, y: up(last) + (below ? 20 : -10), style: `fill:${colour};font-weight:600`, "paint-order": "stroke", stroke: COLOURS.paper, "stroke-width": 5 }, `${words}: ${percent(last)}`));
+    return draw("g", {}, path(row.map((one) => [one.share, value(one)]), across, up, { stroke: colour }), marks, draw("text", { ...place, y: up(last) + (below && up(last) < HEIGHT - 80 ? 20 : -10), style: `fill:${colour};font-weight:600`, "paint-order": "stroke", stroke: COLOURS.paper, "stroke-width": 5 }, `${words}: ${percent(last)}`));
   };
   const over = (a, b) => a >= b;
   const first = over(now.same, now.chance + 1e-9), lesion = over(now.heat.lesion.heat, now.heat.ruler.heat), same = Math.abs(now.same - now.chance) < 1e-9;
   const guide = (across) => draw("line", { x1: across(share), x2: across(share), y1: 40, y2: HEIGHT - 50, stroke: COLOURS.rule, "stroke-width": 1.5 });
-  canvas.append(guide(x), guide(right), axis_x(x, HEIGHT - 50, "ruler agrees with the diagnosis, %"), axis_y(y, 56, `Right, of ${now.tested} other patients`, percent), axis_x(right, HEIGHT - 50, "ruler agrees with the diagnosis, %"), axis_y(heat, 470, "Share of the Grad-CAM that lies on it", percent),
+  canvas.append(guide(x), guide(right), axis_x(x, HEIGHT - 50, "ruler goes with the diagnosis, % of patients"), axis_y(y, 56, `Right, of ${now.tested} other patients`, percent), axis_x(right, HEIGHT - 50, "ruler goes with the diagnosis, % of patients"), axis_y(heat, 474, "Share of the Grad-CAM that lies on it", percent),
     line(x, y, (one) => one.same, "rulers as in training", COLOURS.model, false, !first && !same), line(x, y, (one) => one.chance, "rulers by chance", COLOURS.event, true, first || same),
     line(right, heat, (one) => one.heat.lesion.heat, "lesion", COLOURS.model, false, !lesion), line(right, heat, (one) => one.heat.ruler.heat, "ruler", COLOURS.event, true, lesion));
   return canvas;
