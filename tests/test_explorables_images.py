@@ -62,9 +62,13 @@ def test_sixteen_bits_become_eight_by_their_brightest_pixel():
     [
         ("hello", "did not arrive as a file"),
         ("data:image;base64,AAA", "did not arrive whole"),
-        (f"data:image;base64,{base64.b64encode(b'a list of patients').decode()}", "is not an image; read are JPEG"),
+        (
+            f"data:image;base64,{base64.b64encode(b'a list of patients').decode()}",
+            "is not an image; read here are JPEG, PNG, TIFF, BMP, WebP.",
+        ),
+        ("data:image;base64,", "is empty"),
         (f"data:image;base64,{base64.b64encode(b'GIF89a' + bytes(40)).decode()}", "is a GIF file"),
-        (f"data:image;base64,{base64.b64encode(bytes(128) + b'DICM').decode()}", "is a DICOM file; save it as PNG"),
+        (f"data:image;base64,{base64.b64encode(bytes(128) + b'DICM').decode()}", "is a DICOM file; read here are JPEG"),
         (data_url(np.zeros((4100, 4100), dtype=np.uint8)), "4,100 x 4,100 pixels; choose one of at most 16 million"),
     ],
 )
@@ -93,6 +97,14 @@ def test_a_convolution_is_that_of_scipy():
 def test_each_product_is_a_pixel_times_its_weight():
     found = convolution.convolve(convolution.Filtered(kernel=KERNEL))
     np.testing.assert_allclose(found["products"], found["pixels"] * np.array(KERNEL), atol=1e-3)
+
+
+def test_weights_that_add_up_to_zero_are_drawn_around_zero_and_others_as_grey():
+    edges = list(convolution.KERNELS["edges"][1])
+    assert convolution.convolve(convolution.Filtered(kernel=edges))["low"] < 0
+    edges[4] = 16
+    found = convolution.convolve(convolution.Filtered(kernel=edges))
+    assert (found["low"], found["high"]) == (0, 8)
 
 
 def test_a_filter_that_changes_nothing_changes_nothing():

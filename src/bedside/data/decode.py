@@ -111,17 +111,20 @@ def read_pixels(path: Path) -> np.ndarray:
     return decode(path).pixels
 
 
-def read_bytes(content: bytes) -> np.ndarray:
+def read_bytes(data: bytes) -> np.ndarray:
     """Pixels of an image that lies in memory, as one from a browser does; the same formats, but not DICOM.
 
     Raises:
         Unreadable: with the reason, if it gives no image; there is no other error for it.
     """
+    form = content(data[:132])
+    if not data:
+        raise Unreadable("is empty (0 bytes)")
+    if form not in SUFFIXES or form == "DICOM":
+        kind = f"is a {form} file" if form else "is not an image"
+        raise Unreadable(f"{kind}; read here are {', '.join(form for form in SUFFIXES if form != 'DICOM')}")
     try:
-        form = _form(Path(), content[:132])
-        if form == "DICOM":
-            raise Unreadable("is a DICOM file; save it as PNG first")
-        return _pixels_of(BytesIO(content), form, content[:132])
+        return _pixels_of(BytesIO(data), form, data[:132])
     except Unreadable:
         raise
     except MemoryError:

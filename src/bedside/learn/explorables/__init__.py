@@ -47,7 +47,7 @@ _ALL = (
         "Convolution",
         "A filter is nine weights. It slides over the image; at each place the nine pixels below it are multiplied by the weights and added up to one number of a new image.",
         "The same nine weights work at every place: the filter answers wherever its pattern is, and says nothing where the image is even. Beyond the border all pixels count as 0, which looks like an edge.",
-        "Choose “All edges”, then change the weight in the middle from 8 to 9: the weights now add up to 1 instead of 0, and the image comes back, sharpened.",
+        "Choose “All edges”, then change the weight in the middle from 8 to 16: the weights no longer add up to 0, and the image comes back, sharpened.",
     ),
     Explorable(
         8,

@@ -50,7 +50,7 @@ async function compute(image) {
   found = answer;
   say("");
   marks = draw("g"); strip = draw("g"); cover = draw("g");
-  const bar = draw("g", { transform: `translate(${RIGHT + SIDE - 210} ${BOTTOM + 10})` }, key());
+  const bar = draw("g", { transform: `translate(${RIGHT + SIDE - 212} ${BOTTOM + 10})` }, key());
   canvas.replaceChildren(draw("text", { x: LEFT, y: 16 }, "The image: 0 is black, 1 is white"), draw("text", { x: RIGHT, y: 16 }, "The output: one number for each place"),
     pixels(found.image, LEFT, TOP, SIDE), pixels(found.output, RIGHT, TOP, SIDE), cover,
     [LEFT, RIGHT].map((x) => draw("rect", { x: x - 0.5, y: TOP - 0.5, width: SIDE + 1, height: SIDE + 1, fill: "none", stroke: COLOURS.rule })).reduce((all, one) => { all.append(one); return all; }, draw("g")), bar, marks, strip);
@@ -60,9 +60,9 @@ async function compute(image) {
 /** What the colours of the output stand for. */
 function key() {
   const steps = 40, mixed = (share) => (found.low < 0 ? `color-mix(in srgb, ${share < 0.5 ? COLOURS.model : COLOURS.event} ${Math.abs(2 * share - 1) * 100}%, white)` : `color-mix(in srgb, white ${share * 100}%, black)`);
-  return [draw("text", { x: -8, y: 11, "text-anchor": "end", class: "soft" }, number(found.low, 1)),
+  return [draw("text", { x: -8, y: 11, "text-anchor": "end", class: "soft" }, `≤ ${number(found.low, 1)}`),
     ...Array.from({ length: steps }, (_, k) => draw("rect", { x: k * 4, y: 0, width: 4.3, height: 13, style: `fill:${mixed(k / (steps - 1))}` })),
-    draw("rect", { x: 0, y: 0, width: steps * 4, height: 13, fill: "none", stroke: COLOURS.rule }), draw("text", { x: steps * 4 + 8, y: 11, class: "soft" }, number(found.high, 1))];
+    draw("rect", { x: 0, y: 0, width: steps * 4, height: 13, fill: "none", stroke: COLOURS.rule }), draw("text", { x: steps * 4 + 8, y: 11, class: "soft" }, `≥ ${number(found.high, 1)}`)];
 }
 
 /** Draws the window, its place in the output, and the calculation there. */
