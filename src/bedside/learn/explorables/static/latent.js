@@ -14,7 +14,7 @@ begin(async () => {
     running.stop();
     data = wished;
     chosen = null;
-    say(data === "lesions" ? "A small network learns from 300 lesions; this takes some seconds, once." : "");
+    say(data === "lesions" ? "A small network learns from other lesions; this takes some seconds, once." : "");
     if (await learn()) { slide.querySelector("input").max = found.epochs.length - 1; epoch = 0; slide.set(0); place(); say(""); }
   } });
   const running = player(async () => {
