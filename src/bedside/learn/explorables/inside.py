@@ -34,7 +34,7 @@ class Inside(Picture):
 
 def begin(_: Settings) -> dict[str, Any]:
     """Networks and images that may be chosen."""
-    networks = [["small", f"Small network, trained now on generated lesions"]]
+    networks = [["small", "Small network, trained now on generated lesions"]]
     if _installed():
         networks.append(["photos", "EfficientNet-Lite0, pretrained on photos"])
     return {"networks": networks, "images": words()}
