@@ -11,6 +11,7 @@ setting, does not come into play; `MOST_PIXELS` does.
 
 import struct
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -110,6 +111,28 @@ def read_pixels(path: Path) -> np.ndarray:
     return decode(path).pixels
 
 
+def read_bytes(data: bytes) -> np.ndarray:
+    """Pixels of an image that lies in memory, as one from a browser does; the same formats, but not DICOM.
+
+    Raises:
+        Unreadable: with the reason, if it gives no image; there is no other error for it.
+    """
+    form = content(data[:132])
+    if not data:
+        raise Unreadable("is empty (0 bytes)")
+    if form not in SUFFIXES or form == "DICOM":
+        kind = f"is a {form} file" if form else "is not an image"
+        raise Unreadable(f"{kind}; read here are {', '.join(form for form in SUFFIXES if form != 'DICOM')}")
+    try:
+        return _pixels_of(BytesIO(data), form, data[:132])
+    except Unreadable:
+        raise
+    except MemoryError:
+        raise Unreadable("does not fit into memory") from None
+    except Exception as error:  # decoders of broken files raise nearly everything
+        raise Unreadable(f"is damaged ({_reason(error)})") from None
+
+
 def content(start: bytes) -> str | None:
     """The format that the first 132 bytes of a file belong to, or None."""
     if start[128:132] == b"DICM":
@@ -147,11 +170,16 @@ def _decode(path: Path, name: str) -> Decoded:
             pixels, header = dicom.read(path, name)
             return Decoded(_large_enough(pixels, header), form, header)
         file.seek(0)
-        with _open(file, form) as image:
-            refuse_size(*image.size)
-            _refuse_stack(image, form)
-            _refuse_depth(image, form, start)
-            return Decoded(_large_enough(_pixels(image)), form)
+        return Decoded(_pixels_of(file, form, start), form)
+
+
+def _pixels_of(file: IO[bytes], form: str, start: bytes) -> np.ndarray:
+    """The pixels of a file of a known format, which is not DICOM."""
+    with _open(file, form) as image:
+        refuse_size(*image.size)
+        _refuse_stack(image, form)
+        _refuse_depth(image, form, start)
+        return _large_enough(_pixels(image))
 
 
 def _form(path: Path, start: bytes) -> str:
