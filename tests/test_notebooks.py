@@ -30,24 +30,15 @@ def named(path):
     return path.stem
 
 
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory):
-    """Each notebook with solutions, run once in a folder of its own by a process that cannot reach the network."""
-    done = {}
-
-    def run(source):
-        if source not in done:
-            folder = tmp_path_factory.mktemp(source.stem)
-            (folder / "sitecustomize.py").write_text(REFUSE)
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *sys.path]))
-                patch.setenv("BEDSIDE_CACHE", str(folder / "cache"))
-                patch.setenv("JUPYTER_PLATFORM_DIRS", "1")
-                patch.delenv("BEDSIDE_DATA", raising=False)
-                done[source] = make_notebooks.run(make_notebooks.with_solutions(source), folder)
-        return done[source]
-
-    return run
+@pytest.fixture
+def alone(tmp_path, monkeypatch):
+    """A folder of its own for kernels that cannot reach the network and know nothing of this computer."""
+    (tmp_path / "sitecustomize.py").write_text(REFUSE)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *sys.path]))
+    monkeypatch.setenv("BEDSIDE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
+    monkeypatch.delenv("BEDSIDE_DATA", raising=False)
+    return tmp_path
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=named)
@@ -56,22 +47,14 @@ def test_no_notebook_is_stale(source):
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=named)
-def test_it_runs_without_a_network_and_its_facts_are_those_it_shows(ran, source):
-    shown = make_notebooks.stored(source)
-    assert make_notebooks.facts(ran(source)) == make_notebooks.facts(shown)
-
-
-@pytest.mark.parametrize("source", SOURCES, ids=named)
-def test_every_exercise_is_solved_in_the_trainers_version(ran, source):
+def test_it_runs_without_a_network_shows_its_facts_and_solves_its_exercises(alone, source):
+    ran = make_notebooks.run(make_notebooks.with_solutions(source), alone)
+    assert make_notebooks.facts(ran) == make_notebooks.facts(make_notebooks.stored(source))
+    asked = [cell for cell in ran.cells if cell.cell_type == "code" and "learn.check(" in cell.source]
     answers = [
-        output.data["text/plain"]
-        for cell in ran(source).cells
-        if cell.cell_type == "code" and "learn.check(" in cell.source
-        for output in cell.outputs
-        if output.output_type == "execute_result"
+        output.data["text/plain"] for cell in asked for output in cell.outputs if output.output_type == "execute_result"
     ]
-    asked = [cell for cell in ran(source).cells if cell.cell_type == "code" and "learn.check(" in cell.source]
-    assert len(answers) == len(asked)
+    assert len(answers) == len(asked) >= 3
     assert [answer for answer in answers if not answer.splitlines()[0].endswith("all right")] == []
 
 

@@ -249,6 +249,12 @@ print("is training:", empty.training, "-> after eval():", empty.eval().training)
 #
 # Fill the two gaps. The number of hidden layers and nodes, the activation and the dropout come in as arguments.
 
+# %% tags=["live"]
+learn.play("neuron")
+
+# %% tags=["live"]
+learn.play("playground")
+
 
 # %%
 class Net(nn.Module):

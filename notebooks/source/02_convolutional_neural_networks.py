@@ -490,3 +490,12 @@ plt.show()
 #
 # It takes longer, because it uses all pixels that the network was made for. Then play with what a network is made
 # of: `bedside learn play convolution`, `pooling` and `inside`. Next: notebook 3, how networks learn.
+
+# %% tags=["live"]
+learn.play("convolution")
+
+# %% tags=["live"]
+learn.play("pooling")
+
+# %% tags=["live"]
+learn.play("inside")

@@ -98,6 +98,9 @@ plt.show()
 # Where the dashed line is near 0, the neuron hardly learns. (To play with: `bedside learn play activations`.) bedside offers
 # these, and three more:
 
+# %% tags=["live"]
+learn.play("activations")
+
 # %%
 from bedside.models.mlp import ACTIVATIONS
 
@@ -166,6 +169,9 @@ plt.show()
 #
 # The hidden neurons use tanh, the output is a logit, the loss is binary cross-entropy. To see such a network with a number at every
 # edge: `bedside learn play backpropagation`.
+
+# %% tags=["live"]
+learn.play("backpropagation")
 
 # %% tags=["fact"]
 from sklearn.datasets import load_breast_cancer
@@ -320,6 +326,9 @@ print(f"loss {losses[0]:.3f} -> {losses[-1]:.3f}; {right:.0%} of these same pati
 # ### A number: mean squared error
 # The mean of (truth − prediction)². An error twice as large counts four times.
 
+# %% tags=["live"]
+learn.play("losses")
+
 # %% tags=["fact"]
 truth = np.array([151.0, 75.0, 141.0])  # such as a laboratory value
 predicted = np.array([160.0, 75.0, 121.0])
@@ -470,3 +479,6 @@ learn.source("bedside.training.loop:make_schedule")
 
 # %% [markdown]
 # The three learning rates on landscapes with hills: `bedside learn play landscape`.
+
+# %% tags=["live"]
+learn.play("landscape")

@@ -353,3 +353,6 @@ learn.source("bedside.explain.latent:choose_space", "first = next")
 # ```
 #
 # To play with: `bedside learn play latent`, a latent space by epoch, with points to click on. Next: notebook 5, honest evaluation.
+
+# %% tags=["live"]
+learn.play("latent")

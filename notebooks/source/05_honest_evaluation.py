@@ -203,6 +203,9 @@ learn.source("bedside.splits.folds:_deal", "hand = ", "return")
 # ## 4 Train, validation, test
 # From here on there are three parts, by patients: 200 to learn from, 100 to choose on, 300 to test on once.
 
+# %% tags=["live"]
+learn.play("split")
+
 # %% tags=["fact"]
 dealt = np.random.default_rng(2).permutation(np.repeat(["train", "valid", "test"], [200, 100, 300]))
 part = dealt[patients]
@@ -377,6 +380,9 @@ learn.source("bedside.evaluation.metrics:_ppv", "right =", "return")
 # ## 8 Calibration
 # Of all photos with a score of 0.8, are 80 % malignant? AUROC does not ask, it looks at the order only. Gather photos with similar
 # scores and compare what was said with what was seen:
+
+# %% tags=["live"]
+learn.play("threshold")
 
 # %%
 figure, place = plt.subplots(figsize=(4.6, 4.2))

@@ -366,6 +366,9 @@ for more in (60, 90):
 # **Planted.** Hospital A trains a model for a complication. Hospital B uses it with two differences: its laboratory reports glucose in
 # mmol/l instead of mg/dl, and the complication is rarer there, 12 % instead of 40 %.
 
+# %% tags=["live"]
+learn.play("shortcut")
+
 
 # %%
 def hospital(n_patients, seed, share_ill, unit="mg/dl"):

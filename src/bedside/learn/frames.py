@@ -6,6 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bedside.errors import RunError
 from bedside.folder import open_run
 
 if TYPE_CHECKING:
@@ -50,8 +51,11 @@ def report(run: "Run | str | Path", height: int = 720) -> Frame:
         RunError: the folder is not a finished run.
     """
     opened = open_run(run) if isinstance(run, str | Path) else run
-    page = (opened.path / "report.html").read_text(encoding="utf-8")
-    return Frame(f"Report of {opened.path.name}", page, height, inline=True)
+    page = opened.path / "report.html"
+    if not page.exists():
+        opened.require_finished()
+        raise RunError(f"{opened.path} has no report.html. Make it with `bedside report {opened.path}`.")
+    return Frame(f"Report of {opened.path.name}", page.read_text(encoding="utf-8"), height, inline=True)
 
 
 @cache

@@ -1,0 +1,218 @@
+"""The course around its notebooks: answers, excerpts of the source, copies for learners, frames, and the local server."""
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from fastapi.testclient import TestClient
+
+import bedside
+from bedside import learn
+from bedside.cli import main
+from bedside.errors import BedsideError, RunError, SettingError
+from bedside.learn import answer, shelf
+from bedside.learn.explorables.routes import LARGEST, plain, play_app
+from bedside.web import local, start
+from report_runs import BINARY, make_run
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def spoken(monkeypatch):
+    """An exercise of this test alone."""
+
+    def look(number):
+        yield answer.right("It is a number.")
+        if number != 42:
+            yield answer.wrong(f"{number} is not it.", "Think of the answer to everything.")
+
+    monkeypatch.setattr(answer, "exercises", lambda: {"99.1": answer.Exercise("99.1", "A number", look)})
+
+
+# Exercises
+
+
+def test_an_answer_says_what_is_right_what_is_wrong_and_a_hint(spoken):
+    assert repr(learn.check("99.1", 42)) == "99.1 A number: all right\n  right  It is a number."
+    wrong = learn.check("99.1", 41)
+    assert not wrong.right
+    assert repr(wrong).splitlines()[1:] == [
+        "  right  It is a number.",
+        "  wrong  41 is not it.",
+        "  hint   Think of the answer to everything.",
+    ]
+    assert "<i>Hint:</i>" in wrong._repr_html_()
+
+
+def test_a_gap_is_said_to_be_one_and_errors_become_remarks(spoken):
+    assert "There is still a gap" in repr(learn.check("99.1", ...))
+    assert "There is still a gap" in repr(learn.check("99.1"))
+    too_many = learn.check("99.1", 1, 2)
+    assert not too_many.right
+    assert "TypeError" in repr(too_many)
+
+
+def test_learners_words_cannot_act_as_html(spoken):
+    assert "<script>" not in learn.check("99.1", "<script>alert(1)</script>")._repr_html_()
+
+
+def test_a_misspelt_exercise_is_suggested_and_not_taken():
+    with pytest.raises(SettingError, match=r"There is no exercise '01\.88'\. Did you mean '01\.8'"):
+        learn.check("01.88", 1)
+
+
+def test_every_notebook_has_exercises_and_all_are_asked_for():
+    asked = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "notebooks" / "source").glob("*.py"))
+    known = answer.exercises()
+    assert {number[:2] for number in known} == set(answer.NOTEBOOKS)
+    assert [number for number in known if f'learn.check("{number}"' not in asked] == []
+
+
+# Excerpts
+
+
+def test_an_excerpt_is_what_the_file_says_at_that_line():
+    shown = learn.source("bedside.learn.reading:source", "module, _, inside", "found = import_module")
+    lines = (ROOT / "src/bedside/learn/reading.py").read_text(encoding="utf-8").splitlines()
+    assert list(shown.lines) == lines[shown.first - 1 : shown.first - 1 + len(shown.lines)]
+    assert shown.place == f"bedside/learn/reading.py, line {shown.first}"
+    assert shown.lines[0].strip().startswith("module, _, inside")
+
+
+def test_an_excerpt_of_nothing_says_so():
+    with pytest.raises(SettingError, match=r"There is no 'bedside\.training\.loop:fitt'"):
+        learn.source("bedside.training.loop:fitt")
+    with pytest.raises(SettingError, match=r"No line of bedside\.training\.loop:fit contains 'xyzzy'"):
+        learn.source("bedside.training.loop:fit", "xyzzy")
+
+
+# Copies
+
+
+def test_copies_keep_what_a_learner_wrote(tmp_path):
+    first = learn.copy_notebooks(tmp_path / "course")
+    assert [path.name for path in first.new] == [path.name for path in shelf.notebooks()]
+    assert len(first.new) == 8
+    first.new[1].write_text("my work")
+    again = learn.copy_notebooks(tmp_path / "course")
+    assert again.new == ()
+    assert set(again.kept) == set(first.new)
+    assert first.new[1].read_text() == "my work"
+
+
+def test_solutions_stand_beside_the_exercises_under_another_name(tmp_path):
+    learn.copy_notebooks(tmp_path)
+    copied = learn.copy_notebooks(tmp_path, solutions=True)
+    assert all(path.name.endswith("_solutions.ipynb") for path in copied.new)
+    assert copied.kept == ()
+    cells = json.loads((tmp_path / "01_neural_networks.ipynb").read_text(encoding="utf-8"))["cells"]
+    assert any("..." in "".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    assert all(not cell.get("outputs") for cell in cells)
+
+
+def test_the_verb_says_what_is_new_and_what_was_kept(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["bedside", "learn", "--no-open", "--folder", str(tmp_path / "c")])
+    for word in ("New:", "Kept as it is:"):
+        with pytest.raises(SystemExit) as end:
+            main()
+        assert end.value.code == 0
+        assert capsys.readouterr().out.count(word) == 8
+
+
+def test_without_jupyterlab_nothing_is_copied(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("bedside.learn.lab.find_spec", lambda name: None)
+    monkeypatch.setattr(sys, "argv", ["bedside", "learn", "--folder", str(tmp_path / "c")])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 2
+    assert "bedside learn --no-open" in " ".join(capsys.readouterr().err.split())
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BedsideError, match="name another folder"):
+        learn.copy_notebooks(tmp_path / "file")
+
+
+def test_the_wheel_carries_the_notebooks(tmp_path):
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    names = set(zipfile.ZipFile(wheel).namelist())
+    for solutions in (False, True):
+        for path in shelf.notebooks(solutions=solutions):
+            inside = path.relative_to(ROOT / "notebooks").as_posix()
+            assert f"bedside/learn/notebooks/{inside}" in names
+    assert "bedside/learn/explorables/static/play.js" in names
+    assert "bedside/learn/explorables/templates/explorable.html" in names
+
+
+# Frames
+
+
+def test_a_report_stands_in_a_frame_of_its_own(tmp_path):
+    run = make_run(tmp_path / "run", BINARY)
+    with pytest.raises(RunError, match=r"report\.html"):
+        learn.report(run)
+    bedside.write_report(run)
+    frame = learn.report(run)._repr_html_()
+    assert frame.startswith("<iframe")
+    assert "srcdoc=" in frame
+    assert "<h1" not in frame  # the page is quoted, not mixed with the notebook's
+
+
+def test_an_explorable_in_a_notebook_comes_from_this_process():
+    frame = learn.play("neuron")
+    assert frame.source.startswith("http://127.0.0.1:")
+    assert frame.source.endswith("/play/neuron?frame=1")
+    assert learn.play("losses").source.split("/play")[0] == frame.source.split("/play")[0]
+    with pytest.raises(SettingError, match="Did you mean 'neuron'"):
+        learn.play("neurn")
+
+
+# The local server
+
+
+@pytest.fixture(scope="module")
+def client():
+    return TestClient(play_app(), base_url="http://127.0.0.1")
+
+
+def test_only_this_machine_is_answered_and_nothing_may_be_loaded_from_elsewhere(client):
+    answered = client.get("/play/")
+    assert answered.headers["content-security-policy"].startswith("default-src 'self'")
+    assert TestClient(play_app(), base_url="http://somewhere.example").get("/play/").status_code == 400
+    assert local.HOST == "127.0.0.1"
+
+
+def test_what_is_not_there_is_not_found(client):
+    for path in ("/play/neurn", "/play/static/play.py", "/play/static/..%2Froutes.py", "/play/static/none.js"):
+        assert client.get(path).status_code == 404
+    assert client.post("/play/neuron/forget", json={}).status_code == 404
+
+
+def test_questions_out_of_range_are_refused_in_words(client):
+    refused = client.post("/play/neuron/look", json={"first": 99})
+    assert refused.status_code == 422
+    assert refused.json()["error"] == "first: Input should be less than or equal to 8."
+    assert client.post("/play/neuron/look", content=b"x" * (LARGEST + 1)).status_code == 413
+    assert "error" in client.post("/play/neuron/look", content=b"{").json()
+
+
+def test_values_reach_the_page_as_json_knows_them():
+    import numpy as np
+
+    made = plain({"a": np.array([1.23456789, np.nan]), "b": np.int64(3), "c": (True, None), 4: np.bool_(False)})
+    assert made == {"a": [1.23457, None], "b": 3, "c": [True, None], "4": False}
+
+
+def test_a_port_that_is_taken_is_said():
+    address = start(play_app())
+    with pytest.raises(SettingError, match=f"Port {address.port} cannot be used"):
+        start(play_app(), port=address.port)
