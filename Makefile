@@ -57,7 +57,7 @@ check: $(VENV)/installed-dev
 	@$(BIN)/lint-imports
 
 test: check
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations=15
 
 notebooks: $(VENV)/installed-dev
 	@$(BIN)/python notebooks/make_notebooks.py --run
