@@ -38,10 +38,7 @@ $(VENV)/installed-dev: $(VENV)/installed
 	@$(INSTALL) --editable '.[dev]'
 	@touch $@
 
-$(VENV)/installed-notebooks: $(VENV)/installed-dev
-	@$(BIN)/python notebooks/make_notebooks.py --run
-
-bench: $(VENV)/installed
+$(VENV)/installed-bench: $(VENV)/installed
 	@$(INSTALL) --editable '.[benchmarks,weights]'
 	@touch $@
 

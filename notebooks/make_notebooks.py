@@ -31,7 +31,7 @@ KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-SECONDS = 240  # a notebook runs top to bottom within four minutes
+SECONDS = 240  # a notebook runs top to bottom within four minutes on two cores
 
 
 def sources() -> list[Path]:

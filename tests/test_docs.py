@@ -10,6 +10,7 @@ import runpy
 import shlex
 import shutil
 import socket
+import subprocess
 import sys
 import tomllib
 from collections.abc import Callable
@@ -219,6 +220,15 @@ def test_links_lead_somewhere_and_to_few_hosts(page):
         if anchor:
             headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
             assert anchor in {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}, target
+
+
+def test_every_make_target_can_be_made():
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (listed,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    assert set(re.findall(r"^([a-z]+):", text, re.MULTILINE)) == set(listed.split())
+    if shutil.which("make"):
+        done = subprocess.run(["make", "-n", *listed.split()], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
 
 
 def test_every_page_is_linked_from_the_index_or_the_readme():

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import torch
 from fastapi.testclient import TestClient
 
 import bedside
@@ -14,6 +15,7 @@ from bedside import learn
 from bedside.cli import main
 from bedside.errors import BedsideError, RunError, SettingError
 from bedside.learn import answer, shelf
+from bedside.learn.explorables import explorable
 from bedside.learn.explorables.routes import LARGEST, plain, play_app
 from bedside.web import local, start
 from report_runs import BINARY, make_run
@@ -216,3 +218,35 @@ def test_a_port_that_is_taken_is_said():
     address = start(play_app())
     with pytest.raises(SettingError, match=f"Port {address.port} cannot be used"):
         start(play_app(), port=address.port)
+
+
+@pytest.mark.parametrize("name", ["activations", "backpropagation", "landscape", "losses", "neuron", "playground"])
+def test_a_notebook_with_64_bits_changes_nothing_in_its_figures(client, name):
+    """The server of `learn.play` lives in the notebook's process, and shares torch's default type with it."""
+    asked = [action for action in explorable(name).actions if client.post(f"/play/{name}/{action}", json={}).is_success]
+    torch.set_default_dtype(torch.float64)
+    try:
+        answered = {action: client.post(f"/play/{name}/{action}", json={}) for action in asked}
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert asked
+    assert {action: found.status_code for action, found in answered.items()} == dict.fromkeys(asked, 200)
+
+
+def test_a_defect_of_ours_is_not_taken_for_a_server_that_is_gone(client, monkeypatch):
+    def broken(_):
+        raise ZeroDivisionError("nothing")
+
+    monkeypatch.setattr("bedside.learn.explorables.routes._answer", lambda *_: broken(None))
+    answered = client.post("/play/neuron/look", json={})
+    assert answered.status_code == 500
+    assert "ZeroDivisionError: nothing" in answered.json()["error"]
+
+
+def test_a_check_leaves_the_learners_random_numbers_alone():
+    torch.manual_seed(7)
+    wanted = torch.rand(3)
+    torch.manual_seed(7)
+    learn.check("04.2", torch.nn.Linear)
+    learn.check("01.8", torch.nn.Linear)
+    assert torch.equal(torch.rand(3), wanted)

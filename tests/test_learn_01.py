@@ -58,6 +58,10 @@ def test_a_gap_says_gap():
     [
         (network()(3), "class itself"),
         (network(output=lambda width: [nn.Linear(width, 2)]), "last layer has 2 nodes"),
+        (
+            network(hidden=lambda width, nodes, bend, share: [bend(), nn.Linear(width, nodes), nn.Dropout(share)]),
+            "another order",
+        ),
         (network(output=lambda width: [nn.Linear(width, 1), nn.Sigmoid()]), "no logit"),
         (network(output=lambda _: []), "3 linear layers"),
         (network(hidden=lambda w, n, a, d: [nn.Linear(w, n), nn.Dropout(d)]), "no activation"),
@@ -125,7 +129,7 @@ def test_both_orders_of_the_five_lines_are_right(lines):
         (loop(FORWARD, LOSS, BACKWARD, STEP), "gradients of the first batch too"),
         (loop(FORWARD, LOSS, STEP, FORGET), "No weight ever gets a gradient"),
         (loop(FORWARD, LOSS, FORGET, BACKWARD), "no weight has moved"),
-        (loop(FORWARD, LOSS, BACKWARD, FORGET, STEP), "order of the last three"),
+        (loop(FORWARD, LOSS, BACKWARD, FORGET, STEP), "Which line moves the weights, and does it stand before"),
         (loop(FORWARD, LOSS, STEP, FORGET, BACKWARD), "batch before"),
         (loop(FORWARD, LOSS, "(-loss).backward()", STEP, FORGET), "uphill"),
         (loop(FORWARD, LOSS, BACKWARD, STEP, STEP, FORGET), "not to where"),

@@ -243,9 +243,20 @@ class TestMedical:
         model = learned(TestBreeds.flat(2))
         assert learn.check("02.13", [0, 1], [2, 3], [4, 5], self.PATIENTS, model, 2).right
 
+    def test_gradients_may_be_forgotten_after_the_last_step(self):
+        model = TestBreeds.flat(2)
+        optimiser = torch.optim.Adam(model.parameters())
+        for _ in range(8):
+            model(torch.randn(2, 3, 64, 64)).sum().backward()
+            optimiser.step()
+            optimiser.zero_grad()
+        assert learn.check("02.13", [0, 1], [2, 3], [4, 5], self.PATIENTS, model, 2).right
+
     def test_each_mistake_has_its_remark(self):
         answer = learn.check("02.13", [0, 2], [1, 3], [4, 5], self.PATIENTS, TestBreeds.flat(2), 2)
         assert "Images of one patient are in two parts" in remarks(answer, right=False)
         assert "has not been trained" in remarks(answer, right=False)
+        answer = learn.check("02.13", [0, 1], [2, 3], [], self.PATIENTS, TestBreeds.flat(2), 2)
+        assert "No part is empty" in repr(answer)
         answer = learn.check("02.13", [0, 1], [2, 3], [4, 5], self.PATIENTS, TestBreeds.flat(3), 2)
         assert "has 3 outputs for 2 classes" in remarks(answer, right=False)

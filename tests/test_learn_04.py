@@ -50,6 +50,17 @@ class TestHidden:
             learn.check("04.2", type("Mistaken", (Net,), {"latent": latent, "forward": forward})), right=False
         )
 
+    def test_a_layer_without_its_bend_is_seen(self):
+        class Straight(Net):
+            def __init__(self, n_features):
+                super().__init__(n_features)
+                self.first, self.second = nn.Linear(n_features, 16), nn.Linear(16, 2)
+
+            def latent(self, x):
+                return self.second(self.first(x))
+
+        assert "both bends" in remarks(learn.check("04.2", Straight), right=False)
+
     def test_something_between_is_seen(self):
         def forward(self, x):
             return self.last(torch.relu(self.latent(x)))

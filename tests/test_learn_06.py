@@ -48,6 +48,11 @@ def everybodys(group, ill, score):
     return {name: None if name == "ship" else roc_auc_score(ill, score) for name in np.unique(group)}
 
 
+def at_least_twenty_people(group, ill, score):
+    found = auroc_by_group(group, ill, score, fewest=0)
+    return {name: area if (group == name).sum() >= 20 else None for name, area in found.items()}
+
+
 def of_decisions(group, ill, score):
     return auroc_by_group(group, ill, score, area=lambda truth, each: roc_auc_score(truth, each >= 0.5))
 
@@ -83,6 +88,7 @@ WRONG = {
     ("06.2", everybodys): "All groups have the AUROC of everybody",
     ("06.2", of_decisions): "AUROC of decisions",
     ("06.2", lambda group, ill, score: auroc_by_group(group, ill, score, fewest=0)): "The ship has 12 people",
+    ("06.2", at_least_twenty_people): "The island has 60 people",
     ("06.3", lambda ill, score, sensitivity: sensitivity): "is the sensitivity itself",
     ("06.3", just_below): "the third highest score",
     ("06.3", of_all): "more than needed",

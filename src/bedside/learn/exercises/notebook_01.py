@@ -1,6 +1,7 @@
 """Checks of the exercises in notebook 01: a network for a table, its training loop, and how sure its result is."""
 
 import itertools
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from unittest.mock import patch
@@ -35,6 +36,7 @@ def architecture(net: Any) -> Iterator[Remark]:
         return
     yield from _sizes([(layer.in_features, layer.out_features) for layer in linear])
     yield from _bends(layers)
+    yield from _order(layers)
     yield from _dropout(net, layers)
     yield from _runs(net)
 
@@ -88,6 +90,20 @@ def _bends(layers: list[nn.Module]) -> Iterator[Remark]:
             )
     else:
         yield wrong(f"For 3 hidden layers there are {len(asked)} activations.", "One after each hidden layer.")
+
+
+def _order(layers: list[nn.Module]) -> Iterator[Remark]:
+    """Each hidden layer with its own activation and dropout, then the output."""
+    kinds = "".join(
+        "L" if isinstance(one, nn.Linear) else "D" if isinstance(one, nn.Dropout) else "A" for one in layers
+    )
+    counted = kinds.count("L") == 4 and kinds.count("A") == 3 and kinds.endswith("L") and "D" in kinds
+    if counted and not re.fullmatch("(L(AD|DA)){3}L", kinds):
+        words = {"L": "linear", "A": "activation", "D": "dropout"}
+        yield wrong(
+            f"The layers stand in another order: {', '.join(words[kind] for kind in kinds)}.",
+            "Each hidden layer is followed by its own activation, and that by its own dropout; the output layer comes last.",
+        )
 
 
 def _dropout(net: Any, layers: list[nn.Module]) -> Iterator[Remark]:
@@ -195,7 +211,9 @@ def training_loop(train_epoch: Callable[..., Any]) -> Iterator[Remark]:
     given = train_epoch(model.eval(), loader, loss, torch.optim.SGD(model.parameters(), lr=_RATE))
     found = model.weights.detach()
     if not model.asked:
-        yield wrong("The model was never asked.", "Line 1, the forward pass: logits = model(x).")
+        yield wrong(
+            "The model was never asked.", "Line 1 is the forward pass: what does the network say about these patients?"
+        )
         return
     yield right(f"Forward: the model was asked for {len(model.asked)} batches.")
     if not model.sent:
@@ -230,7 +248,7 @@ def _steps(found: Tensor, x: Tensor, y: Tensor, left: Tensor | None) -> Iterator
         else:
             yield wrong(
                 "No weight has moved, and the gradients are gone.",
-                "They were forgotten before the optimiser could use them: look at the order of the last three lines.",
+                "Which line moves the weights, and does it stand before the line that forgets the gradients?",
             )
     elif torch.allclose(found, _descend(x, y, adding=True)):
         yield wrong(
@@ -423,6 +441,11 @@ def _dealt(dealt: Sequence[tuple[np.ndarray, ...]], y: np.ndarray) -> Iterator[R
         yield right("Every patient is tested exactly once.")
     else:
         yield wrong("Not every patient is tested exactly once.", "The five test parts together are everybody.")
+    if any(not len(test) == len(valid) < len(train) for train, valid, test in dealt):
+        yield wrong(
+            "The parts do not have the sizes of five folds.",
+            "Of five parts one is tested, one validates, and the other three train.",
+        )
     if any(len(np.unique(np.concatenate(fold))) < len(y) for fold in dealt):
         yield wrong("In some fold patients are not used at all.", "Three parts train, one validates, one is tested.")
     shares = [y[test].mean() for _, _, test in dealt]

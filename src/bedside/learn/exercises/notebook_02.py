@@ -16,6 +16,9 @@ SIDE = 64  # pixels of the pictures that are shown to what was made
 SMALL, WIDE = "resnet10t", "resnet26"  # 512 and 2,048 features before the last layer
 
 
+MOST_WRITTEN_UNTRAINED = 6  # times that making a layer and loading its weights write a tensor
+
+
 @exercise("02.4", "A split that keeps lesions together")
 def split(made: Callable[..., Any]) -> Iterator[Remark]:
     """`made(labels, groups)` -> rows of training, validation and test."""
@@ -240,7 +243,7 @@ def breeds(labels: Any, model: nn.Module, names: Any) -> Iterator[Remark]:
 @exercise("02.13", "Medical images")
 def medical(train: Any, valid: Any, test: Any, groups: Any, model: nn.Module, n_classes: int) -> Iterator[Remark]:
     """Rows of the three parts, the group of each image, and the trained network."""
-    parts, groups = [np.asarray(part) for part in (train, valid, test)], np.asarray(groups)
+    parts, groups = [np.asarray(part, dtype=int) for part in (train, valid, test)], np.asarray(groups)
     held = [set(groups[part].tolist()) for part in parts]
     if held[0] & held[1] or held[0] & held[2] or held[1] & held[2]:
         yield wrong(
@@ -248,6 +251,11 @@ def medical(train: Any, valid: Any, test: Any, groups: Any, model: nn.Module, n_
         )
     else:
         yield right("No patient is in two parts.")
+    if min(map(len, parts)) == 0 or len(np.unique(np.concatenate(parts))) < len(groups):
+        yield wrong(
+            f"Of {len(groups)} images {', '.join(str(len(part)) for part in parts)} train, validate and are tested.",
+            "No part is empty, and together they are all images.",
+        )
     with limited_threads(1):
         said = _output(model)
         if said.shape != (2, n_classes):
@@ -255,7 +263,9 @@ def medical(train: Any, valid: Any, test: Any, groups: Any, model: nn.Module, n_
             return
     yield right(f"The network has one output for each of the {n_classes} classes.")
     fresh = [weight for weight in model.parameters() if weight.requires_grad]
-    if not any(weight.grad is not None and bool(weight.grad.abs().sum() > 0) for weight in fresh):
+    # Gradients may be forgotten after the last step; torch also counts how often a tensor was written.
+    written = max((weight._version for weight in fresh), default=0) > MOST_WRITTEN_UNTRAINED
+    if not written and not any(weight.grad is not None and bool(weight.grad.any()) for weight in fresh):
         yield wrong("The network has not been trained.", "Call train with the loaders of these images.")
     else:
         yield right("The network has been trained.")

@@ -39,6 +39,13 @@ def hidden(made: Callable[..., nn.Module]) -> Iterator[Remark]:
             "The last layer makes other logits of them than forward does.",
             "forward is last(latent(x)): the same layers, in the same order, nothing between.",
         )
+    if all(hasattr(model, name) for name in ("first", "second")):
+        bent = torch.tanh(model.second(torch.tanh(model.first(x))))  # type: ignore[operator]
+        if not torch.allclose(places, bent, atol=1e-5):
+            yield wrong(
+                "The two numbers are not what comes out after both bends.",
+                "After each of the two hidden layers stands a tanh; without it, two layers are no more than one.",
+            )
     if not places.requires_grad:
         yield wrong(
             "No gradient can flow through latent, so nothing before it would learn.",
@@ -60,7 +67,7 @@ def components(made: Callable[..., Any]) -> Iterator[Remark]:
     if places.shape != (40, 2):
         yield wrong(
             f"For 40 vectors of 6 numbers the coordinates have the shape {places.shape}, not (40, 2).",
-            "centred @ directions[:2].T: a row for each vector, a column for each of two directions.",
+            "A row for each vector, and a column for each of the two directions: what has to be multiplied with what?",
         )
         return
     yield right("Two coordinates for each vector.")

@@ -15,11 +15,12 @@ def auroc_by_group(area_of: Callable[..., dict[str, Any]]) -> Iterator[Remark]:
     from sklearn.metrics import roc_auc_score
 
     rng = np.random.default_rng(6)
-    group = rng.permutation(np.repeat(["north", "south", "ship"], [120, 80, 12]))
+    group = rng.permutation(np.repeat(["north", "south", "ship", "island"], [120, 80, 12, 60]))
     ill = rng.random(len(group)) < 0.5
+    ill[group == "island"] = np.arange(60) < 4  # many people, few of them ill
     score = 1 / (1 + np.exp(-(rng.normal(size=len(group)) + 2 * ill * (group == "north"))))
     found = area_of(group, ill, score)
-    if not isinstance(found, dict) or {str(name) for name in found} != {"north", "south", "ship"}:
+    if not isinstance(found, dict) or {str(name) for name in found} != {"north", "south", "ship", "island"}:
         yield wrong(
             f"A dictionary with one entry for each group is asked for; this is {type(found).__name__}.",
             "{name: ... for name in np.unique(group)} makes one.",
@@ -47,6 +48,11 @@ def auroc_by_group(area_of: Callable[..., dict[str, Any]]) -> Iterator[Remark]:
         yield wrong(
             "The ship has 12 people, fewer than 10 of a class, and still a value.",
             "Count both classes in the group; the smaller count decides.",
+        )
+    elif found["island"] is not None:
+        yield wrong(
+            "The island has 60 people of whom 4 are ill, and still a value.",
+            "Ten people are not enough: ten ill ones and ten healthy ones are.",
         )
     else:
         yield right("Where there are too few to tell, nothing is told.")

@@ -77,7 +77,7 @@ def _only_weights(network: MLP) -> MLP:
 def put(network: MLP, land: Land, place: tuple[float, float]) -> None:
     state = dict(network.named_parameters())
     if land.weights[0] == land.weights[1]:
-        state[land.weights[0]].copy_(torch.tensor([place]))
+        state[land.weights[0]].copy_(torch.tensor([place], dtype=torch.float32))
     else:
         for name, value in zip(land.weights, place, strict=True):
             state[name].fill_(value)

@@ -53,12 +53,12 @@ def go(walk: Walk) -> dict[str, Any]:
     put(network, land, walk.start or land.start)
     optimiser = make_optimizer(network, settings, cpu())
     objective = Supervised(land.task)
-    path, losses = [where(network, land)], [land.loss(torch.tensor(where(network, land))).item()]
+    path, losses = [where(network, land)], [land.loss(torch.tensor(where(network, land), dtype=torch.float32)).item()]
     with limited_threads(1):
         for _ in range(walk.steps):
             step(cpu(), network, optimiser, (land.inputs, land.target, torch.ones(len(land.target))), objective, None)
             place = where(network, land)
-            loss = land.loss(torch.tensor(place)).item()
+            loss = land.loss(torch.tensor(place, dtype=torch.float32)).item()
             if not (math.isfinite(loss) and max(map(abs, place)) < FAR):
                 break
             path.append(place)
@@ -94,7 +94,9 @@ def _landscape(name: str) -> dict[str, Any]:
     with torch.no_grad(), limited_threads(1):
         loss = vmap(land.loss, chunk_size=512)(pairs).double().numpy().reshape(GRID, GRID)
     place, lowest = _lowest(land)
-    curvature = np.linalg.eigvalsh(torch.autograd.functional.hessian(land.loss, torch.tensor(place)).double().numpy())
+    curvature = np.linalg.eigvalsh(
+        torch.autograd.functional.hessian(land.loss, torch.tensor(place, dtype=torch.float32)).double().numpy()
+    )
     height = np.sqrt(np.clip((loss - lowest) / (loss.max() - lowest), 0, 1))  # the bottom deserves most of the lines
     levels = lowest + (loss.max() - lowest) * ((np.arange(LEVELS) + 0.6) / LEVELS) ** 2
     lines = contour_generator(across, up, loss)

@@ -32,7 +32,7 @@ def make_network(n_inputs: int, hidden: tuple[int, ...], activation: Activation,
     settings = MLPSettings(hidden=hidden, activation=kind, dropout=0.0) if hidden else MLPSettings(hidden=())
     with _RANDOM, torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        network = MLP(n_inputs, n_outputs, settings)
+        network = MLP(n_inputs, n_outputs, settings).float()  # whatever a notebook has made torch's default
     if activation == "none":
         network.hidden = nn.Sequential(
             *[one if isinstance(one, nn.Linear) else nn.Identity() for one in network.hidden]

@@ -162,7 +162,7 @@ def _endless(batches: TensorBatches) -> Iterator[Batch]:
 
 def _places(edge: float) -> Tensor:
     """The middle of every pixel of a surface, rows from the top, (GRID², 2)."""
-    along = torch.linspace(-edge, edge, GRID)
+    along = torch.linspace(-edge, edge, GRID, dtype=torch.float32)
     up, across = torch.meshgrid(along.flip(0), along, indexing="ij")
     return torch.stack([across.flatten(), up.flatten()], dim=1)
 

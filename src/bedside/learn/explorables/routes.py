@@ -75,6 +75,8 @@ def play_router() -> "APIRouter":
             answer = await run_in_threadpool(_answer, explorable(name), action, body)
         except BedsideError as error:
             return _said(422, str(error))
+        except Exception as error:  # a defect of ours; the page must not look as if the server were gone
+            return _said(500, f"This could not be computed ({type(error).__name__}: {error}). Please report it.")
         return Response(answer, media_type="application/json")
 
     def _said(status: int, words: str) -> Response:

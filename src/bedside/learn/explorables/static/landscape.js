@@ -30,7 +30,7 @@ begin(async () => {
     if (!found) return;
     shown = found.path.length - 1;
     trace();
-    const words = found.how === "arrives" ? `after ${found.steps} steps` : found.how === "diverges" ? `${number(land.limit, 2)} is the most that the bottom allows` : `${number(100 * found.left, found.left < 0.1 ? 1 : 0)} % of the way down is left`;
+    const words = found.how === "arrives" ? `99 % of the way down after ${found.steps} steps` : found.how === "diverges" ? `${number(land.limit, 2)} is the most that the bottom allows` : `${number(100 * found.left, found.left < 0.1 ? 1 : 0)} % of the way down is left`;
     numbers(facts, [["Loss at the end", found.how === "diverges" && found.losses.at(-1) > 1e3 ? "beyond 1000" : number(found.losses.at(-1), 3)], ["Lowest possible", number(land.lowest, 3)], [kind.value === "sgd" || found.how !== "diverges" ? words : "each step lands higher", OUTCOME[found.how]]]);
   });
   const walking = player(async () => {
