@@ -1,8 +1,9 @@
 # make demo   installs bedside into .venv and trains on the breast cancer data
 # make test   installs what tests need and runs everything that CI runs
 # make check  formatting, lint, types, layers
+# make tests  all tests, in two processes
 # make notebooks   runs the notebooks of the course and stores what they show (some minutes)
-# make docs    the reference, and the documentation as a site in site/
+# make docs    the reference, the pages of families, and the documentation as a site in site/
 # make bench  the speed comparisons of benchmarks/README.md
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ export BEDSIDE_DATA ?= $(abspath ../shared/data)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check test notebooks bench docs clean
+.PHONY: help install demo check test tests notebooks bench docs clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -33,10 +34,10 @@ $(VENV)/installed: $(VENV)/made pyproject.toml constraints.txt
 	@$(INSTALL) --editable .
 	@touch $@
 
-$(VENV)/installed-dev: $(VENV)/installed
-	@echo "Installing what tests need."
+$(VENV)/installed-dev: $(VENV)/made pyproject.toml constraints.txt
+	@echo "Installing bedside and what tests need into $(VENV); the first time this takes some minutes."
 	@$(INSTALL) --editable '.[dev]'
-	@touch $@
+	@touch $(VENV)/installed $@
 
 $(VENV)/installed-bench: $(VENV)/installed
 	@$(INSTALL) --editable '.[benchmarks,weights]'
@@ -53,8 +54,11 @@ check: $(VENV)/installed-dev
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-test: check
-	@$(BIN)/python -m pytest -n 2 --dist worksteal --durations=15
+test: check tests
+
+# Two processes share the tests, each on one core: threads that wait for a core which is taken only burn time.
+tests: $(VENV)/installed-dev
+	@OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal --durations=30
 
 notebooks: $(VENV)/installed-dev
 	@$(BIN)/python notebooks/make_notebooks.py --run
@@ -64,9 +68,12 @@ bench: $(VENV)/installed-bench
 	@$(BIN)/python benchmarks/evaluation.py
 	@$(BIN)/python benchmarks/images.py
 	@$(BIN)/python benchmarks/many_fits.py
+	@$(BIN)/python benchmarks/serve.py
+	@$(BIN)/python benchmarks/malformed.py
 
 docs: $(VENV)/installed-dev
 	@$(BIN)/python docs/make_reference.py
+	@$(BIN)/python docs/make_families.py
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 	@echo "site/index.html"
 

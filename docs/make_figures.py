@@ -1,14 +1,19 @@
-"""Draw the figures of the theory pages from real computations; python docs/make_figures.py
+"""Draw the figures of the theory pages from real computations; python docs/make_figures.py [NAMES]
 
 Every curve comes from the parts of bedside that train and judge models, on the built-in cohorts or on patients
 generated here. The SVG files are kept in docs/figures, so that the pages can be read without running anything.
 """
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from by_night import by_night
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
@@ -16,14 +21,22 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, KFold, cross_val_predict
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import StandardScaler
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
+from bedside import MLPClassifier
+from bedside.cohort import Task
 from bedside.data.dermoscopy import DermoscopySettings, generate
 from bedside.data.samples import load
+from bedside.learn.explorables.shortcut import Planted, learn
+from bedside.models import build_model, settings_class
+from bedside.models.backbone import create, width_of
 from bedside.models.mlp import ACTIVATIONS
-from bedside.report.style import BASELINE, DOTTED, EVENT, INK, MODEL, MUTED, calm, canvas, grid, to_svg
+from bedside.report.style import BASELINE, DOTTED, EVENT, INK, MODEL, MUTED, PAPER, calm, canvas, grid, to_svg
 
 FIGURES = Path(__file__).with_name("figures")
 WIDE = (7.2, 3.0)
+OUTCOMES = ("recovers", "complications")
 
 
 def breast(columns: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -33,23 +46,21 @@ def breast(columns: list[str]) -> tuple[np.ndarray, np.ndarray]:
     return StandardScaler().fit_transform(values), (cohort.samples["target"] == "malignant").to_numpy().astype(int)
 
 
+def two_classes(axes: Axes, places: np.ndarray, target: np.ndarray, names: tuple[str, str], size: float = 11) -> None:
+    """Samples at places (n, 2), told apart by shape and filling as well as by colour; `target` is 0 or 1, (n,)."""
+    for kind, colour, sign in ((0, MODEL, "o"), (1, BASELINE, "D")):
+        rows, filling = places[target == kind], colour if kind else "none"
+        axes.scatter(
+            *rows.T, s=size, marker=sign, facecolor=filling, edgecolor=colour, linewidth=0.7, label=names[kind]
+        )
+
+
 def neuron() -> Figure:
     values, target = breast(["mean radius", "mean texture"])
     fitted = LogisticRegression(C=1e6).fit(values, target)
     (first, second), bias = fitted.coef_[0], fitted.intercept_[0]
     figure, axes = canvas((4.6, 3.4))
-    for kind, colour, sign, name in ((0, MODEL, "o", "benign"), (1, BASELINE, "D", "malignant")):
-        rows = values[target == kind]
-        axes.scatter(
-            rows[:, 0],
-            rows[:, 1],
-            s=11,
-            marker=sign,
-            facecolor="none" if kind == 0 else colour,
-            edgecolor=colour,
-            linewidth=0.7,
-            label=name,
-        )
+    two_classes(axes, values, target, ("benign", "malignant"))
     x = np.linspace(-2.5, 4, 2)
     for chance, style in ((0.1, (0, (3, 3))), (0.5, "-"), (0.9, (0, (3, 3)))):
         level = np.log(chance / (1 - chance))
@@ -147,18 +158,7 @@ def latent() -> Figure:
     figure, both = canvas(WIDE, 1, 2)
     for axes, (name, space) in zip(both, spaces.items(), strict=True):
         flat = PCA(2, random_state=0).fit(space[train]).transform(space[~train])
-        for kind, colour, sign, words in ((0, MODEL, "o", "benign"), (1, BASELINE, "D", "malignant")):
-            rows = flat[target[~train] == kind]
-            axes.scatter(
-                rows[:, 0],
-                rows[:, 1],
-                s=13,
-                marker=sign,
-                facecolor="none" if kind == 0 else colour,
-                edgecolor=colour,
-                linewidth=0.7,
-                label=words,
-            )
+        two_classes(axes, flat, target[~train], ("benign", "malignant"), size=13)
         axes.set(title=name, xlabel="first direction", ylabel="second direction", xticks=[], yticks=[])
     both[1].legend(loc="best")
     return figure
@@ -254,17 +254,162 @@ def patients() -> Figure:
     return figure
 
 
-ALL: tuple[Callable[[], Figure], ...] = (neuron, activations, descent, convolution, latent, split, prevalence, patients)
+def clinic(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Potassium and age of generated patients, (n, 2), and whether they had complications, (n,)."""
+    rng = np.random.default_rng(seed)
+    potassium, age = rng.normal(4.2, 0.9, n), rng.normal(62, 12, n)
+    odds = -2.5 + 2.2 * ((potassium - 4.2) / 0.9) ** 2 + 0.8 * (age - 62) / 12
+    return np.column_stack([potassium, age]), (rng.random(n) < 1 / (1 + np.exp(-odds))).astype(int)
 
 
-def main() -> None:
+def risk_map(axes: Axes, model: Any, name: str, size: float = 7) -> None:
+    """What a model learns from 250 patients of that clinic, and its AUROC on 4,000 others."""
+    values, target = clinic(250, seed=0)
+    fresh, outcome = clinic(4000, seed=1)
+    scale = StandardScaler().fit(values)
+    model.fit(scale.transform(values), target)
+    auroc = roc_auc_score(outcome, model.predict_proba(scale.transform(fresh))[:, 1])
+    across, up = np.meshgrid(np.linspace(1.5, 6.9, 90), np.linspace(28, 96, 90))
+    risk = model.predict_proba(scale.transform(np.column_stack([across.ravel(), up.ravel()])))[:, 1]
+    risk = risk.reshape(across.shape)
+    tints = LinearSegmentedColormap.from_list("", ["#cfdfea", PAPER, "#f4d6c3"])
+    axes.contourf(across, up, risk, levels=np.linspace(0, 1, 13), cmap=tints)
+    axes.contour(across, up, risk, levels=[0.5], colors=INK, linewidths=1.2)
+    two_classes(axes, values, target, OUTCOMES, size=size)
+    axes.set(title=f"{name}: AUROC {auroc:.2f}", xlabel="potassium, mmol/l", xlim=(1.5, 6.9), ylim=(28, 96))
+
+
+def kinds() -> Figure:
+    """Generated patients for whom low and high potassium are dangerous, and what three families make of them."""
+
+    task = Task("binary", OUTCOMES)
+    models = {
+        "logistic regression": build_model("logistic", task, settings_class("logistic")(), 0),
+        "forest": build_model("forest", task, settings_class("forest")(), 0),
+        "deep network": MLPClassifier(hidden=(32, 32), random_state=0),
+    }
+    figure, row = canvas((7.2, 2.9), 1, 3, sharey=True)
+    for axes, (name, model) in zip(row, models.items(), strict=True):
+        risk_map(axes, model, name)
+    row[0].set(ylabel="age, years")
+    figure.suptitle("Low is as dangerous as high: one straight line cannot say so", x=0.01, ha="left", fontsize=9.5)
+    figure.legend(*row[0].get_legend_handles_labels(), loc="outside lower right", ncols=2)
+    return figure
+
+
+def wrong() -> Figure:
+    """A ruler that goes with the diagnosis in training, at six strengths; a network of its own for each."""
+    shares = (50, 60, 70, 80, 90, 100)
+    learnt = [learn(Planted(share=share)) for share in shares]
+    figure, (left, right) = canvas(WIDE, 1, 2)
+    left.plot(shares, [100 * one["same"] for one in learnt], color=EVENT, marker="D", label="rulers as in training")
+    left.plot(shares, [100 * one["chance"] for one in learnt], color=MODEL, marker="o", label="rulers dealt by chance")
+    left.set(
+        title="The better it looks, the less it is worth", ylabel="right decisions on new patients, %", ylim=(40, 103)
+    )
+    for name, colour, sign in (("ruler", EVENT, "D"), ("lesion", MODEL, "o")):
+        more = [one["heat"][name]["heat"] / one["heat"][name]["area"] for one in learnt]
+        right.plot(shares, more, color=colour, marker=sign, label=f"on the {name}")
+    right.axhline(1, **DOTTED)
+    right.set(title="Where the network looks: Grad-CAM", ylabel="heat, as multiple of chance", ylim=(0, None))
+    for axes in (left, right):
+        axes.set(xlabel="training patients whose ruler agrees, %", xticks=shares)
+        axes.legend(loc="best")
+        grid(axes)
+    return figure
+
+
+def multiplications(model: nn.Module, x: torch.Tensor, *, training: bool) -> float:
+    """Multiplications for one sample: forwards, and if it is trained backwards too."""
+    with FlopCounterMode(display=False) as counter:
+        output = model(x)
+        if training:
+            output.sum().backward()
+    return counter.get_total_flops() / 2 / len(x)
+
+
+def kept_for_backward(model: nn.Module, x: torch.Tensor) -> float:
+    """Bytes that one sample leaves behind until its gradients are known; weights are not counted."""
+    weights = {one.data_ptr() for one in (*model.parameters(), *model.buffers())}
+    kept = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.data_ptr() not in weights and tensor.shape[:1] == x.shape[:1]:
+            kept[tensor.data_ptr()] = tensor.nbytes
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        output = model(x)
+        output.sum()
+    return sum(kept.values()) / len(x)
+
+
+def hardware() -> Figure:
+    """Counted, not timed, so that it holds on every computer: the work of a sample, and the memory of a batch."""
+
+    def image(side: int) -> torch.Tensor:
+        return torch.zeros(2, 3, side, side)
+
+    resnet = create("resnet18", (3, 224, 224))
+    width = width_of(resnet)
+    whole, head = nn.Sequential(resnet, nn.Linear(width, 1)), nn.Linear(width, 1)
+    table = build_model("mlp", (30,), 1, settings_class("mlp")())
+    small = build_model("cnn", (3, 64, 64), 1, settings_class("cnn")())
+    work = {
+        "last layer on kept features": multiplications(head, torch.zeros(2, width), training=True),
+        "mlp, 30 columns": multiplications(table, torch.zeros(2, 30), training=True),
+        "cnn, 64 pixels": multiplications(small, image(64), training=True),
+        "frozen resnet18, 224 pixels: once": multiplications(resnet.eval(), image(224), training=False),
+        "whole resnet18, 224 pixels": multiplications(whole.train(), image(224), training=True),
+    }
+    times = round(work["whole resnet18, 224 pixels"] / work["mlp, 30 columns"] / 1e4) * 10_000
+    figure, (left, right) = canvas((7.2, 3.0), 1, 2)
+    left.barh(list(work), list(work.values()), color=[MODEL] * 4 + [EVENT], height=0.55)
+    left.set(xscale="log", xlim=(100, 1e12), xticks=[1e3, 1e6, 1e9], xticklabels=["10³", "10⁶", "10⁹"])
+    left.set(title=f"A photo is the work of {times:,} rows of a table", xlabel="multiplications for one sample")
+    left.minorticks_off()
+    left.invert_yaxis()
+    grid(left, axis="x")
+    batch = np.geomspace(1, 1024, 50)
+    weights = sum(one.nbytes for one in whole.parameters())
+    for name, fixed, sample, colour, style in (
+        ("whole, 224 pixels", 4 * weights, kept_for_backward(whole, image(224)), EVENT, "-"),
+        ("whole, 112 pixels", 4 * weights, kept_for_backward(whole, image(112)), BASELINE, (0, (5, 2))),
+        ("frozen: last layer", weights, kept_for_backward(head, torch.zeros(2, width)), MODEL, "-"),
+    ):
+        right.plot(batch, (fixed + batch * sample) / 1e9, color=colour, linestyle=style, label=name)
+    right.axhline(4, **DOTTED)
+    right.set(
+        xscale="log",
+        yscale="log",
+        xlabel="images in a batch of resnet18",
+        ylabel="gigabytes for training",
+        ylim=(0.02, 60),
+    )
+    right.set(xticks=[1, 4, 16, 64, 256, 1024], xticklabels=["1", "4", "16", "64", "256", "1,024"])
+    right.set(
+        yticks=[0.1, 1, 4, 10], yticklabels=["0.1", "1", "4", "10"], title="Above the dotted line, 4 GB are too few"
+    )
+    right.minorticks_off()
+    right.legend(loc="upper left")
+    grid(right)
+    return figure
+
+
+ALL: tuple[Callable[[], Figure], ...] = (
+    *(neuron, activations, descent, convolution, latent, split, prevalence, patients),
+    *(kinds, wrong, hardware),
+)
+
+
+def main(names: list[str]) -> None:
     torch.set_num_threads(1)
     FIGURES.mkdir(exist_ok=True)
     with calm():
-        for draw in ALL:
+        for draw in (one for one in ALL if not names or one.__name__ in names):
             name = draw.__name__
-            (FIGURES / f"{name}.svg").write_text(to_svg(draw(), name), encoding="utf-8")
+            (FIGURES / f"{name}.svg").write_text(by_night(to_svg(draw(), name)), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,7 +1,8 @@
 """Make the notebooks from their sources: with solutions and outputs for trainers, with gaps for learners.
 
 python notebooks/make_notebooks.py            writes all notebooks; outputs of cells that did not change are kept
-python notebooks/make_notebooks.py --run 01   runs notebook 01 as well (all without a number) and stores what it shows
+python notebooks/make_notebooks.py --run 01   runs notebook 01 as well (all without a number) and stores what it shows;
+                                              fails if the whole notebook takes more than four minutes
 python notebooks/make_notebooks.py --check    writes nothing; exit code 1 if a notebook is out of date
 
 A source (source/NN_name.py) is a percent script of jupytext. Between `# gap: words` and `# end gap` stands a solution;
@@ -16,22 +17,28 @@ import os
 import re
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
 import jupytext
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import CellTimeoutError
 
 HERE = Path(__file__).parent
 SOURCES, EXERCISES = HERE / "source", HERE / "exercises"
 GAP = re.compile(r"^(?P<indent>[ ]*)# gap: (?P<words>.+)\n(?P<solution>(?:.*\n)*?)[ ]*# end gap(?:\n|\Z)", re.MULTILINE)
-LINK = re.compile(r'<a href="file:[^"]*">(.*?)</a>')
+LINK = re.compile(r'<a href="http://127[^"]*"[^>]*>(.*?)</a>')
 KERNEL = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-SECONDS = 240  # a notebook runs top to bottom within four minutes on two cores
+SECONDS = 240  # a whole notebook runs top to bottom within four minutes on two cores
+
+
+class TooSlow(Exception):
+    """A notebook took longer than SECONDS in all."""
 
 
 def sources() -> list[Path]:
@@ -83,12 +90,47 @@ def keep_outputs(new: Any, old: Any | None) -> Any:
 
 
 def run(notebook: Any, folder: Path | str = HERE) -> Any:
-    """Run a notebook top to bottom in a fresh kernel; an error in a cell is raised."""
-    # torch's own threads slow small layers down; bedside sets them to the size of its work.
-    NotebookClient(
-        notebook, timeout=SECONDS, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
-    ).execute()
+    """Run a notebook top to bottom in a fresh kernel; an error in a cell is raised.
+
+    Raises:
+        TooSlow: all cells together took longer than SECONDS; the notebook is stopped there.
+    """
+    began, starts, took = time.monotonic(), {}, {}
+
+    def start(cell: Any, cell_index: int) -> None:
+        starts[cell_index] = time.monotonic()
+
+    def end(cell: Any, cell_index: int, **_: Any) -> None:
+        took[cell_index] = time.monotonic() - starts[cell_index]
+
+    client = NotebookClient(
+        notebook,
+        timeout_func=lambda cell: max(1, round(SECONDS - (time.monotonic() - began))),  # what is left for this cell
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        on_cell_start=start,
+        on_cell_executed=end,
+    )
+    late = None
+    try:
+        client.execute()
+    except CellTimeoutError as error:
+        late = error
+        end(None, max(starts))
+    if late is not None or time.monotonic() - began > SECONDS:
+        raise TooSlow(_slow(notebook, time.monotonic() - began, took, finished=late is None)) from late
     return notebook
+
+
+def _slow(notebook: Any, seconds: float, took: dict[int, float], *, finished: bool) -> str:
+    title = notebook.cells[0].source.partition("\n")[0].lstrip("# ")
+    slowest = max((index for index in took if notebook.cells[index].cell_type == "code"), key=took.__getitem__)
+    words = "took" if finished else "was stopped after"
+    last = notebook.cells[slowest].source.rpartition("\n")[2]
+    return (
+        f"'{title}' {words} {seconds / 60:.1f} minutes; a notebook has {SECONDS / 60:g} in all. "
+        f"Its slowest cell, {notebook.cells[slowest].id}, took {took[slowest] / 60:.1f}, and ends with: {last}"
+    )
 
 
 def lean(notebook: Any) -> Any:
@@ -100,7 +142,7 @@ def lean(notebook: Any) -> Any:
         if "live" in cell.metadata.get("tags", []):
             cell.outputs = []
         cell.outputs = [one for one in cell.outputs if not (one.output_type == "stream" and one.name == "stderr")]
-        for output in cell.outputs:  # a link to a file leads nowhere on another computer
+        for output in cell.outputs:  # a link to a server of that moment leads nowhere later
             if "text/html" in output.get("data", {}):
                 output.data["text/html"] = LINK.sub(r"\1", output.data["text/html"])
     return notebook
@@ -160,8 +202,12 @@ def main() -> None:
     os.environ.setdefault("PYTHONHASHSEED", "0")
     for source in sources():
         executed = options.run is not None and (not options.run or source.stem[:2] in options.run)
-        write(source, executed=executed)
-        print(f"{place(source).name}{' (run)' if executed else ''}")
+        began = time.monotonic()
+        try:
+            write(source, executed=executed)
+        except TooSlow as error:
+            sys.exit(str(error))
+        print(f"{place(source).name}{f' (run in {time.monotonic() - began:.0f} s)' if executed else ''}")
 
 
 if __name__ == "__main__":

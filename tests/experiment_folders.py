@@ -78,7 +78,7 @@ def _begin(folder, kind, task, predictions, folds, *, column=NASTY):
         "sites": [], "linked": {"groups": 0, "samples": 0}, "features": [{"name": f"feature_{i}", **numbers} for i in range(4)],
     })  # fmt: skip
     write_json(folder / "environment.json", {
-        "format": 1, "versions": {"bedside": "0.1.0", "python": "3.11"}, "seed": 0, "source_path": None, "data_fingerprint": "0" * 64,
+        "format": 2, "versions": {"bedside": "0.1.0", "python": "3.11"}, "seed": 0, "source_path": None, "data_fingerprint": "0" * 64,
         "git": None, "started": "2026-11-22T10:15:00+01:00", "wall_seconds": 321.0, "platform": "any",
     })  # fmt: skip
     write_json(folder / "findings.json", [

@@ -10,7 +10,8 @@ import signal
 import sys
 from pathlib import Path
 
-import matplotlib.figure  # noqa: F401  (imported here once, not in every child)
+import lightning_fabric  # noqa: F401  (imported here once, not in every child)
+import matplotlib.figure  # noqa: F401
 import pandas.io.formats.csvs  # noqa: F401
 import pyarrow.pandas_compat  # noqa: F401
 import skops.io  # noqa: F401

@@ -1,8 +1,10 @@
 """Run folders with made-up predictions, ready for a report, and what a browser makes of the page."""
 
+import atexit
 import os
 import shutil
 from contextlib import contextmanager
+from functools import cache
 from html.parser import HTMLParser
 
 import numpy as np
@@ -85,7 +87,7 @@ def make_run(folder, task, *, n=120, repeats=1, features=4, column=NASTY):
     }
     write_yaml(folder / "settings.yaml", build(RunSettings, asked).acting())
     write_json(folder / "environment.json", {
-        "format": 1, "versions": {"bedside": "0.1.0", "python": "3.11"}, "device": "cpu", "threads": 1, "seed": 0,
+        "format": 2, "versions": {"bedside": "0.1.0", "python": "3.11"}, "device": "cpu", "threads": 1, "seed": 0,
         "data_fingerprint": "0" * 64, "git": None, "started": "2026-11-22T10:15:00+01:00", "wall_seconds": 3.2, "platform": "any",
     })  # fmt: skip
     write_json(folder / "estimates.json", estimates)
@@ -137,20 +139,34 @@ def page_of(run):
 
 @contextmanager
 def chromium():
-    """Chromium, or a skip with the reason; with BEDSIDE_REQUIRE_BROWSER=1 a missing browser is a failure."""
+    """Chromium, or a skip with the reason; with BEDSIDE_REQUIRE_BROWSER=1 a missing browser is a failure.
+
+    It is launched once in a process, because Playwright cannot be started twice; pages are closed, the browser stays.
+    """
     path = next(filter(None, map(shutil.which, BROWSERS)), None)
     try:
-        from playwright.sync_api import sync_playwright
+        import playwright.sync_api  # noqa: F401
     except ImportError:
         path, reason = None, "playwright is not installed"
     else:
         reason = f"no browser was found; install one of {', '.join(BROWSERS)}"
     if path is None:
         (pytest.fail if os.environ.get("BEDSIDE_REQUIRE_BROWSER") == "1" else pytest.skip)(reason)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
+    browser = launched(path)
+    before = list(browser.contexts)
+    yield browser
+    for context in browser.contexts:
+        if context not in before:
+            context.close()
+
+
+@cache
+def launched(path):
+    from playwright.sync_api import sync_playwright
+
+    playwright = sync_playwright().start()
+    atexit.register(playwright.stop)
+    return playwright.chromium.launch(executable_path=path, args=FLAGS)
 
 
 def open_page(browser, run, width, name="report.html"):

@@ -173,7 +173,7 @@ def test_the_settings_show_every_number(modality):
     assert resolved.views == 4
     assert resolved.test_time == 1
     assert Augmentation.from_settings(resolved) == Augmentation(**for_modality(modality))
-    assert set(resolved.acting()) == set(AugmentSettings.model_fields)
+    assert set(resolved.acting()) == set(AugmentSettings.model_fields) - {"noise", "scaling", "shift"}  # of recordings
 
 
 @pytest.mark.parametrize(

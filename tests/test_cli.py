@@ -176,8 +176,8 @@ def test_ctrl_c_leaves_a_run_that_continues(workplace):
     assert not (workplace / "run" / "predictions.csv").exists()
     settings = workplace / "run" / "settings.yaml"
     assert "epochs: 100000" in settings.read_text()
-    differing = shell("train", "--resume", "run", "--set", "train.epochs=5", cwd=workplace)
-    assert "Leave out: train.epochs (asked 5, the run has 100000)" in differing.stderr
+    differing = bedside("train", "--resume", "run", "--set", "train.epochs=5")
+    assert "Leave out: train.epochs (asked 5, the run has 100000)" in str(differing.exception)
 
 
 def test_an_interrupted_run_continues_by_its_name_alone(workplace):

@@ -226,7 +226,10 @@ def test_a_site_with_one_class(frame):
 
 
 def test_every_code_of_the_data_stage_is_documented():
-    files = [*Path(bedside.data.__path__[0]).glob("*.py"), Path(bedside.scoring.__file__)]  # new data are checked there
+    files = [
+        *Path(bedside.data.__path__[0]).rglob("*.py"),
+        Path(bedside.scoring.__file__),
+    ]  # new data are checked there
     sources = "".join(path.read_text(encoding="utf-8") for path in files)
     assert all(sources.count(f'"{code}"') >= 2 for code in CODES)  # in the table and where it is found
     assert all(meaning.endswith(".") for meaning in CODES.values())

@@ -32,6 +32,8 @@ from bedside.settings import RunSettings, build
 from report_runs import BINARY, TASKS, Page, chromium, make_run, open_page
 from test_report_images import make_image_run
 
+pytestmark = pytest.mark.figures
+
 SECTIONS = [
     "Model details", "Intended use", "Factors", "Metrics", "Evaluation data", "Training data", "Quantitative analyses",
     "Ethical considerations", "Caveats and recommendations",

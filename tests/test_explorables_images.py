@@ -2,6 +2,8 @@
 
 import base64
 import json
+import struct
+import zlib
 from importlib.util import find_spec
 from io import BytesIO
 
@@ -69,12 +71,44 @@ def test_sixteen_bits_become_eight_by_their_brightest_pixel():
         ("data:image;base64,", "is empty"),
         (f"data:image;base64,{base64.b64encode(b'GIF89a' + bytes(40)).decode()}", "is a GIF file"),
         (f"data:image;base64,{base64.b64encode(bytes(128) + b'DICM').decode()}", "is a DICOM file; read here are JPEG"),
-        (data_url(np.zeros((4100, 4100), dtype=np.uint8)), "4,100 x 4,100 pixels; choose one of at most 16 million"),
+        (f"data:image;base64,{base64.b64encode(b'<svg><script>alert(1)</script></svg>').decode()}", "is not an image"),
     ],
 )
 def test_what_is_no_image_is_refused_in_words(url, words):
     with pytest.raises(DataError, match=words):
         pictures.take(pictures.Upload(image=url))
+
+
+def chunk(kind, data):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+
+def png_file(width, height, *chunks):
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(chunks) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        (png_file(60_000, 60_000, chunk(b"IDAT", zlib.compress(bytes(10**6)))), "60,000 x 60,000 px, more than the 30"),
+        (png_file(2**31 - 1, 2**31 - 1), "more than the 30 million pixels"),
+        (png_file(8, 8, chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(70 * 2**20)))), "is damaged"),
+        (png_file(50, 50, chunk(b"IDAT", zlib.compress(bytes(90)))), "is damaged"),
+    ],
+    ids=["bomb", "largest", "text", "cut"],
+)
+def test_a_bomb_is_refused_before_it_is_unpacked(file, words):
+    with pytest.raises(DataError, match=words):
+        pictures.take(pictures.Upload(image=f"data:image;base64,{base64.b64encode(file).decode()}"))
+
+
+def test_an_animation_is_refused_in_words():
+    file = BytesIO()
+    first, second = (Image.fromarray(pixels) for pixels in (random_pixels(16, 16, 3), 255 - random_pixels(16, 16, 3)))
+    first.save(file, "PNG", save_all=True, append_images=[second])
+    with pytest.raises(DataError, match="holds 2 pictures of an animation; only single images are read"):
+        pictures.take(pictures.Upload(image=f"data:image;base64,{base64.b64encode(file.getvalue()).decode()}"))
 
 
 def test_a_cut_off_image_is_refused_in_words():

@@ -283,6 +283,27 @@ def test_weight_decay_makes_weights_small():
     assert np.abs(kept["weights"][0]).mean() < np.abs(free["weights"][0]).mean()
 
 
+def test_dropout_acts_on_steps_and_never_on_what_is_shown():
+    begins = [begun(hidden=(8, 8)) for _ in range(3)]
+    whole, first, second = (one["session"] for one in begins)
+    free = trained(whole, 60)
+    for _ in range(60):
+        single = trained(first, 1, dropout=0.5)
+    together = trained(second, 60, dropout=0.5)
+    assert single["train"] == together["train"]  # who drops out belongs to the step, however it is asked for
+    assert together["train"] > free["train"]
+    looked = [trained(second, 0, dropout=0.5) for _ in range(2)]
+    assert looked[0]["output"] == looked[1]["output"] == together["output"]
+
+
+def test_what_is_passed_on_is_seen_after_its_activation_with_dropout_too():
+    network = make_network(2, (3, 4), "none", 0, dropout=0.5).eval()
+    rows = torch.randn(5, 2)
+    layers = layers_of(network, rows)
+    assert [tuple(one.shape) for one in layers] == [(5, 3), (5, 4)]
+    torch.testing.assert_close(network.output(layers[-1]), network(rows))
+
+
 def test_an_old_training_is_forgotten_and_said_so():
     old = begun()["session"]
     for _ in range(playground.KEPT):

@@ -1,12 +1,15 @@
 """Explorables about patients: the dots are what the report's panel counts, and a leak is seen where one was planted."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
 import bedside
-from bedside.learn.explorables import family_album, split, threshold
+from bedside.learn.explorables import family_album, family_recurrent, family_transformer, split, threshold
 from bedside.models import FAMILIES
 
 
@@ -113,7 +116,16 @@ def test_the_album_says_truly_what_bedside_has():
     for one in family_album.MEMBERS:
         assert set(one.families) <= set(FAMILIES)
         assert one.families or not one.live
-    assert not any(members[key]["families"] for key in ("rnn", "graph", "autoencoder", "generative"))
+    assert not any(members[key]["families"] for key in ("graph", "autoencoder", "generative"))
+
+
+def test_the_theory_says_the_same_as_the_album():
+    page = (Path(__file__).parents[1] / "docs" / "theory" / "kinds.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| ([a-z]+) .*\| (.+) \|$", page, re.MULTILINE))
+    for one in family_album.MEMBERS:
+        said = rows[one.name.split()[0].lower()]
+        assert (said == "not yet") == (not one.families)
+        assert not one.families or f"`{one.families[0]}`" in said
 
 
 @pytest.mark.parametrize("machine", ["logistic", "forest", "boosting", "few", "more", "deep"])
@@ -137,9 +149,38 @@ def test_the_network_of_the_album_is_judged_on_lesions_it_has_not_seen():
         (4, 8, 8),
     ]
     event, cohort = family_album._cnn()
-    assert not {*family_album._unseen()} & {*event.fold.train, *event.fold.valid}
+    assert not {*family_album.unseen()} & {*event.fold.train, *event.fold.valid}
     rows = event.fold.test
     score = event.fitted.scores(cohort.inputs.take(rows))[:, 1]
     assert found["auroc"] == pytest.approx(roc_auc_score(cohort.target[rows], score))
     assert found["auroc"] > 0.7
-    assert found["probability"] == pytest.approx(score[list(rows).index(family_album._unseen()[1])], abs=1e-5)
+    assert found["probability"] == pytest.approx(score[list(rows).index(family_album.unseen()[1])], abs=1e-5)
+
+
+def test_the_recurrent_network_of_the_album_says_at_the_end_what_it_says_of_the_whole_recording():
+    found = family_album.heard(family_recurrent.Heart(number=2))
+    (cohort, fold), row = family_recurrent.drawn(), family_recurrent.unseen()[2]
+    score = family_recurrent._trained().fitted.scores(cohort.inputs.take(fold.test))[:, 1]
+    assert found["answers"][-1] == pytest.approx(score[list(fold.test).index(row)], abs=1e-12)
+    assert found["auroc"] == pytest.approx(roc_auc_score(cohort.target[fold.test], score))
+    assert found["auroc"] > 0.7
+    assert len(found["answers"]) == found["traces"].shape[1] // family_recurrent.STRIDE == 30
+    assert np.ptp(found["answers"]) > 0.05, "what it says changes while it reads"
+    assert row in fold.test
+
+
+def test_the_transformer_of_the_album_looks_at_the_same_lesions_and_its_shares_are_of_one_decision():
+    found = family_album.attended(family_album.Lesion(number=1))
+    (cohort, fold), (sight, _, pixels) = family_transformer.drawn(), family_transformer._trained()
+    event, same = family_album._cnn()
+    assert (same.samples["target"] == cohort.samples["target"]).all()
+    assert set(event.fold.train) == set(fold.train)
+    assert found["patches"].shape == (4, 4, 16, 16, 3)
+    assert (np.block([[[patch] for patch in row] for row in found["patches"]]) == found["image"]).all()
+    for name in ("before", "after"):
+        assert found[name].sum() == pytest.approx(1, abs=1e-6)
+        assert found[name].min() > 0
+    assert np.ptp(found["before"]) < 0.01 < np.ptp(found["after"]), "chance attends evenly, learning does not"
+    score = sight.scores(pixels[fold.test], np.zeros(len(fold.test), dtype=int))
+    assert found["auroc"] == pytest.approx(roc_auc_score(cohort.target[fold.test], score))
+    assert found["probability"] == pytest.approx(score[list(fold.test).index(family_album.unseen()[1])], abs=1e-5)

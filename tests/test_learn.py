@@ -1,6 +1,8 @@
 """The course around its notebooks: answers, excerpts of the source, copies for learners, frames, and the local server."""
 
+import html
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -14,8 +16,8 @@ import bedside
 from bedside import learn
 from bedside.cli import main
 from bedside.errors import BedsideError, RunError, SettingError
-from bedside.learn import answer, shelf
-from bedside.learn.explorables import explorable
+from bedside.learn import answer, frames, listing, shelf
+from bedside.learn.explorables import EXPLORABLES, explorable, routes
 from bedside.learn.explorables.routes import LARGEST, plain, play_app
 from bedside.web import local, start
 from report_runs import BINARY, make_run
@@ -92,6 +94,24 @@ def test_an_excerpt_of_nothing_says_so():
         learn.source("bedside.training.loop:fit", "xyzzy")
 
 
+def test_outside_of_a_notebook_an_excerpt_links_nowhere_and_inside_to_its_line(monkeypatch):
+    shown = learn.source("bedside.training.loop:step", "optimizer.zero_grad")
+    assert "<a " not in shown._repr_html_()
+    monkeypatch.setattr("bedside.learn.reading._in_notebook", lambda: True)
+    (link,) = re.findall(r'<a href="(http://127[.]0[.]0[.]1:[^"]*)"', shown._repr_html_())
+    assert link.endswith(f"/source/bedside.training.loop#L{shown.first}")
+    monkeypatch.setitem(sys.modules, "fastapi", None)  # as if the extra were not installed
+    frames.address.cache_clear()
+    assert "<a " not in shown._repr_html_()
+
+
+def test_every_link_leads_to_a_module_of_the_package():
+    file = Path(bedside.__file__).parent / "training" / "__init__.py"
+    assert listing.name_of(file) == "bedside.training"
+    assert listing.name_of(Path(bedside.__file__)) == "bedside"
+    assert set(listing.modules()) >= {"bedside.learn.listing", "bedside.learn.exercises.notebook_01"}
+
+
 # Copies
 
 
@@ -109,7 +129,10 @@ def test_copies_keep_what_a_learner_wrote(tmp_path):
 def test_solutions_stand_beside_the_exercises_under_another_name(tmp_path):
     learn.copy_notebooks(tmp_path)
     copied = learn.copy_notebooks(tmp_path, solutions=True)
-    assert all(path.name.endswith("_solutions.ipynb") for path in copied.new)
+    *solved, notes = copied.new
+    assert [path.name for path in solved] == [f"{path.stem}_solutions.ipynb" for path in shelf.notebooks()]
+    assert notes == tmp_path / "TRAINER.md"
+    assert notes.read_bytes() == (ROOT / "notebooks" / "TRAINER.md").read_bytes()
     assert copied.kept == ()
     cells = json.loads((tmp_path / "01_neural_networks.ipynb").read_text(encoding="utf-8"))["cells"]
     assert any("..." in "".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
@@ -199,6 +222,61 @@ def test_what_is_not_there_is_not_found(client):
     assert client.post("/play/neuron/forget", json={}).status_code == 404
 
 
+def test_a_module_is_shown_line_by_line_and_cannot_act(client):
+    answered = client.get("/source/bedside.learn.answer")
+    lines = (ROOT / "src/bedside/learn/answer.py").read_text(encoding="utf-8").splitlines()
+    shown = re.findall(r'<li id="L(\d+)"><a [^>]*></a><code>(.*)</code></li>', answered.text)
+    assert [int(number) for number, _ in shown] == list(range(1, len(lines) + 1))
+    assert [html.unescape(line) for _, line in shown] == lines
+    assert "<script" not in answered.text
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "os",
+        "torch",
+        "BEDSIDE",
+        "bedside.",
+        "bedside.none",
+        "bedside.learn.answer.py",
+        "bedside.learn...learn.answer",
+        "bedside.learn.answer%00",
+        "bedside%2F..%2F..",
+        "bedside%2Flearn%2Fanswer.py",
+        "%2E%2E",
+        "%2E%2E%2F%2E%2E%2Fetc%2Fpasswd",
+        "/etc/passwd",
+        "../../etc/passwd",
+        "bedside.learn.notebooks.make_notebooks",
+        "bedside.learn.explorables.static.play",
+    ],
+)
+def test_nothing_but_modules_of_the_package_is_shown(client, module):
+    answered = client.get(f"/source/{module}")
+    assert answered.status_code == 404
+    assert "root:" not in answered.text
+
+
+def test_the_server_imports_ahead_what_its_pages_compute_with(monkeypatch):
+    imported = []
+    monkeypatch.setattr(routes, "HEAD_START", 0)
+    monkeypatch.setattr(routes, "import_module", imported.append)
+    with TestClient(play_app(), base_url="http://127.0.0.1"):
+        pass
+    assert imported == [f"bedside.learn.explorables.{name}" for name in EXPLORABLES]
+
+
+def test_pages_and_modules_are_shown_without_importing_torch():
+    code = (
+        "import sys; from fastapi.testclient import TestClient; from bedside.learn.explorables.routes import play_app;"
+        "client = TestClient(play_app(), base_url='http://127.0.0.1');"
+        "assert all(client.get(path).is_success for path in ('/play/', '/play/neuron', '/source/bedside.training.loop'));"
+        "assert not {'torch', 'pandas', 'sklearn', 'matplotlib'} & {*sys.modules}"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_questions_out_of_range_are_refused_in_words(client):
     refused = client.post("/play/neuron/look", json={"first": 99})
     assert refused.status_code == 422
@@ -240,7 +318,8 @@ def test_a_defect_of_ours_is_not_taken_for_a_server_that_is_gone(client, monkeyp
     monkeypatch.setattr("bedside.learn.explorables.routes._answer", lambda *_: broken(None))
     answered = client.post("/play/neuron/look", json={})
     assert answered.status_code == 500
-    assert "ZeroDivisionError: nothing" in answered.json()["error"]
+    assert "ZeroDivisionError" in answered.json()["error"]
+    assert "nothing" not in answered.text  # a message may quote what was asked
 
 
 def test_a_check_leaves_the_learners_random_numbers_alone():
@@ -250,3 +329,15 @@ def test_a_check_leaves_the_learners_random_numbers_alone():
     learn.check("04.2", torch.nn.Linear)
     learn.check("01.8", torch.nn.Linear)
     assert torch.equal(torch.rand(3), wanted)
+
+
+def test_jupyterlab_is_told_to_ask_nobody_for_news_or_newer_versions():
+    from jupyterlab.handlers.announcements import NeverCheckForUpdate
+    from jupyterlab.labapp import LabApp
+
+    from bedside.learn.lab import QUIET
+
+    app = LabApp()
+    app.parse_command_line(list(QUIET))
+    assert app.news_url is None
+    assert app.check_for_updates_class is NeverCheckForUpdate

@@ -9,14 +9,7 @@ import yaml
 from bedside import learn
 from bedside.folder import Run
 from bedside.scoring import Prediction
-
-
-def wrong_remarks(number, *made):
-    """What is wrong, with hints, as one text."""
-    answer = learn.check(number, *made)
-    assert answer.remarks
-    return "\n".join(f"{remark.text} {remark.hint}" for remark in answer.remarks if not remark.right)
-
+from course_answers import wrong_remarks
 
 JUDGED = SimpleNamespace(
     estimates={

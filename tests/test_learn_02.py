@@ -9,6 +9,7 @@ from torch import nn
 from bedside import learn
 from bedside.models.backbone import load_timm
 from bedside.models.pretrained import load_weights
+from course_answers import hints, remarks
 
 NAME = "tf_efficientnet_lite0"
 timm = load_timm()
@@ -20,14 +21,6 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
-
-
-def remarks(answer, *, right):
-    return " ".join(one.text for one in answer.remarks if one.right is right)
-
-
-def hints(answer):
-    return " ".join(one.hint for one in answer.remarks if not one.right)
 
 
 def by_group(labels, groups):

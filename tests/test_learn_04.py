@@ -6,14 +6,7 @@ import torch
 from torch import nn
 
 from bedside import learn
-
-
-def remarks(answer, *, right):
-    return " ".join(one.text for one in answer.remarks if one.right is right)
-
-
-def hints(answer):
-    return " ".join(one.hint for one in answer.remarks if not one.right)
+from course_answers import hints, remarks
 
 
 class Net(nn.Module):

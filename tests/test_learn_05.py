@@ -1,10 +1,9 @@
 """Exercises of notebook 05: the right answer passes, and each typical wrong one gets a remark of its own."""
 
 import numpy as np
-import pytest
 from scipy.special import expit, logit
 
-from bedside.learn import check
+from course_answers import three_questions
 
 
 def patient_split(patients, share, seed):
@@ -27,17 +26,6 @@ def recalibrate(score, intercept, slope):
 
 
 RIGHT = {"05.3": patient_split, "05.5": draw_patients, "05.7": ppv, "05.9": recalibrate}
-
-
-@pytest.mark.parametrize("number", RIGHT)
-def test_the_right_answer_passes(number):
-    assert check(number, RIGHT[number]).right
-
-
-@pytest.mark.parametrize("number", RIGHT)
-def test_a_gap_says_gap(number):
-    assert "gap" in check(number, ...).remarks[0].text
-    assert not check(number, lambda *_: ...).right
 
 
 def photos(patients, share, seed):
@@ -103,11 +91,6 @@ WRONG = {
     ("05.9", lambda score, a, b: expit(a * logit(score) + b) if a else expit(b * logit(score))): "have changed places",
 }
 
-
-@pytest.mark.parametrize(
-    ("asked", "remark"), WRONG.items(), ids=[f"{number} {text}" for (number, _), text in WRONG.items()]
+test_the_right_answer_passes, test_a_gap_says_gap, test_each_wrong_answer_gets_its_own_remark = three_questions(
+    RIGHT, WRONG
 )
-def test_each_wrong_answer_gets_its_own_remark(asked, remark):
-    answer = check(*asked)
-    assert not answer.right
-    assert remark in repr(answer)

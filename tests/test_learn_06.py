@@ -1,10 +1,9 @@
 """Exercises of notebook 06: the right answer passes, and each typical wrong one gets a remark of its own."""
 
 import numpy as np
-import pytest
 from sklearn.metrics import roc_auc_score
 
-from bedside.learn import check
+from course_answers import three_questions
 
 
 def auroc_by_group(group, ill, score, *, fewest=10, area=roc_auc_score):
@@ -31,17 +30,6 @@ def to_mg_per_dl(table, factor=18.0156):
 
 
 RIGHT = {"06.2": auroc_by_group, "06.3": choose_threshold, "06.4": cover, "06.5": to_mg_per_dl}
-
-
-@pytest.mark.parametrize("number", RIGHT)
-def test_the_right_answer_passes(number):
-    assert check(number, RIGHT[number]).right
-
-
-@pytest.mark.parametrize("number", RIGHT)
-def test_a_gap_says_gap(number):
-    assert "gap" in check(number, ...).remarks[0].text
-    assert not check(number, lambda *_: ...).right
 
 
 def everybodys(group, ill, score):
@@ -105,11 +93,6 @@ WRONG = {
     ("06.5", in_its_place): "The original table was changed",
 }
 
-
-@pytest.mark.parametrize(
-    ("asked", "remark"), WRONG.items(), ids=[f"{number} {text}" for (number, _), text in WRONG.items()]
+test_the_right_answer_passes, test_a_gap_says_gap, test_each_wrong_answer_gets_its_own_remark = three_questions(
+    RIGHT, WRONG
 )
-def test_each_wrong_answer_gets_its_own_remark(asked, remark):
-    answer = check(*asked)
-    assert not answer.right
-    assert remark in repr(answer)

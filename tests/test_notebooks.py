@@ -26,6 +26,10 @@ sys.addaudithook(refuse)
 """
 
 
+SAVE_INK = "from blank_figures import save_ink\nsave_ink()\n"
+DRAWS = "00_first_model"  # its report is drawn; the figures in those of others are made and not drawn
+
+
 def named(path):
     return path.stem
 
@@ -48,6 +52,9 @@ def test_no_notebook_is_stale(source):
 
 @pytest.mark.parametrize("source", SOURCES, ids=named)
 def test_it_runs_without_a_network_shows_its_facts_and_solves_its_exercises(alone, source):
+    if source.stem != DRAWS:
+        with open(alone / "sitecustomize.py", "a") as file:
+            file.write(SAVE_INK)
     ran = make_notebooks.run(make_notebooks.with_solutions(source), alone)
     assert make_notebooks.facts(ran) == make_notebooks.facts(make_notebooks.stored(source))
     asked = [cell for cell in ran.cells if cell.cell_type == "code" and "learn.check(" in cell.source]
@@ -71,3 +78,11 @@ def test_the_exercise_version_has_gaps_and_no_solution(source):
 def _changed(full, gaps):
     before = {cell.id: cell.source for cell in full.cells}
     return {cell.id for cell in gaps.cells if cell.source != before[cell.id]}
+
+
+def test_a_notebook_that_takes_too_long_in_all_is_stopped_and_its_slowest_cell_is_named(alone, monkeypatch):
+    monkeypatch.setattr(make_notebooks, "SECONDS", 3)
+    cells = [nbformat.v4.new_code_cell(code) for code in ["import time", "time.sleep(0.2)", "time.sleep(60)", "1"]]
+    slow = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("# 99 Slow"), *cells])
+    with pytest.raises(make_notebooks.TooSlow, match=r"'99 Slow' .* 0\.05 in all.*ends with: time\.sleep\(60\)"):
+        make_notebooks.run(slow, alone)

@@ -32,7 +32,7 @@ def test_help_loads_nothing_heavy():
 
 
 @pytest.mark.parametrize(
-    "module", ["cohort", "data", "data.table", "splits.folds", "evaluation", "report.html", "folder"]
+    "module", ["cohort", "data", "data.table", "splits.folds", "evaluation", "report.html", "folder", "jobs"]
 )
 def test_everything_but_training_lives_without_torch(module):
     assert "torch" not in loaded_after(f"import bedside.{module}")

@@ -142,39 +142,20 @@ def test_dask(promise, dask, tmp_path):
     promise({"cluster": dask}, tmp_path)
 
 
-@pytest.fixture
-def ray_settings(monkeypatch) -> None:
-    """Workers find the tasks, and nobody else reaches this Ray or is told of it."""
-    monkeypatch.setenv("PYTHONPATH", PATHS)
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    monkeypatch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-
-
-# Ray reads its settings when it is imported, so each of these tests has a process of its own. The first is one test,
-# because Ray takes seconds to start.
-PROMISES_ON_RAY = """
+# Ray reads its settings when it is imported, so each of these drivers is a process of its own. Ray takes many seconds to
+# start, so one serves two of them, and all promises are made in one go.
+OPEN = """
 import sys
 from pathlib import Path
 import ray
 import test_parallel
-ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="CRITICAL")
+ray.init(sys.argv[2], log_to_driver=False, logging_level="CRITICAL")
 for promise in test_parallel.PROMISES:
     folder = Path(sys.argv[1], promise.__name__)
     folder.mkdir()
     promise({"cluster": "ray"}, folder)
     print(promise.__name__, ray.is_initialized())
 """
-
-
-@posix
-@needs_ray
-def test_ray_that_is_open(ray_settings, tmp_path):
-    done = drive(PROMISES_ON_RAY, tmp_path)
-    kept = [line for line in done.stdout.splitlines() if line.endswith(" True")]
-    assert kept == [f"{promise.__name__} True" for promise in PROMISES], done.stderr
-
-
 DRIVER = """
 import sys
 from pathlib import Path
@@ -188,17 +169,48 @@ from ray._common.usage.usage_lib import usage_stats_enabled
 print(ray.is_initialized(), usage_stats_enabled())
 """
 SQUARES = ["0 0", "1 1", "2 4", "3 9"]
+UNFORKED = {"GRPC_ENABLE_FORK_SUPPORT": "0"}  # gRPC stumbles over Ray's forks now and then
 
 
-def drive(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+def drive(code: str, *arguments: object, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=180)
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, env=env)
+
+
+@pytest.fixture(scope="module")
+def ray_settings() -> dict[str, str]:
+    """Surroundings in which workers find the tasks, and nobody else reaches this Ray or is told of it."""
+    secret = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_USAGE_STATS_ENABLED": "0"}
+    return {**os.environ, **secret, "PYTHONPATH": PATHS}
+
+
+@pytest.fixture(scope="module")
+def ray_head(ray_settings) -> Iterator[tuple[str, str]]:
+    """The addresses of one Ray, as `ray start` makes it: for programs on this machine, and for those elsewhere."""
+    port, client_port = free_port(), free_port()
+    options = ["--num-cpus=2", "--include-dashboard=false", f"--port={port}", f"--ray-client-server-port={client_port}"]
+    command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", *options]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    with subprocess.Popen(command, env={**ray_settings, **UNFORKED}, **quiet) as head:
+        try:
+            assert soon(lambda: answers(client_port), 120)
+            yield f"127.0.0.1:{port}", f"ray://127.0.0.1:{client_port}"
+        finally:
+            head.terminate()
+
+
+@posix
+@needs_ray
+def test_ray_that_is_open(ray_settings, ray_head, tmp_path):
+    done = drive(OPEN, tmp_path, ray_head[0], env=ray_settings)
+    kept = [line for line in done.stdout.splitlines() if line.endswith(" True")]
+    assert kept == [f"{promise.__name__} True" for promise in PROMISES], done.stderr
 
 
 @posix
 @needs_ray
 def test_ray_of_our_own_is_quiet_and_closed_and_tells_nobody(ray_settings, tmp_path):
-    done = drive(DRIVER, tmp_path, "ray")
+    done = drive(DRIVER, tmp_path, "ray", env=ray_settings)
     assert done.stderr == ""
     *given, last = done.stdout.splitlines()
     assert sorted(given) == SQUARES
@@ -207,17 +219,8 @@ def test_ray_of_our_own_is_quiet_and_closed_and_tells_nobody(ray_settings, tmp_p
 
 @posix
 @needs_ray
-def test_ray_elsewhere(ray_settings, tmp_path, monkeypatch):
-    monkeypatch.setenv("GRPC_ENABLE_FORK_SUPPORT", "0")  # gRPC stumbles over Ray's forks now and then
-    port, client_port = free_port(), free_port()
-    options = ["--num-cpus=2", "--include-dashboard=false", f"--port={port}", f"--ray-client-server-port={client_port}"]
-    command = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", *options]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as head:
-        try:
-            assert soon(lambda: answers(client_port), 60)
-            done = drive(DRIVER, tmp_path, f"ray://127.0.0.1:{client_port}")
-        finally:
-            head.terminate()
+def test_ray_elsewhere(ray_settings, ray_head, tmp_path):
+    done = drive(DRIVER, tmp_path, ray_head[1], env={**ray_settings, **UNFORKED})
     assert done.stderr == ""
     assert sorted(done.stdout.splitlines()[:-1]) == SQUARES
 
@@ -386,7 +389,7 @@ def test_the_loop_for_several_devices_runs_in_two_processes(tmp_path, monkeypatc
     shutil.copytree(ROOT / "examples", tmp_path / "examples")
     monkeypatch.chdir(tmp_path)
     roles = {"target": "readmitted", "patient": "patient", "exclude": ["days_until_readmission"]}
-    quick = {"data": roles, "evaluation": {"resamples": 100}}
+    quick = {"data": roles, "evaluation": {"resamples": 100}, "explain": {"samples": 0}}
     run = bedside.train("examples/clinic.csv", quick, family="logistic", folder="runs/clinic")
     Path("large.py").write_text(loop)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "large.py"]

@@ -17,6 +17,8 @@ from bedside.report.panel import at_least, operating_point, panel, threshold_lis
 from bedside.report.words import number, percent
 from report_runs import BINARY, TASKS, chromium, make_run, open_page, page_of
 
+pytestmark = pytest.mark.figures
+
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):

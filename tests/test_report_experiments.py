@@ -26,6 +26,8 @@ from bedside.report.words import p_text, p_words
 from experiment_folders import SPACE, make_comparison, make_curve, make_tuning
 from report_runs import BINARY, NASTY, TASKS, Page, chromium
 
+pytestmark = pytest.mark.figures
+
 LONG = "a_family_with_a_very_long_name_that_never_ends_and_has_no_space_at_all"
 SKILLS = {"$x$ of two\nlines": 1.0, "mlp": 2.2, "boosting": 2.1, LONG: 0.5, NASTY: 0.1}
 GRID = {

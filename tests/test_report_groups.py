@@ -11,6 +11,8 @@ from bedside.report.html import write_report
 from bedside.settings import EvaluationSettings
 from report_runs import NASTY, TASKS, chromium, make_run, open_page, page_of
 
+pytestmark = pytest.mark.figures
+
 
 def grouped_run(folder, kind="binary", *, n=240):
     run = make_run(folder, TASKS[kind], n=n)

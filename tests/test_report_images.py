@@ -26,6 +26,8 @@ from bedside.report.training_figures import loss_figure, network_starts
 from bedside.settings import RunSettings, build
 from report_runs import BINARY, chromium, history_of, make_run, open_page, page_of
 
+pytestmark = pytest.mark.figures
+
 NASTY_NAME = 'a"><img src=x onerror=alert(1)>.png'
 GROUPS = ("right and confident", "wrong and confident", "unsure")
 WEIGHTS = {

@@ -63,3 +63,21 @@ def test_an_older_run_without_an_operating_point_has_a_report(run):
     assert section(Run(run.path), "operating") == ""
     assert "does not say how sure" not in section(Run(run.path), "learning")
     write_json(run.path / "estimates.json", whole)
+
+
+@pytest.mark.parametrize("rule", ["youden", "net_benefit"])
+def test_the_source_of_the_rule_stands_in_small_print_and_not_in_the_sentence(run, rule):
+    whole = run.estimates
+    settings = EvaluationSettings(
+        resamples=100, threshold=rule, **({"threshold_value": 0.2} if rule != "youden" else {})
+    )
+    judged = evaluate(run.predictions, BINARY, settings, seed=0)
+    write_json(run.path / "estimates.json", judged)
+    try:
+        shown = point(Run(run.path))
+        assert "doi:" in judged["operating"]["chosen_by"]
+        assert "doi:" not in shown["sentence"]
+        assert shown["source"] in judged["operating"]["chosen_by"]
+        assert re.sub(r"\W", "", shown["source"]) in re.sub(r"&\w+;|\W", "", section(Run(run.path), "operating"))
+    finally:
+        write_json(run.path / "estimates.json", whole)

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -234,7 +235,7 @@ def test_a_run_of_another_version_says_which_version_reads_it(run, tmp_path):
     environment = json.loads(path.read_text())
     environment["format"], environment["versions"]["bedside"] = 99, "7.2.0"
     path.write_text(json.dumps(environment))
-    with pytest.raises(RunError, match=r"written by bedside 7.2.0 in format 99; this version reads format 1"):
+    with pytest.raises(RunError, match=r"written by bedside 7.2.0 in format 99; this version reads format 2"):
         bedside.predict(tmp_path / "copy", make_table(5))
     with pytest.raises(RunError, match="There is no run folder"):
         bedside.open_run(tmp_path / "nowhere")
@@ -280,6 +281,7 @@ except StorageError as error:
     print("StorageError:", error)
 """
     environment = {"PYTHONDONTWRITEBYTECODE": "1", "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+    environment["MPLCONFIGDIR"] = matplotlib.get_cachedir()  # where it knows the fonts; to look for them takes seconds
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=120)
     assert "StorageError: No space left to write" in done.stdout, done.stdout + done.stderr
     assert not list(tmp_path.rglob("*.part"))
@@ -323,13 +325,13 @@ def test_a_tampered_list_of_checksums_is_refused(run, tmp_path):
 
 
 def test_two_runs_that_begin_at_once_get_folders_of_their_own(tmp_path, monkeypatch):
-    from bedside.begin import _claim, _claim_new
+    from bedside.claim import claim
 
     monkeypatch.chdir(tmp_path)
-    assert len({_claim_new("clinic") for _ in range(5)}) == 5
-    (_claim(tmp_path / "mine") / "theirs.txt").write_text("kept")
+    assert len({claim("clinic", None) for _ in range(5)}) == 5
+    (claim("clinic", tmp_path / "mine") / "theirs.txt").write_text("kept")
     with pytest.raises(RunError, match="is there already"):
-        _claim(tmp_path / "mine")
+        claim("clinic", tmp_path / "mine")
     assert (tmp_path / "mine" / "theirs.txt").read_text() == "kept"
 
 

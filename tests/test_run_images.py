@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 import bedside
 from bedside.errors import DataError, RunError, SettingError
-from bedside.run import explain_steps, train_steps
+from bedside.run import _EXPLAIN, explain_steps, train_steps
 from bedside.settings import RunSettings, build
 from bedside.training.events import Extracted, FoldFit, Plan, Progress
 from cohorts import image_cohort, random_weights, spots
@@ -386,7 +386,7 @@ def test_a_failing_explanation_does_not_cost_the_report(tmp_path, monkeypatch):
         yield
 
     with monkeypatch.context() as patch:
-        patch.setattr("bedside.run.explain_run", broken)
+        patch.setitem(_EXPLAIN, "image", broken)
         events = list(train_steps(image_cohort(60), build(RunSettings, {**TINY, **FAST}), folder=tmp_path / "run"))
     run = bedside.open_run(tmp_path / "run")
     assert run.finished

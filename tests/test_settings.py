@@ -10,6 +10,7 @@ from bedside.models.suited import acting, refuse_unsuited
 from bedside.settings import RunSettings, TrainSettings, build, describe, merge, parse_assignment
 from cohorts import cohort as make_cohort
 from cohorts import image_cohort
+from small_signals import signal_cohort
 
 BINARY, REGRESSION = Task("binary", ("well", "sick")), Task("regression")
 
@@ -42,7 +43,7 @@ def test_a_setting_that_cannot_act_is_refused_in_words(values, message):
     ("values", "task", "message"),
     [
         ({"family": "mpl"}, BINARY, r"Unknown model family 'mpl'. Did you mean 'mlp'"),
-        ({"family": "ridge"}, BINARY, r"'ridge' does regression .* but this is binary.*Suited here: mlp, logistic"),
+        ({"family": "ridge"}, BINARY, r"'ridge' does regression .* but this is binary.*Suited here: mlp, .*logistic"),
         ({"family": "forest", "train": {"epochs": 3}}, BINARY, r"train.epochs has no effect: family 'forest' is not a"),
         (
             {"family": "mlp", "model": {"hiden": [3]}},
@@ -78,6 +79,7 @@ def test_settings_that_say_how_to_read_are_refused_beside_a_cohort_that_is_read(
 
 COHORTS = {kind: make_cohort(30, task=kind) for kind in ("binary", "multiclass", "regression")}
 IMAGES = {kind: image_cohort(30, task=kind) for kind in ("binary", "multiclass", "regression")}
+SIGNALS = {kind: signal_cohort(30, task=kind) for kind in ("binary", "multiclass", "regression")}
 SUITED = [(name, task) for name in FAMILIES for task in (BINARY, REGRESSION) if task.kind in FAMILIES[name].tasks]
 
 
@@ -85,7 +87,7 @@ SUITED = [(name, task) for name in FAMILIES for task in (BINARY, REGRESSION) if 
 @pytest.mark.parametrize("scheme", ["holdout", "crossval"])
 def test_settings_written_to_yaml_give_the_same_run_again(family, task, scheme):
     asked = build(RunSettings, {"family": family, "folds": {"scheme": scheme}, "seed": 4})
-    cohort = IMAGES[task.kind] if FAMILIES[family].data == "image" else COHORTS[task.kind]
+    cohort = {"image": IMAGES, "signal": SIGNALS}.get(FAMILIES[family].data, COHORTS)[task.kind]
     written = acting(asked, cohort)
     read = build(RunSettings, yaml.safe_load(yaml.safe_dump(written)))
     refuse_unsuited(read, cohort)

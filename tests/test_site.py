@@ -46,6 +46,12 @@ def test_every_page_is_there_and_nothing_is_loaded_from_elsewhere(site):
     assert {
         path.relative_to(ROOT / "docs").with_suffix(".html").as_posix() for path in (ROOT / "docs").rglob("*.md")
     } <= pages
+    notes = (site / "trainer-notes.html").read_text(encoding="utf-8")
+    for heading in re.findall(
+        r"^## (.*)$", (ROOT / "notebooks" / "TRAINER.md").read_text(encoding="utf-8"), re.MULTILINE
+    ):
+        assert heading in notes
+    assert 'href="../trainer-notes.html"' in (site / "tutorials" / "trainer.html").read_text(encoding="utf-8")
     for path in site.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
         loaded = re.findall(r'<(?:script|img|iframe|link)\b[^>]*?\b(?:src|href)="?(https?://[^" >]+)', text)
@@ -55,6 +61,8 @@ def test_every_page_is_there_and_nothing_is_loaded_from_elsewhere(site):
 def test_a_broken_link_ends_the_build(tmp_path):
     for name in ("docs", "mkdocs.yml"):
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tmp_path / name)
+    (tmp_path / "notebooks").mkdir()
+    shutil.copy(ROOT / "notebooks" / "TRAINER.md", tmp_path / "notebooks")
     with open(tmp_path / "docs" / "glossary.md", "a", encoding="utf-8") as page:
         page.write("\n[nowhere](nowhere.md) and [no heading](limits.md#not-there)\n")
     done = build(tmp_path, tmp_path / "site")
@@ -102,3 +110,9 @@ def test_every_figure_of_the_theory_is_drawn_by_its_script_and_described():
         }
     assert set(used) == drawn == {path.stem for path in (ROOT / "docs" / "figures").glob("*.svg")}
     assert all(len(words) > 20 for words in used.values())
+
+
+def test_the_glossary_is_in_alphabetical_order():
+    terms = re.findall(r"^\*\*(.+?)\.\*\*", (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8"), re.MULTILINE)
+    letters = [re.sub(r"[^a-z ]", "", term.casefold()) for term in terms]
+    assert letters == sorted(set(letters))

@@ -330,7 +330,7 @@ def test_images_lose_by_what_hides_their_spots(tmp_path):
     assert set(kinds) == set(images.GRADES)
     assert kinds["darker"]["moved"]["value"] > 0.1  # its features are of the changed pixels, not remembered ones
     assert all(strongest["moved"]["value"] > 0 for strongest in kinds.values())
-    with pytest.raises(SettingError, match="has no effect on images"):
+    with pytest.raises(SettingError, match="has no effect on image data"):
         bedside.stress(run, units={"x": "kg"})
 
 

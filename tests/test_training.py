@@ -11,7 +11,7 @@ from torch import nn
 
 from bedside.cohort import Task
 from bedside.errors import SettingError, TrainingError
-from bedside.models import build_model, families, model_settings
+from bedside.models import build_model, model_settings
 from bedside.models.losses import Supervised, auroc, class_weights
 from bedside.models.mlp import ACTIVATIONS, MLP, MLPSettings
 from bedside.settings import RunSettings, TrainSettings, build, merge
@@ -23,10 +23,8 @@ from bedside.training.finder import find_learning_rate, suggest
 from bedside.training.fits import train_folds
 from bedside.training.hardware import make_fabric
 from bedside.training.loop import fit
-from bedside.training.saved import load_members
 from bedside.training.stack import Stack
 from cohorts import cohort as make_cohort
-from cohorts import image_cohort
 
 BINARY, THREE, NUMBER = Task("binary", ("a", "b")), Task("multiclass", ("a", "b", "c")), Task("regression")
 SMALL = {
@@ -365,45 +363,6 @@ def test_a_missing_gpu_and_an_impossible_precision_are_named():
         make_fabric(RunSettings(device={"accelerator": "cuda"}).device, work=0)
     with pytest.raises(SettingError, match=r"16-mixed needs a GPU"):
         make_fabric(RunSettings(device={"precision": "16-mixed"}).device, work=0)
-
-
-# Networks for images that start from scratch stand for all: the others need weights (see test_image_training.py).
-FAMILIES_AND_TASKS = [
-    (name, task) for name, family in families().items() for task in family.tasks if family.architecture is None
-]
-
-
-@pytest.mark.parametrize(("family", "task"), FAMILIES_AND_TASKS)
-def test_every_family_keeps_the_contract(family, task, tmp_path):
-    """Scores of the right shape, the same from a saved copy and for one sample alone; better than no features."""
-    known = families()[family]
-    cohort = image_cohort(150, task=task) if known.data == "image" else make_cohort(150, task=task)
-    options = (
-        {"family": family, "train": {"epochs": 30, "learning_rate": 0.01}} if known.network else {"family": family}
-    )
-    if family == "cnn":
-        options["model"] = {"width": 8, "stages": 2}
-    settings = build(RunSettings, options)
-    folds = make_folds(cohort, settings.folds, seed=0)
-    (kept,) = (event for event in train_folds(family, cohort, folds, settings) if isinstance(event, FoldFit))
-    tested, truth = cohort.inputs.take(kept.fold.test), cohort.target[kept.fold.test]
-    scores = kept.fitted.scores(tested)
-    if task == "regression":
-        assert scores.shape == (len(truth),)
-        better = np.mean((scores - truth) ** 2) < 0.8 * truth.var()
-    else:
-        assert scores.shape == (len(truth), len(cohort.task.classes))
-        assert np.allclose(scores.sum(axis=1), 1)
-        shares = np.tile(np.bincount(truth) / len(truth), (len(truth), 1))
-        better = log_loss(truth, scores) < 0.95 * log_loss(truth, shares)
-    assert better == (known.data != "any")
-    (tmp_path / "fold").mkdir()
-    kept.fitted.save(tmp_path / "fold")
-    (again,) = load_members([tmp_path / "fold"], family, options.get("model", {}), cohort.task)
-    assert np.array_equal(again.scores(tested), scores)
-    tolerance = 1e-5 if known.network and known.data == "image" else 1e-12
-    assert np.allclose(again.scores(tested.take(np.array([3]))), scores[3:4], atol=tolerance)
-    assert {file.suffix for file in tmp_path.rglob("*") if file.is_file()} <= {".skops", ".safetensors", ".json"}
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)

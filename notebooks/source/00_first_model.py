@@ -27,6 +27,16 @@ run = bedside.train("breast-cancer")
 learn.report(run)
 
 # %% [markdown]
+# Whom was it tested on? Only on patients from whom it has not learnt, and by whom nothing was chosen either (*val*, validation, is for
+# choosing: when to stop, which threshold).
+
+# %% tags=["fact"]
+import pandas as pd
+
+dealt = pd.read_csv(run.path / "folds.csv")
+print(dealt["part"].value_counts().to_string())
+
+# %% [markdown]
 # ## 3 Read the verdict
 # The report begins with at most six sentences. Each is made by a rule that is written down, so that nobody can be more enthusiastic
 # than the data.
@@ -44,7 +54,7 @@ for number, sentence in enumerate(sentences(run), 1):
 # * **How good?** The AUROC with its 95 % interval in brackets: take one malignant and one benign mass; how often does the malignant one
 #   get the higher score? 0.5 is guessing, 1 is always. The interval says which values fit these patients; mind its lower end.
 # * **How sure?** How many patients were tested, and whether that is enough.
-# * **Better than what?** A logistic regression learned from the same patients. *Not distinguishable* means: the data do not say which is better.
+# * **Better than what?** A logistic regression learnt from the same patients. *Not distinguishable* means: the data do not say which is better.
 # * **What would happen at the bedside?** At one threshold: how many malignant masses are found (sensitivity), how many benign ones left in peace
 #   (specificity).
 # * **Are the probabilities true?** Of patients with a score of 20 %, are 20 % malignant? (Calibration.)
@@ -53,16 +63,15 @@ for number, sentence in enumerate(sentences(run), 1):
 # Now you. Fill in three answers from the sentences: two numbers, and one of "yes", "no", "cannot tell".
 
 # %%
-estimates = {one["metric"]: one for one in run.estimates["estimates"]}
 answers = {
     "lower end of the AUROC": (
         # gap: a number from the first sentence
-        estimates["auroc"]["low"]
+        next(one["low"] for one in run.estimates["estimates"] if one["metric"] == "auroc")
         # end gap
     ),
     "malignant patients tested": (
         # gap: a number from the second
-        estimates["sensitivity"]["n_patients"]
+        next(one["n_patients"] for one in run.estimates["estimates"] if one["metric"] == "sensitivity")
         # end gap
     ),
     "better than the baseline": (
@@ -108,11 +117,16 @@ print(said.stderr if said.returncode else said.stdout[said.stdout.find("\nAUROC"
 learn.check("00.4", run, folder)
 
 # %% [markdown]
-# Did it matter? Both runs dealt the patients alike (same seed), so they were tested on the same ones. Look at the intervals, not at the
-# third digit.
+# Did it matter? That can only be asked if both were tested on the same patients. The seed is the same, so they should be:
+
+# %% tags=["fact"]
+changed = bedside.open_run(folder)
+print("dealt alike:", pd.read_csv(changed.path / "folds.csv").equals(dealt))
+
+# %% [markdown]
+# So compare; look at the intervals, not at the third digit.
 
 # %%
-changed = bedside.open_run(folder)
 for name, one in {"as it is": run, setting: changed}.items():
     values = {estimate["metric"]: estimate for estimate in one.estimates["estimates"]}
     for metric in ("auroc", "sensitivity", "specificity"):
@@ -125,15 +139,13 @@ for name, one in {"as it is": run, setting: changed}.items():
 
 # %% [markdown]
 # ## 5 Score three new patients
-# New to the model: three of its test patients, from whom it has not learned. Two are as they were. In the third, a benign one, we
+# New to the model: three of its test patients, from whom it has not learnt. Two are as they were. In the third, a benign one, we
 # plant a typing error: the decimal point of the mean radius has slipped, so the nuclei are ten times as large.
 
-# %%
-import pandas as pd
+# %% tags=["fact"]
 from sklearn.datasets import load_breast_cancer
 
 data = load_breast_cancer(as_frame=True)
-dealt = pd.read_csv(run.path / "folds.csv")
 tested = dealt.loc[dealt["part"] == "test", "sample"] - 1  # samples count from 1, rows from 0
 malignant = [row for row in tested if data.target[row] == 0]  # 0 is malignant in scikit-learn's copy
 benign = [row for row in tested if data.target[row] == 1]
@@ -163,6 +175,13 @@ for finding in prediction.findings:
 
 # %% [markdown]
 # The decimal point does not stop the model: it gives a score, as it gives one for anything. That is why you look before you use it.
+
+# %% tags=["fact"]
+typed = prediction.table.iloc[2]
+print("a score was given all the same:", bool(0 <= typed["score_malignant"] <= 1))
+print("the typing error is noticed:   ", "mean radius" in typed["outside"])
+
+# %% [markdown]
 # Which of the three patients must be looked at again? Give their sample numbers, as text, from the table.
 
 # %%
@@ -180,9 +199,8 @@ learn.check("00.5", prediction, again)
 
 # %%
 right = data.data.loc[[benign[1]]]
-typed = prediction.table["score_malignant"].iloc[2]
 measured = bedside.predict(run, right).table["score_malignant"].iloc[0]
-print(f"score of malignant: as typed {typed:.3f}, as measured {measured:.3f}")
+print(f"score of malignant: as typed {typed['score_malignant']:.3f}, as measured {measured:.3f}")
 
 # %% [markdown]
 # ## 6 What you have now

@@ -1,11 +1,11 @@
 # %% [markdown]
-# # 2 Convolutional neural networks
+# # 02 Convolutional neural networks
 #
 # A network that has already seen more than a million photographs learns your pictures faster than one that starts from
 # nothing. In this notebook you take such a network, replace its last layer, and train it: first on two *species*, then
 # on their *breeds*, then on **medical images**.
 #
-# What you need: notebook 1 (tensors, `nn.Module`, the training loop). Time: about 60 minutes.
+# What you need: notebook 01 (tensors, `nn.Module`, the training loop). Time: about 60 minutes.
 #
 # *For research and teaching only. bedside is not a medical device, and nothing here may be used to treat a patient.*
 
@@ -44,8 +44,8 @@ BLUE, ORANGE, GREY = "#1b5583", "#c4581a", "#565f68"
 # ## 2 Load images
 # There are three places to take pictures from:
 #
-# 1. `learn.pets(download=True)` fetches **Oxford-IIIT Pet** (37 breeds of cats and dogs, 792 MB,
-#    [Parkhi et al. 2012](https://doi.org/10.1109/CVPR.2012.6248092)) once, if it can be reached. Breed and species stand in
+# 1. With `DOWNLOAD = True`, **Oxford-IIIT Pet** (37 breeds of cats and dogs, 792 MB,
+#    [Parkhi et al. 2012](https://doi.org/10.1109/CVPR.2012.6248092)) is fetched once, if it can be reached. Breed and species stand in
 #    the file names: `Bengal_12.jpg` is a cat, because it begins with a capital; `pug_3.jpg` is a dog.
 # 2. Otherwise **a folder of your own**, with a folder per species or with such names: `learn.pets("my_folder")`, or the
 #    variable `BEDSIDE_DATA`.
@@ -54,7 +54,9 @@ BLUE, ORANGE, GREY = "#1b5583", "#c4581a", "#565f68"
 # What came is said in words, because you should always know what you train on.
 
 # %% tags=["fact"]
-pets = learn.pets(download=False)
+DOWNLOAD = False  # True fetches the cats and dogs: 792 MB, once
+
+pets = learn.pets(download=DOWNLOAD)
 print(pets.about)
 
 # %% [markdown]
@@ -73,11 +75,11 @@ plt.show()
 
 # %% [markdown]
 # ## 3 Preprocess
-# A network wants all pictures in one size. We keep the square in the middle and scale it to 64 pixels, small enough to
+# A network wants all pictures in one size. We keep the square in the middle and scale it to 48 pixels, small enough to
 # train in seconds; the pretrained network was made for 224, and with more pixels it would see more.
 
 # %% tags=["fact"]
-SIZE = 64
+SIZE = 48
 
 
 def preprocess(pixels):
@@ -153,7 +155,7 @@ if known is None:
 print(f"{BACKBONE}, from {known.source}")
 
 # %% [markdown]
-# The weights expect pixels as they were when the network learned: between 0 and 1, minus a mean, divided by a standard
+# The weights expect pixels as they were when the network learnt: between 0 and 1, minus a mean, divided by a standard
 # deviation, with the channels *before* height and width. Other numbers would be another picture to it.
 
 
@@ -176,8 +178,27 @@ train_loader, valid_loader, test_loader = loaders(images, labels, (train_rows, v
 print(images.shape, images.dtype)
 
 # %% [markdown]
+# ### Before the class: what a convolution is
+# A convolution lays a small square of weights, the *kernel*, on each place of a picture, multiplies every weight with the pixel under it,
+# and adds up: one number for each place, together a new picture, called a map. The map is bright where the picture looks like the
+# kernel, for example at an edge, wherever in the picture that is, and a 3 by 3 kernel needs nine weights for all places together. A
+# convolutional network learns its kernels, many in each layer, and lays those of the next layer on the maps of the one before.
+#
+# By hand: a picture that is dark on the left and bright on the right, and a kernel that looks for just such an edge.
+
+# %% tags=["fact"]
+picture = torch.tensor([[0.0, 0, 0, 9, 9, 9]] * 4)  # 4 high, 6 wide
+kernel = torch.tensor([[-1.0, 0, 1]] * 3)
+by_hand = [[(picture[r : r + 3, c : c + 3] * kernel).sum().item() for c in range(4)] for r in range(2)]
+by_torch = nn.functional.conv2d(picture[None, None], kernel[None, None])[0, 0].tolist()
+print("map:", by_hand, " PyTorch says the same:", by_hand == by_torch)
+
+# %% tags=["live"]
+learn.play("convolution")
+
+# %% [markdown]
 # ## 6 The class
-# As in notebook 1, a network is a class that inherits `torch.nn.Module`. Its `__init__` loads the pretrained backbone,
+# As in notebook 01, a network is a class that inherits `torch.nn.Module`. Its `__init__` loads the pretrained backbone,
 # takes its last layer away (it names the 1,000 classes of ImageNet), and puts a new one there.
 #
 # **Freezing** means: the backbone keeps what it knows, and only the new layer learns. `requires_grad = False` tells PyTorch
@@ -193,7 +214,7 @@ class PictureClassifier(nn.Module):
         super().__init__()
         self.freeze = freeze
         self.backbone = timm.create_model(BACKBONE)  # with random weights
-        load_weights(self.backbone, BACKBONE, WEIGHTS)  # with what it has learned
+        load_weights(self.backbone, BACKBONE, WEIGHTS)  # with what it has learnt
         n_features = self.backbone.num_features
         self.backbone.reset_classifier(0)  # the old last layer goes
         # gap: freeze the backbone if asked to, then make the new last layer, self.last
@@ -223,6 +244,7 @@ learn.check("02.6", PictureClassifier)
 # outputs here, so that nothing has to change for more. Before training the answers are guesses:
 
 # %%
+torch.manual_seed(1)  # the new last layer begins with random weights; with a seed they are the same in every run
 model = PictureClassifier(len(species))
 with torch.no_grad():
     logits = model.eval()(images[:3])
@@ -239,11 +261,15 @@ learn.source("bedside.models.classifier:Classifier.train")
 
 # %% [markdown]
 # ## 8 Train and validate
-# The loop is the one from notebook 1. New is the loss, cross-entropy, which takes one logit per class, and that the optimiser
-# gets only the weights that train. After each epoch we look at the validation pictures, without learning from them.
+# The loop is the one from notebook 01. New is the loss, cross-entropy, which takes one logit per class, and that the optimiser
+# gets only the weights that train. After each epoch we look at the validation pictures, without learning from them. Every pretrained
+# network of this notebook gets the same number of epochs, so that none wins by having had more time.
 
 
 # %%
+EPOCHS = 5
+
+
 def right_answers(model, loader):
     """How many pictures get the right class."""
     model.eval()
@@ -272,7 +298,7 @@ def train(model, loader, valid_loader, epochs, rate):
 
 # %%
 torch.manual_seed(1)
-frozen_history = train(model, train_loader, valid_loader, epochs=6, rate=3e-3)
+frozen_history = train(model, train_loader, valid_loader, EPOCHS, rate=2e-3)
 commonest = np.bincount(labels[valid_rows]).max() / len(valid_rows)
 
 figure, (left, right) = plt.subplots(1, 2, figsize=(8.5, 2.8))
@@ -281,8 +307,10 @@ left.plot(epochs, [one["loss"] for one in frozen_history], color=BLUE, marker="o
 left.set(xlabel="epoch", ylabel="training loss", title="The loss falls ...")
 right.plot(epochs, [one["valid"] for one in frozen_history], color=ORANGE, marker="s")
 right.axhline(commonest, color=GREY, linestyle="--")
-right.text(6, commonest - 0.02, "always the commoner class", color=GREY, ha="right", va="top")
-right.set(xlabel="epoch", ylabel="right on validation", ylim=(0.4, 1.02), title="... is it better than a guess?")
+right.text(EPOCHS, commonest - 0.02, "always the commoner class", color=GREY, ha="right", va="top")
+right.set(xlabel="epoch", ylabel="right on validation", ylim=(0.3, 1.02), title="... is it better than a guess?")
+for axis in (left, right):
+    axis.set_xticks(epochs)
 figure.tight_layout()
 plt.show()
 
@@ -295,7 +323,7 @@ learn.source("bedside.training.loop:step", "optimizer.zero_grad", "optimizer.ste
 # %% [markdown]
 # ## 9 Test, once
 # The test pictures have not been looked at until now. Afterwards nothing is changed any more, or they would become a second
-# validation set. So few pictures allow a rough statement only: bedside would give an interval with it (notebook 5).
+# validation set. So few pictures allow a rough statement only: bedside would give an interval with it (notebook 05).
 
 # %%
 correct = right_answers(model, test_loader)
@@ -304,37 +332,56 @@ print(f"always the commoner class: {np.bincount(labels[test_rows]).max()} of {le
 
 # %% [markdown]
 # ## 10 Exercise: frozen against unfrozen
-# What happens in practice? Train a second network with `freeze=False`, for two epochs and at a learning rate of 3e-4, ten
-# times smaller, and compare three things: the weights that train, the seconds per epoch, and the validation pictures.
+# What happens in practice? Train a second network with `freeze=False`, for as many epochs (`EPOCHS`) and at a learning rate of 3e-4,
+# nearly ten times smaller, and compare three things: the weights that train, the seconds per epoch, and the validation pictures.
 
 # %%
 torch.manual_seed(1)
 unfrozen, unfrozen_history = ..., ...
 # gap: make the network unfrozen, and keep what train gives back as unfrozen_history
 unfrozen = PictureClassifier(len(species), freeze=False)
-unfrozen_history = train(unfrozen, train_loader, valid_loader, epochs=2, rate=3e-4)
+unfrozen_history = train(unfrozen, train_loader, valid_loader, EPOCHS, rate=3e-4)
 # end gap
 
 # %%
 learn.check("02.10", model, unfrozen)
 
 # %% [markdown]
-# And what does a large rate do to weights that were good? We train a third network unfrozen at 3e-2, and compare.
+# And what does a large rate do to weights that were good? We train a third network unfrozen at 3e-2, a hundred times as fast, and
+# compare.
 
 # %%
 torch.manual_seed(1)
 hasty = PictureClassifier(len(species), freeze=False)
-hasty_history = train(hasty, train_loader, valid_loader, epochs=2, rate=3e-2)
+hasty_history = train(hasty, train_loader, valid_loader, EPOCHS, rate=3e-2)
 
-print(f"{'':24}{'weights that train':>20}{'s per epoch':>13}{'epochs':>8}{'right on validation':>21}")
-for name, one, history in (
-    ("frozen, rate 3e-3", model, frozen_history),
-    ("unfrozen, rate 3e-4", unfrozen, unfrozen_history),
-    ("unfrozen, rate 3e-2", hasty, hasty_history),
-):
+ways = {
+    "frozen, rate 2e-3": (model, frozen_history),
+    "unfrozen, rate 3e-4": (unfrozen, unfrozen_history),
+    "unfrozen, rate 3e-2": (hasty, hasty_history),
+}
+print(f"{'':24}{'weights that train':>20}{'s per epoch':>13}{'right on validation':>21}")
+for name, (one, history) in ways.items():
     weights = sum(w.numel() for w in one.parameters() if w.requires_grad)
     seconds = np.mean([epoch["seconds"] for epoch in history])
-    print(f"{name:24}{weights:>20,}{seconds:>13.1f}{len(history):>8}{history[-1]['valid']:>21.0%}")
+    print(f"{name:24}{weights:>20,}{seconds:>13.1f}{history[-1]['valid']:>21.0%}")
+print(f"{'always the commoner class':24}{commonest:>53.0%}; one picture more or less is {1 / len(valid_rows):.0%}")
+
+# %%
+figure, panels = plt.subplots(1, 2, figsize=(8.5, 2.8))
+for (name, (_, history)), colour, marker in zip(ways.items(), [BLUE, ORANGE, GREY], "os^", strict=True):
+    for panel, part in zip(panels, ("loss", "valid"), strict=True):
+        panel.plot(epochs, [one[part] for one in history], color=colour, marker=marker, label=name)
+panels[0].set(
+    xlabel="epoch", ylabel="training loss", yscale="log", xticks=epochs, title="The same pictures and epochs ..."
+)
+panels[1].axhline(commonest, color=GREY, linestyle="--", linewidth=1)
+panels[1].set(
+    xlabel="epoch", ylabel="right on validation", ylim=(0.3, 1.02), xticks=epochs, title="... three ways to train"
+)
+panels[1].legend(frameon=False, fontsize=8, loc="upper left")
+figure.tight_layout()
+plt.show()
 
 # %% [markdown]
 # What usually happens, and what to look for in your table:
@@ -372,21 +419,43 @@ def untrained(name, n_outputs):
 learn.check("02.11", untrained)
 
 # %%
-small = nn.functional.interpolate(images, 48)  # fewer pixels still, so that it takes seconds
+small = nn.functional.interpolate(images, 32, mode="area")  # fewer pixels still, so that it takes seconds
 small_train, small_valid, _ = loaders(small, labels, (train_rows, valid_rows, test_rows))
+scratch = {}
 for name in ("resnet10t", "resnet18"):
     torch.manual_seed(1)
     network = untrained(name, len(species))
-    history = train(network, small_train, small_valid, epochs=2, rate=1e-3)
-    weights = sum(weight.numel() for weight in network.parameters())
-    print(f"{name}, from scratch: {weights:,} weights, {history[-1]['valid']:.0%} of validation right")
-print(f"{BACKBONE}, pretrained and frozen: {frozen_history[-1]['valid']:.0%}")
-print(f"always the commoner class: {commonest:.0%}")
+    scratch[name] = train(network, small_train, small_valid, epochs=12, rate=1e-3)  # from scratch takes longer
+    weights, right = sum(weight.numel() for weight in network.parameters()), scratch[name][-1]["valid"]
+    own = right_answers(network, small_train) / len(train_rows)
+    better = right > commonest + 1.5 / len(valid_rows)  # one picture more is no difference
+    print(
+        f"{name}, from scratch, {weights:,} weights: {own:.0%} of its training pictures right, {right:.0%} of validation,"
+    )
+    print(
+        f"  which is {'better than' if better else 'no better than'} always saying the commoner class ({commonest:.0%})"
+    )
+print(f"{BACKBONE}, pretrained and frozen: {frozen_history[-1]['valid']:.0%} of validation after {EPOCHS} epochs")
 print(f"numbers in all training pictures together: {small[train_rows].numel():,}")
 
+# %%
+figure, axis = plt.subplots(figsize=(6.5, 2.8))
+for (name, history), colour, marker in zip(scratch.items(), (BLUE, ORANGE), "os", strict=True):
+    axis.plot(range(1, 13), [one["valid"] for one in history], color=colour, marker=marker, label=name)
+axis.axhline(commonest, color=GREY, linestyle="--", linewidth=1)
+axis.set(xlabel="epoch", ylabel="right on validation", ylim=(0.3, 1.02), xticks=range(1, 13))
+axis.set_title("From scratch: how long does it stand at the dashed line (always the commoner class)?")
+axis.legend(frameon=False)
+plt.show()
+
 # %% [markdown]
-# Notice how far from scratch gets with so few pictures and epochs, and that the larger network need not be the better one:
-# compare its weights with the numbers in all pictures that are to teach them. Pretraining pays most where pictures are few.
+# A network that stands exactly on the dashed line, epoch after epoch, says the same class for all. In the first epochs that has a reason that is easily
+# overlooked: in evaluation mode, batch normalisation uses means that it gathered over many batches, and they lag behind weights
+# that still change quickly. So two or three epochs tell nothing about a network from scratch.
+#
+# Then compare the two shares of each line: training pictures nearly all right, and validation not, is learning by heart. Compare
+# also the weights with the numbers in all pictures that are to teach them: the larger network need not be the better one. And
+# with so few validation pictures a difference of two or three of them is chance. Pretraining pays most where pictures are few.
 
 # %% [markdown]
 # ## 12 Exercise: from species to breed
@@ -409,34 +478,38 @@ learn.check("02.12", breed_labels, breed_model, finer.breed)
 torch.manual_seed(1)
 parts = split_by_group(breed_labels, finer.groups)
 breed_train, breed_valid, _ = loaders(finer_images, breed_labels, parts)
-breed_history = train(breed_model, breed_train, breed_valid, epochs=6, rate=3e-3)
+breed_history = train(breed_model, breed_train, breed_valid, EPOCHS, rate=2e-3)
 with torch.no_grad():
     said = breed_model.eval()(finer_images[parts[1]]).argmax(dim=1).numpy()
 truth = breed_labels[parts[1]]
-print(
-    f"right on validation: {np.mean(said == truth):.0%}; always the commonest breed: {np.bincount(truth).max() / len(truth):.0%}"
-)
+print(f"right on validation: {np.mean(said == truth):.0%}")
+print(f"always the commonest breed: {np.bincount(truth).max() / len(truth):.0%}")
 for number, name in enumerate(breeds[:12]):
     print(f"{name:32} {np.sum((said == truth) & (truth == number)):>3} of {np.sum(truth == number):>3}")
 
 # %% [markdown]
-# More classes and fewer pictures of each: it gets harder, and the rarest class shows it first. One number over all
-# classes hides that, so look at each class.
+# More classes and fewer pictures of each: guessing gets harder, and one number over all classes says little about the rare ones. So look
+# at each class.
 
 # %% [markdown]
 # ## 13 Let's classify some medical images
-# Everything is there now. Choose your images, by writing one of these into `MINE`:
+# Everything is there now. Choose your images, by writing one of these into `MINE`, and what bedside has to know about them into
+# `SETTINGS`:
 #
-# * `"dermoscopy"`: 200 new drawn skin lesions, one image each; they come with bedside;
+# * `"dermoscopy"`: new drawn skin lesions, one image each; they come with bedside, and `SETTINGS` say how many, and how large;
 # * the path of a **MedMNIST** file, such as `"pneumoniamnist.npz"` (chest radiographs of children; the files are at
-#   [medmnist.com](https://medmnist.com), [Yang et al. 2023](https://doi.org/10.1038/s41597-022-01721-8));
-# * the path of **your own folder**, with a folder for each class. If patients have several images, say so in the settings,
-#   for example `{"label_pattern": r"(?P<target>[a-z]+)_(?P<patient>P\d+)_\d\.png"}`; see the guide on images.
+#   [medmnist.com](https://medmnist.com), [Yang et al. 2023](https://doi.org/10.1038/s41597-022-01721-8)), and `SETTINGS = {}`;
+# * the path of **your own folder**, with a folder for each class, and `SETTINGS = {}`. If patients have several images, the names of the
+#   files have to tell whose they are: take the last line of `SETTINGS`, and change it until it fits your names. The one below fits
+#   `benign_P07_2.png`, the second image of patient P07; see the guide on images.
 
 # %%
 MINE = "dermoscopy"
-options = {"synthetic": {"patients": 200, "size": 96, "seed": 7}} if MINE == "dermoscopy" else {}
-cohort = bedside.read_cohort(MINE, DataSettings(**options))
+SETTINGS = {"synthetic": {"patients": 200, "size": 96, "seed": 7}}  # for "dermoscopy"
+# SETTINGS = {}  # for a MedMNIST file, or a folder for each class
+# SETTINGS = {"label_pattern": r"(?P<target>[a-z]+)_(?P<patient>P\d+)_\d\.png"}  # for names that tell class and patient
+
+cohort = bedside.read_cohort(MINE, DataSettings(**SETTINGS))
 rows = np.random.default_rng(0).permutation(len(cohort))[:240]  # enough for a lesson
 classes, medical_labels = cohort.task.classes, cohort.target[rows]
 groups = join_groups(cohort)[rows]  # patients, joined with all copies of their images
@@ -453,7 +526,7 @@ parts, medical_model = (..., ..., ...), ...
 parts = split_by_group(medical_labels, groups)
 medical_train, medical_valid, medical_test = loaders(medical_images, medical_labels, parts)
 medical_model = PictureClassifier(len(classes))
-medical_history = train(medical_model, medical_train, medical_valid, epochs=6, rate=3e-3)
+medical_history = train(medical_model, medical_train, medical_valid, EPOCHS, rate=2e-3)
 # end gap
 
 # %%
@@ -493,11 +566,8 @@ plt.show()
 # learn.report(run)
 # ```
 #
-# It takes longer, because it uses all pixels that the network was made for. Then play with what a network is made
-# of: `bedside learn play convolution`, `pooling` and `inside`. Next: notebook 3, how networks learn.
-
-# %% tags=["live"]
-learn.play("convolution")
+# It takes longer, because it uses all pixels that the network was made for. Then play with two more parts of such networks,
+# `pooling` and `inside`. Next: notebook 03, how networks learn.
 
 # %% tags=["live"]
 learn.play("pooling")

@@ -317,7 +317,7 @@ right = np.mean((z_ > 0) == (truth == 1))
 print(f"loss {losses[0]:.3f} -> {losses[-1]:.3f}; {right:.0%} of these same patients on the right side of p = 0.5")
 
 # %% [markdown]
-# (These are the patients it learned from, so the share says nothing about new ones. Notebook 05 does.)
+# (These are the patients it learnt from, so the share says nothing about new ones. Notebook 05 does.)
 #
 # ## 5 The three losses
 # The loss decides what "wrong" means. For a number it is the **mean squared error**, for two classes **binary cross-entropy**, for
@@ -393,7 +393,7 @@ print("by hand ", by_hand, "\nPyTorch ", by_torch.numpy(), "\nbedside ", by_beds
 # ### Why not squared error for classes?
 # Because of what it sends back. A patient is malignant, and the network is sure of the opposite (z far below 0). Cross-entropy sends back
 # p − y, nearly −1: a loud complaint. The squared error of the probability, (p − y)², sends back 2 (p − y) times the derivative of the
-# sigmoid, which is nearly 0: the worse the mistake, the less is learned from it.
+# sigmoid, which is nearly 0: the worse the mistake, the less is learnt from it.
 
 # %%
 z = np.linspace(-8, 8, 321)

@@ -1,17 +1,17 @@
 # %% [markdown]
-# # 4 Latent space
+# # 04 Latent space
 #
 # Between its input and its answer a network turns every patient into a few numbers of its own making. The space in which these
 # numbers are coordinates is called *latent*, hidden. There patients whom the network treats alike lie together. You will look
 # into two such spaces, find the nearest cases of a patient, and learn which pictures of them to mistrust.
 #
-# What you need: notebook 1; notebook 2 helps. Time: about 40 minutes.
+# What you need: notebook 01; notebook 02 helps. Time: about 40 minutes.
 #
 # *For research and teaching only. bedside is not a medical device, and nothing here may be used to treat a patient.*
 
 # %% [markdown]
 # ## 1 Open
-# The data are those of notebook 1: breast masses, described by 30 numbers each. In scikit-learn 0 means malignant; we turn it
+# The data are those of notebook 01: breast masses, described by 30 numbers each. In scikit-learn 0 means malignant; we turn it
 # round, so that 1 is malignant.
 
 # %% tags=["fact"]
@@ -71,7 +71,7 @@ learn.check("04.2", TwoNumbers)
 # %% [markdown]
 # ## 3 Watch it come into being
 # We train, and after some epochs keep the places of the *validation* patients: those of training patients look better than they
-# should, because the network has learned from them.
+# should, because the network has learnt from them.
 
 # %%
 torch.manual_seed(3)
@@ -136,11 +136,21 @@ def pca(vectors):
 learn.check("04.4", pca)
 
 # %% [markdown]
-# ## 5 The latent space of a pretrained network
-# Now images: drawn skin lesions, two pictures of each. A network that has seen a million photographs (notebook 2) turns each
-# picture into many numbers, before it has learned anything about skin.
+# Tried on three points that lie on a line, at 0, 5 and 10 from its beginning: one direction says all, and along it their distances are
+# kept.
 
-# %%
+# %% tags=["fact"]
+on_a_line = np.array([[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]])
+along, says = pca(on_a_line)
+print("share of the first component:", says[0].round(3))
+print("distances between neighbours:", np.abs(np.diff(along[:, 0])).round(3))
+
+# %% [markdown]
+# ## 5 The latent space of a pretrained network
+# Now images: drawn skin lesions, two pictures of each. A network that has seen a million photographs (notebook 02) turns each
+# picture into many numbers, before it has learnt anything about skin.
+
+# %% tags=["fact"]
 from bedside.data.dermoscopy import DermoscopySettings, generate
 from bedside.models.backbone import create
 from bedside.models.pretrained import load_weights
@@ -190,7 +200,7 @@ for name, which in known_of.items():
 # %% [markdown]
 # What varies most is not always what you asked about: it may be hair, light, camera or skin. So colour a map by everything you
 # know, by site and device above all. If the *hospitals* form islands, the network can tell them apart, and may use it
-# (notebook 6).
+# (notebook 06).
 
 # %% [markdown]
 # ## 6 t-SNE, and what it must not be used for
@@ -320,7 +330,7 @@ print(f"Without the rule, the other picture of the lesion is among the five near
 print(f"at random it would be for {5 / (len(vectors) - 1):.0%}.")
 
 # %% [markdown]
-# To this network pictures are alike that both show hair, more than those with the same diagnosis: it learned on
+# To this network pictures are alike that both show hair, more than those with the same diagnosis: it learnt on
 # photographs, and nobody told it what counts here. *Alike to the network* is not *alike to a doctor*. After training on the diagnosis the space would be another.
 #
 # And the two pictures of one lesion find each other, although they were drawn from another angle and in other light. In a real
@@ -352,7 +362,7 @@ learn.source("bedside.explain.latent:choose_space", "first = next")
 # learn.report(run)
 # ```
 #
-# To play with: `bedside learn play latent`, a latent space by epoch, with points to click on. Next: notebook 5, honest evaluation.
+# To play with: `bedside learn play latent`, a latent space by epoch, with points to click on. Next: notebook 05, honest evaluation.
 
 # %% tags=["live"]
 learn.play("latent")

@@ -75,7 +75,8 @@ print(
 )
 
 # %% [markdown]
-# Look at the rows: photos of one patient resemble each other far more than photos of one diagnosis do.
+# Look at the rows: whose photos resemble each other, those of one patient or those of one diagnosis? Below stands the answer in
+# numbers, the correlation of two photos, point by point.
 
 # %%
 figure, places = plt.subplots(3, 6, figsize=(7, 3.8))
@@ -87,6 +88,13 @@ for row, person in enumerate([1, 3, 7]):
     places[row, 0].set_ylabel(f"patient {person}\n{table['target'][photo]}", fontsize=8)
 figure.suptitle("Three patients, six photos each: the skin is easier to see than the disease", x=0.02, ha="left")
 figure.tight_layout()
+
+# %% tags=["fact"]
+alike = np.corrcoef(pixels)
+one_patient = patients[:, None] == patients
+one_diagnosis = malignant[:, None] & malignant & ~one_patient
+print(f"two photos of one patient: correlation {alike[one_patient & (alike < 0.999)].mean():.2f}")
+print(f"one photo each of two patients with a malignant lesion: {alike[one_diagnosis].mean():.2f}")
 
 # %% [markdown]
 # ## 3 The same model, two splits
@@ -160,7 +168,9 @@ for name, split in (("photos", photo_split), ("patients", patient_split)):
     auroc, network = experiment(pixels, malignant, split)
     later = roc_auc_score(new_malignant, scores_of(network, new_pixels))
     found.append((name, auroc, later))
-    print(f"split by {name:8}: AUROC {auroc:.2f} in the test, {later:.2f} in patients who come later")
+    print(
+        f"split by {name:8}: AUROC {auroc:.2f} in the test, {later:.2f} in patients who come later: {auroc - later:+.2f}"
+    )
 
 # %%
 figure, place = plt.subplots(figsize=(6, 2.6))
@@ -171,22 +181,33 @@ for row, (_, auroc, later) in enumerate(found):
 place.set(
     yticks=[0, 1], yticklabels=[f"split by {one[0]}" for one in found], xlabel="AUROC", ylim=(-0.6, 1.6), xlim=(0.5, 1)
 )
-place.set_title("The split by patients tells the future, the split by photos does not")
+place.set_title("Which split tells how good the network will be?")
 place.legend(frameon=False, loc="upper left", bbox_to_anchor=(0, 0.75))
 figure.tight_layout()
 
 # %% [markdown]
-# Both networks are about equally good for later patients (that of the split by photos a little better, because it
-# learned from photos of nearly everybody). Only the number differs: the split by photos tests whether the network
-# recognises *people*, and it does, by their skin.
-#
+# For later patients the two networks are much alike (the one that learnt from photos of nearly everybody has seen more skins). What
+# differs is the number: the split by photos tests whether the network recognises *people*, and it does, by their skin. In words:
+
+# %% tags=["fact"]
+(_, by_photos, later_photos), (_, by_patients, later_patients) = found
+print("the split by photos promises at least 0.10 too much:", bool(by_photos - later_photos >= 0.10))
+print("the split by patients is less than 0.08 off:        ", bool(abs(by_patients - later_patients) < 0.08))
+print("later, the networks differ by less than 0.08:       ", bool(abs(later_photos - later_patients) < 0.08))
+
+# %% [markdown]
 # How far can that go? Take the spot away, so that there is nothing to learn at all. The true AUROC is then 0.5.
 
 # %%
 nothing, _ = take_photos(600, sign=0.0, seed=0)
+without = {}
 for name, split in (("photos", photo_split), ("patients", patient_split)):
-    auroc, _ = experiment(nothing, malignant, split)
-    print(f"no disease in any photo, split by {name:8}: AUROC {auroc:.2f}")
+    without[name], _ = experiment(nothing, malignant, split)
+    print(f"no disease in any photo, split by {name:8}: AUROC {without[name]:.2f}")
+
+# %% tags=["fact"]
+print("by photos, AUROC above 0.8 for nothing:  ", bool(without["photos"] > 0.8))
+print("by patients, AUROC between 0.4 and 0.6:  ", bool(0.4 < without["patients"] < 0.6))
 
 # %% [markdown]
 # This happens in published work: in optical coherence tomography, splits by image gave the same network better numbers than splits by
@@ -253,29 +274,35 @@ def interval(values, patients, draw, resamples, seed=0):
 
 
 correct = (score >= 0.5) == malignant
+width = {}
 for name, draw in (("photos", draw_photos), ("patients", draw_patients)):
-    low, high = interval(correct[test], patients[test], draw, 400)
-    print(
-        f"accuracy {correct[test].mean():.3f}, resampling {name:8}: from {low:.3f} to {high:.3f}, width {high - low:.3f}"
-    )
+    low, high = interval(correct[test], patients[test], draw, 300)
+    width[name] = high - low
+    print(f"accuracy {correct[test].mean():.3f}, resampling {name:8}: from {low:.3f} to {high:.3f}")
+print(f"drawing patients makes it {width['patients'] / width['photos']:.1f} times as wide")
 
 # %% [markdown]
-# Narrower looks better. Which one is right? An interval of 95 % promises to hold the truth in 95 of 100 studies. So run 150
+# Narrower looks better. Which one is right? An interval of 95 % promises to hold the truth in 95 of 100 studies. So run 120
 # studies with 60 new patients each, and count.
 
 # %%
 truth = ((scores_of(network, new_pixels) >= 0.5) == new_malignant).mean()
 held, drawn_from = {"photos": [], "patients": []}, {"photos": draw_photos, "patients": draw_patients}
-for study in range(150):
+for study in range(120):
     others, their = take_photos(60, sign=4.5, seed=100 + study)
     right = (scores_of(network, others) >= 0.5) == (their["target"] == "malignant").to_numpy()
     for name, draw in drawn_from.items():
-        low, high = interval(right, their["patient"].to_numpy(), draw, 120, seed=study)
+        low, high = interval(right, their["patient"].to_numpy(), draw, 100, seed=study)
         held[name].append((low, high, low <= truth <= high))
 for name, each in held.items():
     print(
-        f"resampling {name:8}: {np.mean([one[2] for one in each]):.0%} of 150 intervals hold the truth; promised are 95 %"
+        f"resampling {name:8}: {np.mean([one[2] for one in each]):.0%} of 120 intervals hold the truth; promised are 95 %"
     )
+
+# %% tags=["fact"]
+kept = {name: np.mean([one[2] for one in each]) for name, each in held.items()}
+print("drawing photos keeps the promise in fewer than 85 of 100:  ", bool(kept["photos"] < 0.85))
+print("drawing patients keeps it in more than 85 of 100:          ", bool(kept["patients"] > 0.85))
 
 # %%
 figure, places = plt.subplots(1, 2, figsize=(9, 3.6), sharex=True, sharey=True)
@@ -314,7 +341,8 @@ pd.crosstab(table["target"][test], np.where(positive[test], "called malignant", 
 )
 
 # %% [markdown]
-# Note that 90 % on validation need not be 90 % in the test: the threshold was fitted to 100 patients. bedside's rule is the same:
+# Note that 90 % on validation need not be 90 % in the test: the threshold was fitted to 100 patients, of whom fewer than half are
+# ill. bedside's rule is the same:
 
 # %%
 learn.source("bedside.evaluation.thresholds:choose", "thresholds = candidates", 'if rule == "specificity"')
@@ -423,8 +451,20 @@ slope, intercept = calibration(score[test], malignant[test])
 print(f"in the test: slope {slope:.2f}, intercept {intercept:.2f}")
 
 # %% [markdown]
-# In its training photos the network was nearly always right, because it knew the people; so it learned to be sure. New patients do not
-# bear that out.
+# How did it become so sure? By its training photos. Compare how sure it is (the mean probability that it gives to what it says) and
+# how often it is right, there and in the test:
+
+# %%
+sure = np.maximum(score, 1 - score)
+for name, rows in (("training photos", part == "train"), ("test photos", test)):
+    print(f"{name:<16} sure by {sure[rows].mean():.0%} on average, right in {correct[rows].mean():.0%}")
+
+# %% tags=["fact"]
+print("nearly always right (95 % and more) in training photos:", bool(correct[part == "train"].mean() > 0.95))
+print("surer than right by more than 10 % in the test:        ", bool(sure[test].mean() - correct[test].mean() > 0.10))
+
+# %% [markdown]
+# In its training photos it knew the people, so being sure was right there. New patients do not bear that out.
 #
 # ## 9 Recalibration
 # A straight line in log odds repairs it: new log odds = intercept + slope × log odds. The line is fitted on the validation patients
@@ -451,6 +491,13 @@ for name, each in (("before", score), ("after", better)):
     print(
         f"{name:6} slope {slope:.2f}, intercept {intercept:.2f}, AUROC {roc_auc_score(malignant[test], each[test]):.3f}"
     )
+
+# %% tags=["fact"]
+slopes = [calibration(each[test], malignant[test])[0] for each in (score, better)]
+areas = [roc_auc_score(malignant[test], each[test]) for each in (score, better)]
+print("slope was below 0.7:                    ", bool(slopes[0] < 0.7))
+print("slope is now less than 0.3 away from 1: ", bool(abs(slopes[1] - 1) < 0.3))
+print("AUROC is the same to six digits:        ", bool(abs(areas[0] - areas[1]) < 1e-6))
 
 # %%
 figure, place = plt.subplots(figsize=(4.6, 4.2))
@@ -487,6 +534,11 @@ for column in ("skin", "camera"):
 groups = pd.DataFrame(rows, columns=["column", "group", "malignant", "benign", "AUROC", "low", "high"])
 groups.round(2)
 
+# %% tags=["fact"]
+area = groups.set_index("group")["AUROC"]
+print(f"AUROC in dark skin lower by at least 0.05: {area['dark'] + 0.05 <= area['light']}")
+print(f"patients with the old camera: {groups['malignant'].iloc[-1]} malignant, {groups['benign'].iloc[-1]} benign")
+
 # %%
 figure, place = plt.subplots(figsize=(6.5, 2.8))
 for row, one in enumerate(groups.itertuples()):
@@ -501,7 +553,7 @@ place.set_title("Worse in dark skin; the old camera (dotted) has too few patient
 figure.tight_layout()
 
 # %% [markdown]
-# In dark skin the network is worse, as planted. The old camera changes nothing, as planted too, but its own number stands on a
+# In dark skin the network is worse, as planted. The old camera changes nothing, because we planted nothing there; but its number stands on a
 # handful of patients: the bootstrap of so few cannot be believed, whatever it says. bedside shows no number that rests on fewer than 10
 # patients of a class:
 

@@ -1,11 +1,11 @@
 # %% [markdown]
-# # 7 CPU or GPU?
+# # 07 CPU or GPU?
 #
 # A graphics card (GPU) can do thousands of multiplications at once. Does your work need one? For some work it is many times
 # faster than the processor (CPU) that every computer has, for other work slower. In this notebook you *measure* it, on the machine
 # that you sit at.
 #
-# What you need: notebook 1. Time: about 25 minutes.
+# What you need: notebook 01. Time: about 25 minutes.
 #
 # *For research and teaching only. bedside is not a medical device, and nothing here may be used to treat a patient.*
 
@@ -92,6 +92,13 @@ def operations(n, m, k):
 # %%
 learn.check("07.3", operations)
 
+# %% [markdown]
+# Count it once by hand: each of the n × k results is the sum of m products. Twice the side is eight times the work.
+
+# %% tags=["fact"]
+for side in (2, 4, 1024):
+    print(f"{side} x {side} times {side} x {side}: {operations(side, side, side):,} operations")
+
 # %%
 SIDES = [16, 32, 64, 128, 256, 512, 1024]
 figure, (left, right) = plt.subplots(1, 2, figsize=(9, 3.2))
@@ -152,6 +159,7 @@ def multiplications(model, x):
     return sum(counted)
 
 
+# %% tags=["fact"]
 MODELS = {"MLP 30-64-64-1": (mlp, (30,)), "CNN, 64 px": (cnn, (3, 64, 64))}
 for name, (make, shape) in MODELS.items():
     print(f"{name:16} batch of 16: {multiplications(make(), torch.zeros(16, *shape)):>14,} multiplications")
@@ -184,7 +192,7 @@ for name, (make, shape) in MODELS.items():
 # %%
 learn.source("bedside.training.hardware:make_fabric", "accelerator = settings.accelerator", "accelerator = next")
 
-# %%
+# %% tags=["fact"]
 from bedside.training.hardware import SMALL
 
 for name, (make, shape) in MODELS.items():

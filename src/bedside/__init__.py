@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bedside.errors import (
         BedsideError,
         DataError,
+        ExportError,
         LeakError,
         RunError,
         SettingError,
@@ -40,6 +41,7 @@ _PLACES = {
     "Cohort": "cohort",
     "DataError": "errors",
     "Estimate": "cohort",
+    "ExportError": "errors",
     "FAMILIES": "models",
     "Finding": "cohort",
     "Fold": "cohort",
@@ -74,6 +76,7 @@ __all__ = [
     "Cohort",
     "DataError",
     "Estimate",
+    "ExportError",
     "Finding",
     "Fold",
     "LeakError",

@@ -1,21 +1,20 @@
 """A new run folder, or an old one that may be continued."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from bedside.claim import claim, filled
 from bedside.cohort import Cohort, Finding, Fold
 from bedside.data import read_cohort
 from bedside.data.description import describe
 from bedside.data.samples import COHORTS
 from bedside.environment import describe_environment, versions
-from bedside.errors import RunError, SettingError, StorageError
-from bedside.folder import Run, explained, is_run, whole_folder, write_json, write_table, write_yaml
+from bedside.errors import RunError, SettingError
+from bedside.folder import Run, write_json, write_table, write_yaml
 from bedside.models import default_family, family_named
 from bedside.models.suited import acting, refuse_unsuited
 from bedside.settings import RunSettings, build
@@ -58,9 +57,13 @@ def settled(cohort: Cohort, settings: RunSettings) -> RunSettings:
 
 
 def _written_out(cohort: Cohort, settings: RunSettings) -> RunSettings:
-    """The settings with what a network for images takes from its weights and from what the images are."""
-    if not looks_at_images(settings, cohort):
+    """The settings with what a network takes from its weights and from what images or recordings are."""
+    if not family_named(str(settings.family)).network or cohort.inputs.kind == "table":
         return settings
+    if cohort.inputs.kind == "signal":
+        from bedside.training.signal_augment import resolve
+
+        return settings.model_copy(update={"augment": resolve(settings.augment)})
     from bedside.training.image_members import augment_settings, image_size
 
     size = image_size(str(settings.family), cohort, settings)
@@ -68,14 +71,9 @@ def _written_out(cohort: Cohort, settings: RunSettings) -> RunSettings:
     return settings.model_copy(update={"augment": augment_settings(settings, cohort), "preparation": preparation})
 
 
-def looks_at_images(settings: RunSettings, cohort: Cohort) -> bool:
-    """Whether the model is a network that looks at images."""
-    return cohort.inputs.kind == "image" and family_named(str(settings.family)).network
-
-
 def explainable(settings: RunSettings, cohort: Cohort) -> bool:
-    """Whether it can be said what the model uses: a network for images, or any family that reads the columns of a table."""
-    return looks_at_images(settings, cohort) or family_named(str(settings.family)).data == "table"
+    """Whether it can be said what the model uses."""
+    return family_named(str(settings.family)).explains(cohort.inputs.kind)
 
 
 def begin(
@@ -102,56 +100,6 @@ def describe_into(
     write_json(folder / "description.json", describe(cohort))
     write_table(folder / "folds.csv", folds_table(cohort, list(folds)))
     write_json(folder / "findings.json", [asdict(finding) for finding in findings])
-
-
-@contextmanager
-def filled(path: Path) -> Iterator[Path]:
-    """A folder to fill, which appears whole in the place that was claimed; or the place is free again."""
-    try:
-        with whole_folder(path, replace=False) as new:
-            yield new
-    except BaseException:
-        with suppress(OSError):
-            path.rmdir()  # empty, or somebody else's
-        raise
-
-
-def claim(name: str, folder: str | Path | None) -> Path:
-    """An empty folder that is ours: the one that was asked for, or a new one for this cohort below `runs/`.
-
-    Raises:
-        RunError: if it is in use.
-    """
-    return _claim(Path(folder)) if folder is not None else _claim_new(name)
-
-
-def _claim(path: Path) -> Path:
-    """The folder, empty and ours: two runs that begin at once cannot both make it."""
-    if path.resolve() == Path.cwd():
-        raise RunError(f"A run needs a folder of its own; name a new one, such as -o {path / 'run'}.")
-    with explained(path.parent):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        path.mkdir()
-    except FileExistsError:
-        if path.is_dir() and not any(path.iterdir()):
-            return path
-        hint = f", or continue it with --resume {path}" if is_run(path) else ""
-        raise RunError(f"{path} is there already. Name another folder{hint}.") from None
-    except OSError as error:
-        raise StorageError(f"Cannot make {path}: {error.strerror}. Choose a folder that you may write.") from error
-    return path
-
-
-def _claim_new(name: str) -> Path:
-    """runs/<cohort>-<date>-<time>, with a number added if several runs begin in one second."""
-    stem = Path("runs") / f"{name}-{datetime.now():%Y-%m-%d-%H%M%S}"
-    for k in range(1, 10_000):
-        path = stem if k == 1 else Path(f"{stem}-{k}")
-        if not path.exists():
-            with suppress(RunError):
-                return _claim(path)
-    raise RunError(f"There are thousands of runs named {stem}; name a folder with -o.")
 
 
 def go_on(old: Run, cohort: Cohort, folds: list[Fold]) -> Run:

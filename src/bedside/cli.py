@@ -3,13 +3,14 @@
 Nothing heavy is imported before a verb needs it, so that `bedside --help` answers at once.
 """
 
+import gc
 import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from bedside import cli_learn
+from bedside import cli_app, cli_export, cli_learn, cli_mcp, cli_serve
 from bedside import cli_options as options
 from bedside.cli_options import folds_settings, given, reads_data, runs_fits
 from bedside.errors import BedsideError
@@ -24,10 +25,15 @@ app = typer.Typer(
 
 
 app.add_typer(cli_learn.app, name="learn")
+app.command("app")(cli_app.app)
+app.command()(cli_serve.serve)
+app.command()(cli_mcp.mcp)
+app.command()(cli_export.export)
 
 
 def main() -> None:
     """Run the command line; errors a user can act on are printed without a traceback, exit code 2."""
+    gc.set_threshold(10_000)  # what is imported stays; to look through it again and again takes a second
     try:
         app()
     except BedsideError as error:
@@ -80,7 +86,7 @@ def train(
     data: dict[str, Any],
     way: dict[str, Any],
 ) -> None:
-    """Train a model on a table or on images, judge it honestly and write a report."""
+    """Train a model on a table, images or recordings, judge it honestly and write a report."""
     from bedside.fold_parts import Way
     from bedside.run import train_steps
     from bedside.settings import RunSettings, build
@@ -238,12 +244,12 @@ def predict(
     run: options.RunFolder,
     source: Annotated[
         Path,
-        typer.Argument(help="Table with the columns that the model learned from, or images like those of training."),
+        typer.Argument(
+            help="Table with the columns that the model learned from, or images or recordings like those of training."
+        ),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="CSV file for the scores.")],
-    recalibration: Annotated[
-        Path | None, typer.Option(help="Folder that `bedside recalibrate` made for this hospital.")
-    ] = None,
+    recalibration: options.Recalibration = None,
     *,
     data: dict[str, Any],
 ) -> None:
@@ -266,7 +272,9 @@ def predict(
 @reads_data(*options.READING_NEW)
 def monitor(
     run: options.RunFolder,
-    source: Annotated[Path, typer.Argument(help="New samples: a table, or images like those of training.")],
+    source: Annotated[
+        Path, typer.Argument(help="New samples: a table, or images or recordings like those of training.")
+    ],
     target: Annotated[str | None, typer.Option(help="Column with the outcomes, if they are known.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="New folder; by default one beside the run.")
@@ -401,7 +409,12 @@ def explain(
     run: options.RunFolder,
     source: options.DataOfRun = None,
     samples: Annotated[int | None, typer.Option(min=1, help="Test samples to show; as in the run by default.")] = None,
-    method: Annotated[str | None, typer.Option(help="auto, grad-cam, attention or occlusion; for images.")] = None,
+    method: Annotated[
+        str | None,
+        typer.Option(
+            help="auto, grad-cam, attention or occlusion for images; integrated-gradients or occlusion for recordings."
+        ),
+    ] = None,
 ) -> None:
     """Show what a model uses, columns or places, check whether that can be trusted, and renew the report."""
     from bedside.run import explain_steps
@@ -419,11 +432,12 @@ def stress(
         typer.Option(metavar="COLUMN=UNIT", help="Unit of a column, such as glucose=mg/dl; repeat for more."),
     ] = None,
     samples: Annotated[
-        int | None, typer.Option(min=1, help="Test samples at most; 5,000 of a table, 300 images by default.")
+        int | None,
+        typer.Option(min=1, help="Test samples at most; 5,000 of a table, 2,000 recordings, 300 images by default."),
     ] = None,
     seed: Annotated[int, typer.Option(help="Drives noise, gaps and the resampling of patients.")] = 0,
 ) -> None:
-    """Try noise, gaps, wrong units or poor images on a finished model, and say what they do to it."""
+    """Try noise, gaps, wrong units, poor images or poor recordings on a finished model, and say what they do to it."""
     from bedside.robustness.stress import stress_steps
     from bedside.robustness.units import parse_units
     from bedside.terminal.progress import show_stress

@@ -18,7 +18,9 @@ def learn(
     folder: Annotated[Path, typer.Option(help="Where your copies go; files that are there are kept.")] = Path(
         "bedside-course"
     ),
-    solutions: Annotated[bool, typer.Option("--solutions", help="The trainer's version, with solutions.")] = False,
+    solutions: Annotated[
+        bool, typer.Option("--solutions", help="The trainer's version, with solutions and notes.")
+    ] = False,
     open_lab: Annotated[bool, typer.Option("--open/--no-open", help="Open JupyterLab afterwards.")] = True,
 ) -> None:
     """Copy the notebooks of the course and open them; `bedside learn play` shows its figures in the browser."""
@@ -42,9 +44,7 @@ def learn(
 @app.command()
 def play(
     name: Annotated[str | None, typer.Argument(help="An explorable, such as neuron; all of them by default.")] = None,
-    port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Port of the local server; any free one by default.")
-    ] = None,
+    port: options.Port = None,
     open_page: Annotated[bool, typer.Option("--open/--no-open", help="Open the page in the browser.")] = True,
 ) -> None:
     """Figures to play with, in the browser; served by this computer to this computer."""

@@ -15,8 +15,9 @@ import typer
 COLUMNS = "Columns"
 FILE = "Reading the file"
 IMAGES = "Images"
+SIGNALS = "Signals"
 
-SOURCE = "A built-in cohort, a table (CSV, TSV, Parquet, Excel), a folder of images, or a MedMNIST .npz file."
+SOURCE = "A built-in cohort, a table (CSV, TSV, Parquet, Excel), a folder of images or recordings, or an .npz file of either."
 Source = Annotated[str | None, typer.Argument(help=SOURCE)]
 Target = Annotated[str | None, typer.Option(help="Column to predict.", rich_help_panel=COLUMNS)]
 Patient = Annotated[str | None, typer.Option(help="Column that identifies the patient.", rich_help_panel=COLUMNS)]
@@ -54,6 +55,20 @@ Modality = Annotated[str | None, typer.Option(help="dermoscopy, histology, xray 
 SkipUnreadable = Annotated[
     bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.", rich_help_panel=IMAGES)
 ]
+Signal = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Columns of a recording, such as 't*'; repeat for more channels. Or the column of WFDB records.",
+        rich_help_panel=SIGNALS,
+    ),
+]
+Recording = Annotated[
+    str | None, typer.Option(help="Column of the recording, if rows are time points.", rich_help_panel=SIGNALS)
+]
+At = Annotated[str | None, typer.Option(help="Column with the time in seconds.", rich_help_panel=SIGNALS)]
+Rate = Annotated[
+    float | None, typer.Option(help="Time points per second (Hz), if files do not say it.", rich_help_panel=SIGNALS)
+]
 RunFolder = Annotated[Path, typer.Argument(help="A run folder, such as runs/heart-2026-11-22-101500.")]
 DataOfRun = Annotated[
     str | None, typer.Argument(help="Where the table or the images of the run lie now, if they were moved.")
@@ -72,6 +87,18 @@ Seeds = Annotated[
     int | None, typer.Option(min=1, help="Trainings of every fold that differ in their random numbers alone.")
 ]
 Seed = Annotated[int | None, typer.Option(help="Another seed deals and starts everything anew.")]
+Port = Annotated[int | None, typer.Option(min=1, max=65535, help="Port of the server; any free one by default.")]
+Host = Annotated[
+    str, typer.Option(help="Address to listen at; any other than 127.0.0.1 lets other computers in, with a token.")
+]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        envvar="BEDSIDE_TOKEN",
+        help="What a browser or a program must show; 'new' makes one. Other addresses always have one.",
+    ),
+]
+Recalibration = Annotated[Path | None, typer.Option(help="Folder that `bedside recalibrate` made for this hospital.")]
 
 # Option of the command line -> setting of `data`.
 READING: dict[str, tuple[str, Any]] = {
@@ -88,6 +115,10 @@ READING: dict[str, tuple[str, Any]] = {
     "allow_leak": ("allow_leak", AllowLeak),
     "split": ("split", Split),
     "image": ("image", Image),
+    "signal": ("signal", Signal),
+    "recording": ("recording", Recording),
+    "at": ("at", At),
+    "rate": ("rate", Rate),
     "label_pattern": ("label_pattern", LabelPattern),
     "modality": ("modality", Modality),
     "skip_unreadable": ("skip_unreadable", SkipUnreadable),
@@ -97,7 +128,16 @@ READING: dict[str, tuple[str, Any]] = {
     "sheet": ("sheet", Sheet),
 }
 READING_TABLES = ("separator", "decimal", "encoding", "sheet")
-READING_NEW = ("patient", "image", "skip_unreadable", *READING_TABLES)  # of data that meet a finished model
+READING_NEW = (
+    "patient",
+    "image",
+    "skip_unreadable",
+    "signal",
+    "recording",
+    "at",
+    "rate",
+    *READING_TABLES,
+)  # of data that meet a finished model
 WAY: dict[str, tuple[str, Any]] = {"jobs": ("jobs", Jobs), "cluster": ("cluster", Cluster)}
 
 

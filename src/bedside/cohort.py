@@ -69,7 +69,7 @@ class Task:
 class Inputs(Protocol):
     """How the samples of a cohort are read; one class per kind of data, no torch inside."""
 
-    kind: str  # "table" or "image"
+    kind: str  # "table", "image" or "signal"
 
     def __len__(self) -> int: ...
 
@@ -98,9 +98,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class KnownTruth:
-    """What a generator knows of the images it made; training never sees it, explanations are held against it.
+    """What a generator knows of the samples it made; training never sees it, explanations are held against it.
 
-    `masks` says where a thing is, by its name ("lesion", "ruler"): (n, height, width) bool, empty where a sample has none.
+    `masks` says where a thing is, by its name, False everywhere where a sample has none: in images ("lesion", "ruler")
+    (n, height, width) bool, in recordings ("change", "pulse") (n, time) bool, the time points in any channel.
     `without` holds the inputs of the same samples with an artefact taken away, by the name of its mask.
     """
 

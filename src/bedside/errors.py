@@ -34,6 +34,10 @@ class StorageError(BedsideError):
     """A file could not be written: the disk is full or the folder is read-only."""
 
 
+class ExportError(BedsideError):
+    """A model, or a part of it, cannot be written as ONNX, or the file would not say what the run says."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """A sentence that suggests the nearest known names, or an empty string; nothing is taken for the user."""
     folded = {known_name.casefold(): known_name for known_name in known}

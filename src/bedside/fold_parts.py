@@ -18,7 +18,7 @@ import pandas as pd
 
 from bedside.cohort import Cohort, Fold, Task
 from bedside.errors import RunError, TrainingError
-from bedside.folder import Run, read_json, whole_folder, write_json, write_table
+from bedside.folder import Run, cells_as_csv, read_json, whole_folder, write_json, write_table, write_text
 from bedside.models import model_settings
 from bedside.models.backbone import frozen_part
 from bedside.models.losses import Supervised
@@ -178,7 +178,7 @@ def gather(run: Run, folds: Sequence[Fold], name: str) -> None:
             if (file := parts / fold.name / stored).exists()
         ]
         if blocks:
-            write_table(run.path / table, pd.concat(blocks, ignore_index=True))
+            write_text(run.path / table, cells_as_csv(pd.concat(blocks, ignore_index=True)))
 
 
 def _facts(plan: Plan, task: FitTask) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from typing import Any
 
 import pandas as pd
 
+from bedside import formulas
 from bedside.errors import RunError, StorageError
 
-FORMAT = 1  # of the run folder; raised when a reader of the old one would misread the new one
+FORMAT = 2  # of the run folder; raised when a reader of the old one would misread the new one
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -103,9 +104,19 @@ def read_yaml(path: Path) -> dict[str, Any]:
         raise RunError(f"{path} is damaged ({error}).") from None
 
 
+def csv_text(table: pd.DataFrame) -> str:
+    """CSV with ten significant digits: more than any score carries, few enough to be the same bytes again; text that a
+    spreadsheet would compute is marked (see `formulas`)."""
+    return cells_as_csv(formulas.marked(table))
+
+
+def cells_as_csv(table: pd.DataFrame) -> str:
+    """Cells of our own files, which are marked already, as they are."""
+    return table.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+
+
 def write_table(path: Path, table: pd.DataFrame) -> None:
-    """CSV with ten significant digits: more than any score carries, few enough to be the same bytes again."""
-    write_text(path, table.to_csv(index=False, float_format="%.10g", lineterminator="\n"))
+    write_text(path, csv_text(table))
 
 
 @contextmanager
@@ -159,6 +170,26 @@ def locked(path: Path) -> Iterator[None]:
         except BlockingIOError:
             raise RunError(f"Another process is working on {path}; wait for it, or stop it first.") from None
         yield
+
+
+@contextmanager
+def held(path: Path) -> Iterator[bool]:
+    """Whether nobody works on a run, and if so nobody begins to until the block ends; nothing is written into the run."""
+    lock = path / ".lock"
+    try:
+        import fcntl
+    except ImportError:  # Windows has no such lock
+        lock = path / "none"
+    if not lock.exists():
+        yield True
+        return
+    with open(lock, "rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
 
 
 def checksum(path: Path) -> str:
@@ -324,8 +355,9 @@ class Run:
         content = self._read(name)
         try:
             header = pd.read_csv(StringIO(content), nrows=0).columns
-            kinds = {column: str for column in header if column in named}
-            return pd.read_csv(StringIO(content), dtype=kinds, keep_default_na=False, na_values=[""])
+            kinds = {column: str for column in header if formulas.as_was(column) in named}
+            cells = pd.read_csv(StringIO(content), dtype=kinds, keep_default_na=False, na_values=[""])
+            return formulas.unmarked(cells)
         except ValueError as error:
             raise RunError(f"{self.path / name} is damaged ({error}); remake the run.") from None
 

@@ -1,7 +1,7 @@
 """The known patients of a run, in counts: the folder `reference/` of a run, and new samples counted in the same way.
 
 Tables are counted column by column. Images are counted by what a person could measure on them without looking at what
-they show: brightness, contrast, sharpness, size.
+they show (brightness, contrast, sharpness, size), recordings by level, amplitude, roughness, length and gaps.
 """
 
 from collections.abc import Sequence
@@ -12,15 +12,16 @@ from typing import Any
 import numpy as np
 
 from bedside.cohort import Cohort
+from bedside.data.signals.measured import measured as measured_signals
 from bedside.errors import RunError
 from bedside.evaluation.histograms import counted, histogram
 from bedside.folder import read_json, write_json
 from bedside.seeds import one_per_patient
-from bedside.splits.image_statistics import measured
+from bedside.splits.image_statistics import measured as measured_images
 from bedside.splits.images import learned_white
 
 FOLDER, COLUMNS = "reference", "columns.json"
-MOST_IMAGES = 2000  # that are measured, each of another patient
+MOST = {"image": 2000, "signal": 20_000}  # that are measured, each of another patient
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,10 @@ class Column:
 
 def write_columns(folder: Path, cohort: Cohort, seed: int) -> None:
     """columns.json: counts of every column over all patients of the cohort, each with one sample."""
-    image = cohort.inputs.kind == "image"
+    image, most = cohort.inputs.kind == "image", MOST.get(cohort.inputs.kind)
     rows = one_per_patient(cohort.patients, seed)
-    if image and len(rows) > MOST_IMAGES:
-        rows = np.sort(np.random.default_rng(seed).permutation(rows)[:MOST_IMAGES])
+    if most is not None and len(rows) > most:
+        rows = np.sort(np.random.default_rng(seed).permutation(rows)[:most])
     inputs = cohort.inputs.take(rows)
     record: dict[str, Any] = {"kind": cohort.inputs.kind, "patients": len(rows)}
     if image:
@@ -61,10 +62,11 @@ def read_columns(folder: Path) -> dict[str, Any]:
 
 
 def columns_of(inputs: Any, record: dict[str, Any]) -> Sequence[Column]:
-    """The columns of samples: those of a table, or what can be measured on images as the record says."""
+    """The columns of samples: those of a table, or what can be measured on images and recordings as the record says."""
     if record["kind"] == "image":
-        names, values = measured(inputs, record["channels"], record["white"])
-        return [Column(name, "number", column) for name, column in zip(names, values.T, strict=True)]
+        return _numbers(*measured_images(inputs, record["channels"], record["white"]))
+    if record["kind"] == "signal":
+        return _numbers(*measured_signals(inputs))
     return [
         Column(
             feature.name,
@@ -74,6 +76,10 @@ def columns_of(inputs: Any, record: dict[str, Any]) -> Sequence[Column]:
         )
         for feature in inputs.features
     ]
+
+
+def _numbers(names: Sequence[str], values: np.ndarray) -> list[Column]:
+    return [Column(name, "number", column) for name, column in zip(names, values.T, strict=True)]
 
 
 def count_new(inputs: Any, record: dict[str, Any]) -> list[dict[str, Any]]:

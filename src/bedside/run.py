@@ -17,7 +17,6 @@ from bedside.begin import (
     begin,
     explainable,
     go_on,
-    looks_at_images,
     read_again,
     read_source,
     settings_of,
@@ -26,12 +25,15 @@ from bedside.begin import (
 from bedside.cohort import Cohort, Finding, Fold
 from bedside.data.checks import refuse_leaks
 from bedside.data.codes import worst_first
+from bedside.data.description import DESCRIBED
 from bedside.errors import BedsideError, SettingError
 from bedside.evaluation import Development, evaluate
 from bedside.evaluation.conformal import calibration_scores
 from bedside.evaluation.groups import refuse_idle_bands
-from bedside.explain import FOLDER, explain_run
+from bedside.explain import explain_run
+from bedside.explain.choose import FOLDER
 from bedside.explain.tables import explain_table
+from bedside.explain.traces import explain_traces
 from bedside.fold_parts import HERE, PARTS, FitTask, Way, fit_folds, kept_epochs, kept_recalibrations, record, tidy
 from bedside.folder import Run, checksum, locked, open_run, whole_folder, write_json
 from bedside.models import baseline_for, model_settings
@@ -51,6 +53,8 @@ from bedside.training.model import Conformal, Model, load_model, save_model
 from bedside.training.novelty import FACTS as NOVELTY_FACTS
 from bedside.training.novelty import Novelty, learn
 from bedside.training.saved import load_members
+
+_EXPLAIN: dict[str, Any] = {"table": explain_table, "image": explain_run, "signal": explain_traces}
 
 
 @dataclass(frozen=True)
@@ -179,7 +183,7 @@ def train_steps(
 
 def _train(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSettings, way: Way) -> Iterator[Event]:
     """predictions.csv of the family and baseline.csv of the simple one, from the same folds."""
-    simple = baseline_for(cohort.task, str(settings.family))
+    simple = baseline_for(cohort.task, str(settings.family), cohort.inputs.kind)
     nothing = ReferenceSettings(keep="nothing")
     plain = settings.model_copy(update={"family": simple, "model": {}, "reference": nothing})
     for name, asked in (("predictions.csv", settings), ("baseline.csv", plain)):
@@ -199,7 +203,7 @@ def explain_steps(
         path: the run.
         source: where the table or the images lie, if they were moved since.
         samples: how many to show; as in the run by default.
-        method: see `ExplainSettings.method`; for images.
+        method: see `ExplainSettings.method`; for images and recordings.
 
     Raises:
         RunError: if the data are not those of the run, or it is not finished.
@@ -213,10 +217,10 @@ def explain_steps(
     cohort = read_again(run, settings, source, verb="explain")
     if not explainable(settings, cohort):
         raise SettingError(
-            f"`bedside explain` shows what a model of a table or a network for images uses; this is {settings.family} on "
-            f"{cohort.inputs.kind} data, which looks at no single column or place."
+            f"`bedside explain` shows what a model of a table or a network for images or recordings uses; this is "
+            f"{settings.family} on {cohort.inputs.kind} data, which looks at no single column or place."
         )
-    if method is not None and not looks_at_images(settings, cohort):
+    if method is not None and cohort.inputs.kind == "table":
         raise SettingError(f"Setting explain.method={method} has no effect on tables; leave it away.")
     with locked(run.path):
         yield from _explain(run, cohort, settings.model_copy(update={"explain": explain}))
@@ -243,8 +247,7 @@ def _explain(run: Run, cohort: Cohort, settings: RunSettings) -> Iterator[Event]
     """explanations/, by the members in model/ that were tested on the samples."""
     yield Stage("explanation")
     model = load_model(run.path / "model", known=run.environment.get("model_sha256"))
-    explained = explain_run if looks_at_images(settings, cohort) else explain_table
-    steps = explained(run, cohort, settings, dict(zip(model.names, model.deployed, strict=True)))
+    steps = _EXPLAIN[cohort.inputs.kind](run, cohort, settings, dict(zip(model.names, model.deployed, strict=True)))
     for done, total in steps:
         yield Explained(done, total)
     record(run, explanation_problem=None)
@@ -260,7 +263,7 @@ def _evaluate(run: Run, cohort: Cohort, settings: RunSettings) -> Run:
             settings.evaluation,
             seed=settings.seed,
             baseline=run.baseline,
-            baseline_family=baseline_for(cohort.task, str(settings.family)),
+            baseline_family=baseline_for(cohort.task, str(settings.family), cohort.inputs.kind),
             patient_column=cohort.roles.patient is not None,
             development=_development(run, cohort),
         )
@@ -269,7 +272,7 @@ def _evaluate(run: Run, cohort: Cohort, settings: RunSettings) -> Run:
 
 
 def _development(run: Run, cohort: Cohort) -> Development | None:
-    """Training patients of a fold, as the mean over the folds; None for images, which have no list of parameters."""
+    """Training patients of a fold, as the mean over the folds; None without columns, which have no list of parameters."""
     if cohort.inputs.kind != "table":
         return None
     trained = run.folds[run.folds["part"] == "train"]
@@ -295,7 +298,8 @@ def _keep_model(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSe
         threshold=float(np.mean(thresholds)) if thresholds else None,
         final="tested" if len(folds) == 1 else settings.final,
         parameters=run.environment.get("parameters"),
-        images=run.description.get("images"),
+        kind=cohort.inputs.kind,
+        known=run.description.get(DESCRIBED.get(cohort.inputs.kind, "")),
         unusual=settings.reference.unusual,
     )
     if settings.evaluation.conformal is not None and model.final != "refit":

@@ -60,7 +60,7 @@ def conditions_of(field: FieldInfo) -> dict[str, list[Any]]:
 
 
 class DataSettings(Settings):
-    """What the columns of a table and the names of images are for, and how files are read."""
+    """What the columns of a table and the names of images are for, and how files and recordings are read."""
 
     target: str | None = None
     """Column to predict."""
@@ -80,6 +80,16 @@ class DataSettings(Settings):
     """Class to detect in a binary task, such as `malignant`."""
     image: str | None = None
     """Column with the path of each sample's image, relative to the table's folder."""
+    signal: tuple[str, ...] = ()
+    """Columns of a recording: its time points in a table with one row per recording, such as `t*`, one pattern per channel; its channels with `recording`; or the one column that names WFDB records."""
+    recording: str | None = None
+    """Column that says which recording a row belongs to, in a table with one row per time point."""
+    at: str | None = Field(default=None)
+    """Column with the time in seconds, in a table with one row per time point; without it, rows come in order."""
+    rate: float | None = Field(default=None, gt=0, le=1e6)
+    """Time points per second (Hz) of recordings whose files do not say it."""
+    resample: float | None = Field(default=None, gt=0, le=1e6)
+    """Time points per second (Hz) that all recordings are brought to; by default the lowest rate among them."""
     label_pattern: str | None = None
     """Regular expression for image names whose groups `target`, `patient` and `site` are read from the name."""
     modality: Literal["dermoscopy", "histology", "xray", "photo"] | None = None
@@ -110,82 +120,90 @@ class FoldSettings(Settings):
     """How patients are dealt to training, validation and test."""
 
     scheme: Literal["auto", "holdout", "crossval", "site", "time", "given"] = "auto"
-    """`holdout` 60/20/20; `crossval` every patient tested once per repeat; `site` each site held out in turn; `time` the latest fifth held out; `given` the split that comes with the data; `auto` is `given` if there is one, else `holdout`."""
+    """Which patients test the model; it never learns from them. `holdout`: one split, 60 % of patients to train, 20 % to validate, 20 % to test; `crossval`: every patient tested once per repeat; `site`: each hospital or scanner in turn; `time`: the latest fifth; `given`: the split that comes with the data; `auto`: `given` if there is one, else `holdout`."""
     number: int = Field(default=5, ge=3, le=100, json_schema_extra=only_when(scheme="crossval"))
-    """Folds per repeat; one is tested, the next validates, the others train."""
+    """Parts that the patients are dealt into. Each is tested once, by a model that learned from the others; one of those validates."""
     repeats: int = Field(default=1, ge=1, le=1000, json_schema_extra=only_when(scheme="crossval"))
-    """Times the whole cross-validation is dealt anew."""
+    """How often the whole cross-validation is dealt anew; several show how much the deal matters."""
     seeds: int = Field(default=1, ge=1, le=1000)
-    """Trainings of every fold that differ in their random numbers alone: weights, order, dropout. Each counts as a repeat."""
+    """Trainings of every fold that differ by chance alone: first weights, order, dropout. They show how much luck there is; each counts as a repeat."""
     link_duplicates: bool = True
-    """Keep duplicates (identical features, the same or nearly the same image) on one side of every split."""
+    """Keep duplicates (identical features, the same or nearly the same image) on one side of every split, so that nobody is recognised instead of diagnosed."""
 
 
 class PreparationSettings(Settings):
-    """How raw columns and images become numbers; always fitted on training samples only."""
+    """How raw columns, images and recordings become numbers; always fitted on training samples only."""
 
-    scale: Literal["standard", "none"] = "standard"
-    """`standard` gives each number mean 0 and standard deviation 1."""
+    scale: Literal["standard", "each", "none"] = "standard"
+    """Whether numbers of different units are brought to one scale. `standard`: each, or each channel of a recording, gets mean 0 and standard deviation 1 over the training samples; `each`, for recordings: every channel of every recording by itself; `none`: they stay as they are."""
     missing_indicators: bool = True
-    """Add a 0/1 column for each feature with missing values in training; medians and modes fill the gaps."""
+    """Tell the model which values were missing, by a yes/no column for each feature with gaps in training; the gaps are filled with the median or the most frequent value."""
     rare_level: int = Field(default=5, ge=1)
-    """Levels of a category with fewer training samples than this are joined into one."""
+    """Categories with fewer training samples than this are joined into one, since nothing can be learned from a handful."""
+    length: int | None = Field(default=None, ge=4, le=1_000_000)
+    """Time points of a recording that the network sees, from its beginning; by default as many as the longest of training has."""
     image_size: int | None = Field(default=None, ge=16, le=2048)
-    """Side of the square in pixels that the network sees; by default what the family or its weights expect."""
+    """Side in pixels of the square that the network sees; by default what the family or its weights expect. Larger shows more detail and takes longer."""
     framing: Literal["crop", "whole", "stretch"] = "crop"
-    """How an image fills the square: `crop` cuts off what is longer, `whole` adds black borders, `stretch` changes proportions."""
+    """How an image is made square. `crop`: cut off what is longer; `whole`: add black borders; `stretch`: change the proportions."""
 
 
 class AugmentSettings(Settings):
-    """Changes to training images that do not change the answer; unset ones follow from what the images are."""
+    """Changes to training images and recordings that do not change the answer; unset ones follow from what they are."""
 
     flip_horizontal: bool | None = None
     """Mirror left and right at random."""
     flip_vertical: bool | None = None
     """Mirror top and bottom at random."""
     rotation: float | None = Field(default=None, ge=0, le=180)
-    """Largest random turn in degrees, either way."""
+    """Turn at random, at most by so many degrees either way."""
     zoom: float | None = Field(default=None, ge=0, lt=1)
-    """Largest random change of size, as a share."""
+    """Make larger or smaller at random, at most by this share; 0.1 is a tenth."""
     brightness: float | None = Field(default=None, ge=0, lt=1)
-    """Largest random change of brightness, as a share."""
+    """Make brighter or darker at random, at most by this share."""
     contrast: float | None = Field(default=None, ge=0, lt=1)
-    """Largest random change of contrast, as a share."""
+    """Raise or lower the contrast at random, at most by this share."""
+    noise: float | None = Field(default=None, ge=0, lt=1)
+    """Add random noise to each time point of a recording, as a share of its channel's standard deviation."""
+    scaling: float | None = Field(default=None, ge=0, lt=1)
+    """Make the waves of a recording larger or smaller at random, at most by this share."""
+    shift: float | None = Field(default=None, ge=0, lt=1)
+    """Move a recording in time at random, at most by this share of its length, either way."""
     views: int = Field(default=1, ge=1, le=64)
-    """With a frozen backbone: versions of each training image that are stored, the original and augmented ones."""
+    """With a frozen backbone, which looks at each training image only once: how many versions of it are kept, the original and changed ones."""
     test_time: int = Field(default=1, ge=1, le=64)
-    """Versions of each image whose scores are averaged when it is scored, the original and augmented ones."""
+    """Versions of each image whose scores are averaged when it is scored, the original and changed ones; steadier and slower."""
 
 
 class TrainSettings(Settings):
     """The training loop of neural networks."""
 
     epochs: int = Field(default=50, ge=1, le=100_000)
-    """Upper limit; early stopping may end sooner."""
+    """How often the network goes through all training samples, at most; early stopping may end sooner."""
     early_stopping: bool = True
-    """Stop when the validation loss no longer falls; the best epoch is kept either way."""
+    """Stop when the loss on validation patients no longer falls; the best epoch is kept either way."""
     patience: int = Field(default=10, ge=1, json_schema_extra=only_when(early_stopping=True))
-    """Epochs without a lower validation loss before training stops."""
+    """Epochs without a lower loss on validation patients before training stops."""
     batch_size: int = Field(default=32, ge=1)
-    """Samples per optimisation step."""
+    """Samples that the network looks at before each small correction of its weights."""
     optimizer: Literal["adam", "adamw", "sgd"] = "adamw"
-    """How weights are updated from gradients."""
+    """How the weights are corrected; `adamw` suits most data."""
     learning_rate: float = Field(default=1e-3, gt=0, le=100, json_schema_extra=only_when(find_learning_rate=False))
-    """Step size at the start, or the peak of a one-cycle schedule."""
+    """Size of each correction, at the start or at the peak of a one-cycle schedule. Too large and the loss jumps, too small and it hardly falls."""
     find_learning_rate: bool = False
-    """Choose the learning rate in each fold by a sweep over its own training samples."""
+    """Choose the learning rate in each fold by trying many on its own training samples."""
     momentum: float = Field(default=0.9, ge=0, lt=1, json_schema_extra=only_when(optimizer="sgd"))
-    """Share of the last step that SGD keeps."""
+    """Share of the last correction that SGD keeps up."""
     weight_decay: float = Field(default=1e-4, ge=0)
-    """Pull of the weights towards zero; decoupled in AdamW, an L2 penalty otherwise."""
+    """How strongly weights are pulled towards zero, so that the network learns less by heart; decoupled in AdamW, an L2 penalty otherwise."""
     schedule: Literal["constant", "cosine", "onecycle"] = "cosine"
-    """How the learning rate changes over `epochs`."""
+    """How the learning rate changes over the epochs: not at all, falling like a cosine, or up and down once."""
     clip_norm: float | None = Field(default=1.0, gt=0)
-    """Largest norm of the gradient; longer ones are shortened to it. `null` switches clipping off."""
+    """Longest correction that a single batch may ask for (norm of the gradient); longer ones are shortened to it. `null` switches that off."""
     class_weights: Literal["none", "balanced"] = "none"
-    """`balanced` weighs rare classes up in the loss; this spoils calibration, and the report says so."""
+    """Whether mistakes in rare classes count more (`balanced`); the probabilities are then no longer right as they stand, and the report says so."""
     sampling: Literal["shuffle", "balanced"] = "shuffle"
-    """`balanced` draws every class equally often; this spoils calibration as class weights do."""
+    """Whether every class is shown equally often (`balanced`); the probabilities are then no longer right as they stand, as with class weights."""
 
     @model_validator(mode="after")
     def _patience_can_act(self) -> "TrainSettings":
@@ -214,33 +232,33 @@ class EvaluationSettings(Settings):
     """How predictions are judged."""
 
     resamples: int = Field(default=2000, ge=100, le=1_000_000)
-    """Bootstrap resamples of patients behind each interval."""
+    """How often patients are drawn anew (bootstrap) to make an interval; more are steadier and slower."""
     level: float = Field(default=0.95, gt=0.5, lt=1)
-    """Coverage of the intervals."""
+    """How many of such intervals shall hold the truth, as a share: 0.95 are 95 % intervals."""
     interval: Literal["auto", "percentile", "bca"] = "auto"
-    """How intervals are made: `auto` is DeLong for an AUROC, Wilson for a proportion, resampled patients, mostly by BCa, for the rest; the others resample for everything."""
+    """How intervals are made. `auto`: DeLong for an AUROC, Wilson for a proportion, resampled patients, mostly by BCa, for the rest; `percentile`, `bca`: resampled patients for everything."""
     threshold: Literal["youden", "sensitivity", "specificity", "cost", "net_benefit", "fixed"] = "youden"
-    """Rule for the decision threshold of a binary task; applied to validation samples, then frozen."""
+    """Rule for the score from which a patient counts as positive; applied to validation patients, then frozen."""
     threshold_value: float = Field(
         default=0.5,
         ge=0,
         json_schema_extra=only_when(threshold=tuple(_VALUES)),
     )
-    """Sensitivity or specificity to reach on validation, cost of a missed case in false alarms, threshold probability of the net benefit, or the fixed threshold itself."""
+    """What the rule asks for: the sensitivity or specificity to reach on validation patients, the cost of a missed case in false alarms, the threshold probability of the net benefit, or the fixed threshold itself."""
     threshold_bound: Literal["estimate", "lower"] = Field(
         default="estimate", json_schema_extra=only_when(threshold=("sensitivity", "specificity"))
     )
-    """What must reach the target on validation: the share found there, or the lower bound of its interval."""
+    """What must reach that value on validation patients: the share found there, or, more carefully, the lower end of its interval."""
     prevalence: float | None = Field(default=None, gt=0, lt=1)
-    """Prevalence where a binary model will be used; gives predictive values there, and cost and net benefit weigh by it."""
+    """How common the condition is where the model will be used, as a share; gives predictive values there, and cost and net benefit weigh by it."""
     recalibrate: Literal["none", "temperature", "platt", "isotonic"] = "none"
-    """Map from scores to probabilities, fitted on the validation samples of each fold; the baseline's too."""
+    """Correct the scores so that 20 % means 20 out of 100, by a map fitted on the validation patients of each fold; the baseline's too."""
     baseline: bool = True
-    """Fit the simple baseline on the same folds and compare."""
+    """Also fit a simple model on the same patients and compare: the network has to beat it."""
     bands: dict[str, tuple[float, ...]] = Field(default_factory=dict)
-    """Edges of the bands of a subgroup column that holds numbers, such as `evaluation.bands.age=[45,65]`; by default its thirds."""
+    """Where a subgroup column that holds numbers, such as age, is cut into groups: `evaluation.bands.age=[45,65]`; by default into its thirds."""
     conformal: float | None = Field(default=0.9, gt=0.5, lt=1)
-    """Share of prediction sets, or intervals of a number, that shall hold the truth; `null` for none."""
+    """How often the prediction set, or the interval of a number, shall hold the truth, as a share; `null` makes none."""
 
     @model_validator(mode="after")
     def _bands_rise(self) -> "EvaluationSettings":
@@ -266,51 +284,51 @@ class EvaluationSettings(Settings):
 
 
 class ExplainSettings(Settings):
-    """What the report shows of what the model uses: columns of a table, places in images."""
+    """What the report shows of what the model uses: columns of a table, places in images and recordings."""
 
     samples: int = Field(default=12, ge=0, le=200)
-    """Test samples to show one by one; 0 switches explanations off."""
-    method: Literal["auto", "grad-cam", "attention", "occlusion"] = "auto"
-    """For images: `auto` is attention for transformers and Grad-CAM for everything else; occlusion is always shown beside it."""
+    """Tested samples that the report explains one by one; 0 switches explanations off."""
+    method: Literal["auto", "grad-cam", "attention", "occlusion", "integrated-gradients"] = "auto"
+    """How evidence in images and recordings is found; occlusion is always shown beside it. `auto`: attention for transformers of images, Grad-CAM for their other networks, integrated gradients for recordings."""
 
 
 class ReferenceSettings(Settings):
     """What a run keeps of its patients, so that new ones can be held against them."""
 
     keep: Literal["latent", "inputs", "summaries", "nothing"] = "latent"
-    """`summaries`: counts of each column, means and covariances. `latent`: also the last hidden layer of some patients, if the model has one. `inputs`: also the prepared inputs of some patients, which can be read back. `nothing`: no monitoring."""
+    """What the run keeps of its patients, to hold new ones against. `summaries`: counts of each column, means and covariances. `latent`: also the last hidden layer of some patients, if the model has one. `inputs`: also the prepared inputs of some patients, which can be read back. `nothing`: no monitoring."""
     samples: int = Field(default=500, ge=50, le=5000, json_schema_extra=only_when(keep=("latent", "inputs")))
-    """Samples whose vectors are kept, of whole patients."""
+    """How many samples are kept in this way, of whole patients."""
     unusual: float = Field(
         default=0.01, gt=0, lt=0.5, json_schema_extra=only_when(keep=("latent", "inputs", "summaries"))
     )
-    """Share of samples like those of training that `bedside predict` may call unusual."""
+    """Share of samples like those of training that may be called unusual when they are predicted for."""
 
 
 class DeviceSettings(Settings):
     """Where networks train."""
 
     accelerator: Literal["auto", "cpu", "cuda", "mps"] = "auto"
-    """Passed to Lightning Fabric; `auto` takes a GPU when there is one and the network is large enough to gain."""
+    """What computes. `auto`: a graphics card (GPU) when there is one and the network is large enough to gain. Passed to Lightning Fabric."""
     precision: Literal["32-true", "16-mixed", "bf16-mixed"] = "32-true"
-    """Arithmetic of the training loop, passed unchanged to Lightning Fabric."""
+    """How exactly is computed; 16 bits are faster on a graphics card and seldom change results. Passed unchanged to Lightning Fabric."""
     threads: int | None = Field(default=None, ge=1, le=1024)
-    """CPU threads; by default one for small layers, where more threads only wait for each other."""
+    """Processor cores at most; by default one for small layers, where more only wait for each other."""
 
 
 class RunSettings(Settings):
     """Everything that `bedside train` was asked to do."""
 
     source: str | None = None
-    """A built-in cohort, a table with one row per sample, a folder of images, or an array file."""
+    """A built-in cohort, a table, a folder of images or recordings, or an array file."""
     family: str | None = None
     """Kind of model, a name printed by `bedside families`; by default `mlp` for tables, for images see `bedside families`."""
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
-    """Drives folds, initial weights, batch order, dropout and resampling."""
+    """Number that all chance follows from (folds, first weights, order, dropout, resampling): the same number gives the same run."""
     final: Literal["ensemble", "refit"] = "ensemble"
-    """With several folds: the final model is the ensemble of the fold members, or one more fit on everything."""
+    """With several folds, the model that is kept. `ensemble`: the mean of those of the folds; `refit`: one more that learns from everybody and is tested on nobody."""
     null_runs: int | None = Field(default=None, ge=5, le=100_000)
-    """Times that the whole pipeline is repeated with targets shuffled between patients: it must score chance."""
+    """Repeat everything so many times with the targets shuffled between patients: a pipeline without leaks then scores chance."""
     chosen_by: str | None = None
     """What chose the settings, for documents, such as "40 trials on other patients"; `bedside tune` writes it."""
     data: DataSettings = DataSettings()
@@ -318,9 +336,9 @@ class RunSettings(Settings):
     folds: FoldSettings = FoldSettings()
     """Splits."""
     preparation: PreparationSettings = PreparationSettings()
-    """Imputation, scaling and encoding; size of images."""
+    """Imputation, scaling and encoding; size of images, length of recordings."""
     augment: AugmentSettings = AugmentSettings()
-    """Random changes of training images."""
+    """Random changes of training images and recordings."""
     model: dict[str, Any] = Field(default_factory=dict)
     """Settings of the chosen family."""
     train: TrainSettings = TrainSettings()

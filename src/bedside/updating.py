@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from bedside.begin import claim, filled
+from bedside.claim import claim, filled
 from bedside.cohort import Finding
 from bedside.data.align import Aligned
 from bedside.data.codes import count
@@ -14,7 +14,6 @@ from bedside.environment import versions
 from bedside.errors import DataError, SettingError
 from bedside.evaluation.site import site_update
 from bedside.folder import FORMAT, Run, open_run, write_json, write_table
-from bedside.models import family_named
 from bedside.recalibration import RECALIBRATION
 from bedside.report.updating import write_update
 from bedside.scoring import read_new, reading_of
@@ -99,8 +98,7 @@ def recalibrate(
 
 def _refuse_unlisted_images(source: pd.DataFrame | str | Path, model: Model, reading: DataSettings) -> None:
     """Outcomes of images stand beside them in a table."""
-    reads_images = model.images is not None and family_named(model.family).data != "table"
-    if reads_images and not isinstance(source, pd.DataFrame) and reading.image is None:
+    if model.images is not None and not isinstance(source, pd.DataFrame) and reading.image is None:
         raise SettingError("To recalibrate, name a table with a column of image paths (--image) and one of outcomes.")
 
 

@@ -35,26 +35,35 @@ def browser():
         yield launched
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def visit(browser, address):
     """Opens a page, and says what it asked for and what it complained about."""
-    opened = []
 
-    def go(path, width=1200, **options):
-        page = browser.new_page(viewport={"width": width, "height": 900}, **options)
+    def go(path):
+        page = browser.new_page(viewport={"width": 1200, "height": 900})
         page.asked, page.complaints = [], []
         page.on("request", lambda request: page.asked.append(request.url))
         page.on("console", lambda message: page.complaints.append(message.text))
         page.on("pageerror", lambda error: page.complaints.append(str(error)))
         page.goto(f"{address}{path}")
-        if path != "/play/":
+        if path.startswith("/play/") and path != "/play/":
             until(page, ready)
-        opened.append(page)
         return page
 
-    yield go
-    for page in opened:
-        page.close()
+    return go
+
+
+@pytest.fixture(scope="module")
+def seen(visit):
+    """The page of an explorable, for looking only: opened once."""
+    opened = {}
+
+    def look(name):
+        if name not in opened:
+            opened[name] = visit(f"/play/{name}")
+        return opened[name]
+
+    return look
 
 
 def until(page, true):
@@ -89,12 +98,14 @@ def test_its_control_changes_its_picture_and_nothing_leaves_the_machine(visit, a
         urlsplit(address).netloc
     }
     assert page.complaints == []
+    page.close()
 
 
 @pytest.mark.parametrize("name", EXPLORABLES)
-def test_it_fits_a_tablet_and_a_page_at_twice_the_size(visit, name):
+def test_it_fits_a_tablet_and_a_page_at_twice_the_size(seen, name):
+    page = seen(name)
     for width in (800, 600):  # 600: a window of 1,200 at 200 %
-        page = visit(f"/play/{name}", width=width)
+        page.set_viewport_size({"width": width, "height": 900})
         assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), f"wider than {width}"
         sizes = page.evaluate(
             "[...document.querySelectorAll('#figure svg text')].filter(one => one.getClientRects().length)"
@@ -104,8 +115,8 @@ def test_it_fits_a_tablet_and_a_page_at_twice_the_size(visit, name):
 
 
 @pytest.mark.parametrize("name", EXPLORABLES)
-def test_every_control_has_a_name_and_every_picture_a_description(visit, name):
-    page = visit(f"/play/{name}")
+def test_every_control_has_a_name_and_every_picture_a_description(seen, name):
+    page = seen(name)
     nameless = page.evaluate(
         f"[...document.querySelectorAll('{FOCUSABLE}')].filter(one => !(one.labels?.length || one.getAttribute('aria-label') || one.textContent.trim())).map(one => one.outerHTML)"
     )
@@ -122,4 +133,39 @@ def test_the_album_leads_to_every_explorable(visit):
     page = visit("/play/")
     links = page.eval_on_selector_all("main a", "all => all.map(one => one.getAttribute('href'))")
     assert links == [f"/play/{name}" for name in EXPLORABLES]
+    assert page.complaints == []
+
+
+def test_a_member_of_the_family_album_is_live(visit):
+    page = visit("/play/family_album")
+    page.locator("#controls button", has_text="Transformer").click()
+    until(page, lambda page: ready(page) and page.locator("#figure svg image").count() == 16)
+    assert "learned from 180 lesions" in page.inner_text("#figure")
+    assert page.complaints == []
+
+
+def test_the_recurrent_network_reads_as_far_as_it_is_told(visit):
+    page = visit("/play/family_album")
+    page.locator("#controls button", has_text="Recurrent network").click()
+    until(page, lambda page: ready(page) and page.locator("#figure svg circle").count() == 1)
+    whole = page.inner_text("#figure p[aria-live]")
+    page.get_by_label("Read so far").fill("20")
+    assert page.inner_text("#figure p[aria-live]") != whole
+    assert page.inner_text("#figure p[aria-live]").startswith("After 0.5 s")
+    assert page.complaints == []
+
+
+def test_a_file_that_is_no_image_is_refused_in_the_page(visit, tmp_path):
+    page = visit("/play/convolution")
+    before = page.evaluate(SHOWN)
+    (tmp_path / "scan.png").write_text("patient;age")
+    page.set_input_files("#image-file", tmp_path / "scan.png")
+    until(page, lambda page: ready(page) and page.inner_text("#status").startswith("This file is not an image"))
+    assert page.evaluate(SHOWN) == before
+
+
+def test_a_link_to_a_line_leads_to_it(visit):
+    page = visit("/source/bedside.training.loop#L100")
+    assert page.evaluate("document.querySelector(':target').id") == "L100"
+    assert 0 < page.evaluate("document.querySelector(':target').getBoundingClientRect().top") < 900
     assert page.complaints == []

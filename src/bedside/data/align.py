@@ -28,7 +28,7 @@ class Aligned:
     file, if `settings` name columns that are there; `findings` say what differs from the training data.
     """
 
-    inputs: Any  # Inputs; TableInputs for a table, ImageInputs for images
+    inputs: Any  # Inputs; TableInputs for a table, ImageInputs for images, SignalInputs for recordings
     samples: pd.DataFrame
     findings: tuple[Finding, ...]
     columns: tuple[str, ...] = ()  # of a table of features, for hints in errors
@@ -73,14 +73,21 @@ def align(
         frame = named_columns(source, "the table")
     else:
         frame = read_file(Path(source), settings)
+    return align_cells(frame, features, settings, roles=roles)
+
+
+def align_cells(
+    frame: pd.DataFrame, features: Sequence[Feature], settings: DataSettings, *, roles: Collection[str] = ()
+) -> Aligned:
+    """The same for raw cells that were read from a file as `settings` say; see `align`."""
     names = [feature.name for feature in features]
     _refuse_missing_columns(names, list(frame.columns))
     kinds: dict[str, Kind] = {feature.name: feature.kind for feature in features}
     columns, found = read_columns(frame[names], decimal=settings.decimal, kinds=kinds)
     columns = [_as_trained(column, feature) for column, feature in zip(columns, features, strict=True)]
-    found = [*_differences(columns, features), *found, *_extra(frame, names, settings, roles)]
+    found = [*differences(columns, features), *found, *_extra(frame, names, settings, roles)]
     there = tuple(map(str, frame.columns))
-    return Aligned(TableInputs.of(columns, features), _samples(frame, names, settings), tuple(found), there)
+    return Aligned(TableInputs.of(columns, features), new_samples(frame, names, settings), tuple(found), there)
 
 
 def _refuse_missing_columns(names: list[str], columns: list[str]) -> None:
@@ -101,7 +108,7 @@ def _as_trained(column: Column, feature: Feature) -> Column:
     return Column(column.name, feature.kind, empty)
 
 
-def _differences(columns: list[Column], features: Sequence[Feature]) -> list[Finding]:
+def differences(columns: Sequence[Column], features: Sequence[Feature]) -> list[Finding]:
     """What the model never saw in training."""
     found, outside, empty = [], [], []
     for column, feature in zip(columns, features, strict=True):
@@ -156,8 +163,8 @@ def _extra(frame: pd.DataFrame, names: list[str], settings: DataSettings, roles:
     return [finding("note", "new-extra", message, "", extra)]
 
 
-def _samples(frame: pd.DataFrame, names: list[str], settings: DataSettings) -> pd.DataFrame:
-    """Ids of the new samples, and their patients if the column is there."""
+def new_samples(frame: pd.DataFrame, names: list[str], settings: DataSettings) -> pd.DataFrame:
+    """Ids of the new samples, from the column `sample` if it is none of `names`, and patients and outcomes if they are there."""
     ids = sample_ids(len(frame))
     if "sample" in frame.columns and "sample" not in names:
         ids = read_text(frame["sample"])

@@ -107,7 +107,7 @@ def read_npz(path: Path) -> ArrayFile:
     Raises:
         DataError: if arrays are missing, of another shape or type, or there are several labels per image.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         names = list(file.files)
         parts = [part for part in SPLITS if f"{part}_images" in names]
         needed = [f"{part}_{what}" for part in parts or ["train"] for what in ("images", "labels")]
@@ -125,7 +125,7 @@ def read_npz(path: Path) -> ArrayFile:
         titles = next((name for name in _NAMES_OF_CLASSES if name in names), None)
         values = np.concatenate(labels)
         classes = values.dtype.kind not in "f" or bool(np.all(values % 1 == 0))
-        text = _named(path, values, file[titles], titles) if titles else values
+        text = named_classes(path, values, file[titles], titles) if titles else values
         split = np.repeat(np.array([SPLITS[part] for part in parts], dtype=object), [len(i) for i in images])
         used = {*needed, titles}
         return ArrayFile(
@@ -145,7 +145,7 @@ def read_new_arrays(path: Path) -> Joined:
     """
     if path.suffix.lower() == ".npy":
         return Joined((_npy(path),))
-    with _opened(path) as file:
+    with opened(path) as file:
         names = [name for name in file.files if name == "images" or name.removesuffix("_images") in SPLITS]
         if not names:
             raise DataError(
@@ -166,7 +166,7 @@ def unread_records(images: Joined) -> pd.DataFrame:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
+def opened(path: Path) -> Iterator[Any]:
     """An .npz file; objects in it, which could run code, are never read."""
     try:
         with open(path, "rb") as raw:
@@ -175,7 +175,7 @@ def _opened(path: Path) -> Iterator[Any]:
                 names = "train_images and train_labels"
                 raise DataError(f"{path.name} holds a single array. Save it with numpy.savez under the names {names}.")
             yield file
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"{path.name} cannot be read: {_reason(error)}. Save it again with numpy.savez.") from None
 
 
@@ -195,7 +195,7 @@ def _member(path: Path, file: Any, name: str) -> np.ndarray | StoredImages:
                     if (stored := _stored(path, raw)) is not None:
                         return _checked(path, name, stored)
         return _checked(path, name, file[name])
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
         raise DataError(f"Array '{name}' of {path.name} cannot be read: {_reason(error)}. Save it again.") from None
 
 
@@ -204,7 +204,7 @@ def _npy(path: Path) -> np.ndarray | StoredImages:
         with open(path, "rb") as raw:
             images = _stored(path, raw)
         return _checked(path, path.stem, np.load(path, allow_pickle=False) if images is None else images)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, MemoryError) as error:
         raise DataError(f"{path.name} cannot be read: {_reason(error)}. Save it again with numpy.save.") from None
 
 
@@ -261,7 +261,7 @@ def _labels(path: Path, labels: np.ndarray, name: str, n: int) -> np.ndarray:
     return labels.reshape(-1).astype(np.int64) if labels.dtype.kind == "b" else labels.reshape(-1)
 
 
-def _named(path: Path, labels: np.ndarray, names: np.ndarray, title: str) -> np.ndarray:
+def named_classes(path: Path, labels: np.ndarray, names: np.ndarray, title: str) -> np.ndarray:
     """Names of the classes that the numbers stand for."""
     if labels.dtype.kind not in "iu" or names.ndim != 1 or labels.min() < 0 or labels.max() >= len(names):
         raise DataError(

@@ -10,6 +10,7 @@ setting, does not come into play; `MOST_PIXELS` does.
 """
 
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -42,6 +43,7 @@ OTHER_SUFFIXES = {
     "Photoshop": (".psd",),
     "whole-slide": (".svs", ".ndpi", ".mrxs", ".scn"),
 }
+_NO_DICOM = tuple(form for form in SUFFIXES if form != "DICOM")
 _BY_SUFFIX = {suffix: form for form, suffixes in {**SUFFIXES, **OTHER_SUFFIXES}.items() for suffix in suffixes}
 _STARTS = {
     b"\xff\xd8\xff": "JPEG",
@@ -111,21 +113,47 @@ def read_pixels(path: Path) -> np.ndarray:
     return decode(path).pixels
 
 
-def read_bytes(data: bytes) -> np.ndarray:
+def read_bytes(data: bytes, most_pixels: int = MOST_PIXELS) -> np.ndarray:
     """Pixels of an image that lies in memory, as one from a browser does; the same formats, but not DICOM.
+
+    Args:
+        data: what a file of it would hold.
+        most_pixels: larger ones are refused before anything is decoded.
 
     Raises:
         Unreadable: with the reason, if it gives no image; there is no other error for it.
     """
+    return decode_bytes(data, formats=_NO_DICOM, most_pixels=most_pixels).pixels
+
+
+def decode_bytes(
+    data: bytes, name: str = "", *, formats: Collection[str] = tuple(SUFFIXES), most_pixels: int = MOST_PIXELS
+) -> Decoded:
+    """The image in memory; see `decode`. What it is follows from its content alone.
+
+    Args:
+        name: what its sample would be called; only for DICOM, to see whether that would give an identifier away.
+        formats: that are read.
+        most_pixels: that an image may have.
+
+    Raises:
+        Unreadable: with the reason, if it gives no image; there is no other error for it.
+        DataError: if it is DICOM and pydicom is not installed.
+    """
     form = content(data[:132])
     if not data:
         raise Unreadable("is empty (0 bytes)")
-    if form not in SUFFIXES or form == "DICOM":
+    if form not in formats:
         kind = f"is a {form} file" if form else "is not an image"
-        raise Unreadable(f"{kind}; read here are {', '.join(form for form in SUFFIXES if form != 'DICOM')}")
+        raise Unreadable(f"{kind}; read here are {', '.join(formats)}")
     try:
-        return _pixels_of(BytesIO(data), form, data[:132])
-    except Unreadable:
+        if form == "DICOM":
+            from bedside.data import dicom
+
+            pixels, header = dicom.read(BytesIO(data), name, most_pixels=most_pixels)
+            return Decoded(_large_enough(pixels, header), form, header)
+        return Decoded(_pixels_of(BytesIO(data), str(form), data[:132], most_pixels), str(form))
+    except (Unreadable, DataError):
         raise
     except MemoryError:
         raise Unreadable("does not fit into memory") from None
@@ -173,10 +201,11 @@ def _decode(path: Path, name: str) -> Decoded:
         return Decoded(_pixels_of(file, form, start), form)
 
 
-def _pixels_of(file: IO[bytes], form: str, start: bytes) -> np.ndarray:
+def _pixels_of(file: IO[bytes], form: str, start: bytes, most_pixels: int = MOST_PIXELS) -> np.ndarray:
     """The pixels of a file of a known format, which is not DICOM."""
     with _open(file, form) as image:
-        refuse_size(*image.size)
+        width, height = image.size
+        refuse_size(width, height, most_pixels)
         _refuse_stack(image, form)
         _refuse_depth(image, form, start)
         return _large_enough(_pixels(image))
@@ -224,11 +253,11 @@ def _open(file: IO[bytes], form: str) -> Any:
     return kinds[form](file)
 
 
-def refuse_size(width: int, height: int) -> None:
+def refuse_size(width: int, height: int, most_pixels: int = MOST_PIXELS) -> None:
     """Refuse what would fill the memory, before anything is decoded."""
-    if width * height > MOST_PIXELS:
+    if width * height > most_pixels:
         raise Unreadable(
-            f"has {width:,} x {height:,} px, more than the {MOST_PIXELS // 1_000_000} million pixels that are read; scale it down or cut it"
+            f"has {width:,} x {height:,} px, more than the {most_pixels // 1_000_000} million pixels that are read; scale it down or cut it"
         )
 
 

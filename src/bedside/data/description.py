@@ -1,6 +1,7 @@
 """A cohort in numbers, as plain values for description.json."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,16 +9,36 @@ import pandas as pd
 
 from bedside.cohort import Cohort
 from bedside.data.pixels import ImageInputs
+from bedside.data.signals.description import describe_signals
 from bedside.data.table import Feature
+from bedside.errors import SettingError
 
+DESCRIBED = {"image": "images", "signal": "signals"}  # where it is told what inputs without columns are like
 MOST_SIZES = 6
 MOST_LEVELS = 12  # shown per category; `n_levels` tells how many there are
+
+
+def kind_of(description: Mapping[str, Any]) -> str:
+    """What the samples are of which this is the description: "table", "image" or "signal"."""
+    return next((kind for kind, name in DESCRIBED.items() if name in description), "table")
+
+
+def refuse_recordings(description: Mapping[str, Any], verb: str) -> None:
+    """Refuse a run on recordings where they cannot be sent yet.
+
+    Raises:
+        SettingError: naming the verb that scores them.
+    """
+    if kind_of(description) == "signal":
+        raise SettingError(
+            f"`bedside {verb}` does not read recordings yet; score them with `bedside predict RUN FILE`."
+        )
 
 
 def describe(cohort: Cohort) -> dict[str, Any]:
     """Samples, patients, classes, sites, and one record per feature; numbers of dates are decimal years."""
     roles, task = cohort.roles, cohort.task
-    images = isinstance(cohort.inputs, ImageInputs)
+    own = {"image": _images, "signal": _signals}.get(cohort.inputs.kind)
     return {
         "name": cohort.name,
         "about": dict(cohort.about),
@@ -27,10 +48,10 @@ def describe(cohort: Cohort) -> dict[str, Any]:
         "task": {"kind": task.kind, "classes": list(task.classes), "positive": task.positive},
         "target": _target(cohort),
         "sites": _groups(cohort, "site", sorted(cohort.samples["site"].unique())) if "site" in cohort.samples else [],
-        "features": [] if images else _features(cohort),
+        "features": _features(cohort) if own is None else [],
         "linked": _linked(cohort),
         "flow": _flow(cohort),
-        **({"images": _images(cohort)} if images else {}),
+        **({DESCRIBED[cohort.inputs.kind]: own(cohort)} if own is not None else {}),
     }
 
 
@@ -87,6 +108,10 @@ def _images(cohort: Cohort) -> dict[str, Any]:
         "modality": cohort.about.get("modality"),
         "synthetic": cohort.about.get("synthetic"),
     }
+
+
+def _signals(cohort: Cohort) -> dict[str, Any]:
+    return {**describe_signals(cohort.inputs), "synthetic": cohort.about.get("synthetic")}
 
 
 def _counts(series: pd.Series) -> dict[str, int]:

@@ -14,11 +14,11 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 import numpy as np
 
-from bedside.data.decode import Unreadable, refuse_size
+from bedside.data.decode import MOST_PIXELS, Unreadable, refuse_size
 from bedside.errors import DataError
 
 INSTALL = "pip install 'bedside[dicom]'"
@@ -32,6 +32,7 @@ _IDENTIFIERS = (
     "PatientBirthDate",
 )
 _NUMBERS = ("AccessionNumber", "StudyID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
+DEFLATED = 512 * 1024  # bytes of a deflated file, which become half a gigabyte at most
 _LONG = 4  # characters from which an identifier is looked for inside words, not only as a whole word
 
 
@@ -48,23 +49,24 @@ class Header:
     windowed: bool
 
 
-def read(path: Path, name: str) -> tuple[np.ndarray, Header]:
+def read(source: Path | IO[bytes], name: str, most_pixels: int = MOST_PIXELS) -> tuple[np.ndarray, Header]:
     """Pixels, (height, width) or (height, width, 3), uint8 or uint16, and the facts that may be kept.
 
     Args:
-        path: the file.
+        source: the file, or its content in memory.
         name: what the sample would be called; looked through for identifiers.
+        most_pixels: that a picture may have.
 
     Raises:
         Unreadable: with the reason and the header facts, if there is no single image that can be decoded.
         DataError: if pydicom is not installed.
     """
-    dataset = _dataset(path)
+    dataset = _dataset(source)
     header = _header(dataset, name)
     try:
         with warnings.catch_warnings():  # pydicom's warnings may quote the header
             warnings.simplefilter("ignore")
-            _refuse(dataset)
+            _refuse(dataset, most_pixels)
             return _pixels(dataset), header
     except Unreadable as reason:
         raise Unreadable(str(reason), header) from None
@@ -80,15 +82,17 @@ def _damage(dataset: Any, error: Exception) -> str:
     return f"is a damaged DICOM file ({type(error).__name__})"
 
 
-def _dataset(path: Path) -> Any:
+def _dataset(source: Path | IO[bytes]) -> Any:
     try:
         import pydicom
     except ImportError:
-        raise DataError(f"{path.name} is a DICOM file, and reading those needs pydicom: {INSTALL}.") from None
+        named = source.name if isinstance(source, Path) else "This"
+        raise DataError(f"{named} is a DICOM file, and reading those needs pydicom: {INSTALL}.") from None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(path, force=True)
+            _refuse_deflated(source)
+            dataset = pydicom.dcmread(source, force=True)
             if not dataset:
                 raise Unreadable("is not a DICOM file, or a damaged one")
             meta = getattr(dataset, "file_meta", None)
@@ -101,6 +105,28 @@ def _dataset(path: Path) -> Any:
         raise
     except Exception as error:
         raise Unreadable(f"is a damaged DICOM file ({type(error).__name__})") from None
+
+
+def _refuse_deflated(source: Path | IO[bytes]) -> None:
+    """A file whose whole content is deflated is unpacked before anything is known of it, to a thousand times its size if it
+    was made to; only small ones are read."""
+    from pydicom.filereader import read_file_meta_info
+    from pydicom.uid import DeflatedExplicitVRLittleEndian
+
+    if isinstance(source, Path):
+        size = source.stat().st_size
+        try:
+            deflated = read_file_meta_info(source).get("TransferSyntaxUID") == DeflatedExplicitVRLittleEndian
+        except Exception:  # old files lack the mark, and those are never deflated
+            return
+    else:
+        held = source.read()
+        source.seek(0)
+        size, deflated = len(held), str(DeflatedExplicitVRLittleEndian).encode() in held  # wherever a header may say it
+    if deflated and size > DEFLATED:
+        raise Unreadable(
+            f"is deflated as a whole and larger than {DEFLATED // 1024} kB; save it in another transfer syntax"
+        )
 
 
 def _header(dataset: Any, name: str) -> Header:
@@ -139,7 +165,7 @@ def _identifiers(dataset: Any) -> Iterator[str]:
         yield from {part for part in (value, value.lstrip("0"), *parts) if part}
 
 
-def _refuse(dataset: Any) -> None:
+def _refuse(dataset: Any, most_pixels: int) -> None:
     """Files without a single image that can be decoded."""
     if "PixelData" not in dataset:
         kind = (
@@ -149,7 +175,7 @@ def _refuse(dataset: Any) -> None:
     frames = int(dataset.get("NumberOfFrames") or 1)
     if frames > 1:
         raise Unreadable(f"holds {frames} frames; only single images are read, export the frame that counts")
-    refuse_size(int(dataset.Columns), int(dataset.Rows))
+    refuse_size(int(dataset.Columns), int(dataset.Rows), most_pixels)
     if int(dataset.BitsAllocated) > 16:
         raise Unreadable(f"has {dataset.BitsAllocated} bits per pixel; at most 16 are read")
     from pydicom.pixels import get_decoder

@@ -101,10 +101,12 @@ def thumbnail(pixels: np.ndarray) -> np.ndarray:
     """A grey image of SIDE x SIDE whatever its proportions, 0 to 255, shape (SIDE, SIDE)."""
     from PIL import Image
 
+    from bedside.data.resizing import resized
+
     if pixels.dtype != np.uint8:
         pixels = (pixels * (255 / max(int(pixels.max()), 1))).astype(np.uint8)
     grey = Image.fromarray(pixels).convert("L")
-    return np.asarray(grey.resize((SIDE, SIDE), Image.Resampling.BICUBIC))
+    return np.asarray(resized(grey, SIDE, SIDE, Image.Resampling.BICUBIC))
 
 
 def _candidates(thumbnails: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,14 +8,16 @@ import codecs
 import csv
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 import pandas as pd
 
 from bedside.data.codes import count, listing
+from bedside.data.packed import CELLS, excel_size
 from bedside.errors import DataError, SettingError, nearest
 from bedside.settings import DataSettings
 
@@ -46,7 +48,8 @@ def read_file(path: Path, settings: DataSettings) -> pd.DataFrame:
     refuse_idle(settings, idle if suffix != ".parquet" else (*idle, "sheet"), f"{suffix} files")
     try:
         if suffix in _TEXT:
-            frame = _read_text(path, settings)
+            separator = settings.separator or ("\t" if suffix == ".tsv" else ",")
+            frame = _read_text(path.read_bytes(), path.name, settings, separator)
         else:
             frame = _read_excel(path, settings.sheet) if suffix == ".xlsx" else _read_parquet(path)
     except OSError as error:
@@ -59,6 +62,17 @@ def refuse_idle(settings: DataSettings, names: tuple[str, ...], where: str) -> N
     for name in names:
         if getattr(settings, name) != DataSettings.model_fields[name].get_default(call_default_factory=True):
             raise SettingError(f"Setting {name}={getattr(settings, name)!r} has no effect on {where}; leave it away.")
+
+
+def refuse_missing(path: Path) -> None:
+    """Refuse a path where there is nothing, with the nearest names that are there."""
+    if path.exists():
+        return
+    if not path.parent.is_dir():
+        raise DataError(f"There is no {path}: the folder {path.parent} does not exist.")
+    raise DataError(
+        f"There is no file or folder {path}.{nearest(path.name, (entry.name for entry in path.parent.iterdir()))}"
+    )
 
 
 def named_columns(frame: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -131,28 +145,60 @@ def _refuse_kind(path: Path, suffix: str) -> None:
         )
 
 
-def _read_text(path: Path, settings: DataSettings) -> pd.DataFrame:
-    text = _decode(path, settings.encoding)
-    separator = settings.separator or ("\t" if path.suffix.lower() == ".tsv" else ",")
+def read_csv(
+    content: bytes, name: str, settings: DataSettings, *, rows: int | None = None, columns: int | None = None
+) -> pd.DataFrame:
+    """The cells of a CSV file that lies in memory, as `read_file` gives them.
+
+    Args:
+        content: of the file.
+        name: stands in messages.
+        settings: how it is read.
+        rows: after so many the reading ends, one row beyond them.
+        columns: that it may have.
+
+    Raises:
+        DataError: if it is empty, no text, or its rows and columns do not fit.
+    """
+    if not content:
+        raise DataError(f"{name} is empty (0 bytes). Export it again.")
+    if other := _CONTENTS.get(content[:4]):
+        raise DataError(f"{name} is no CSV: its content is that of a {other} file. Save it as CSV, then try again.")
+    return named_columns(_read_text(content, name, settings, settings.separator or ",", rows, columns), name)
+
+
+def _read_text(
+    content: bytes,
+    name: str,
+    settings: DataSettings,
+    separator: str,
+    most_rows: int | None = None,
+    most_columns: int | None = None,
+) -> pd.DataFrame:
+    text = _decode(content, name, settings.encoding)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     rows: list[list[str]] = []
     try:
         header = next((row for row in lines if any(cell.strip() for cell in row)), None)
         if header is None:
-            raise DataError(f"{path.name} is empty: it holds no text. Export it again.")
-        _refuse_excel_hint(path.name, header, separator)
-        _refuse_separator(path.name, header, separator, text)
+            raise DataError(f"{name} is empty: it holds no text. Export it again.")
+        if most_columns is not None and len(header) > most_columns:
+            raise DataError(f"{name} has {len(header):,} columns; at most {most_columns:,} are read here.")
+        _refuse_excel_hint(name, header, separator)
+        _refuse_separator(name, header, separator, text)
         for row in lines:
             if len(row) != len(header) and row:
                 raise DataError(
-                    f"Line {lines.line_num} of {path.name} has {count(len(row), 'cell')}, but the first row names "
+                    f"Line {lines.line_num} of {name} has {count(len(row), 'cell')}, but the first row names "
                     f"{count(len(header), 'column')}. {_ragged_remedy(row, header, separator)}"
                 )
             if row:
                 rows.append(row)
+            if most_rows is not None and len(rows) > most_rows:
+                break
     except csv.Error as error:
         raise DataError(
-            f"Line {lines.line_num} of {path.name} cannot be read ({error}). Look for a quotation mark that is not closed."
+            f"Line {lines.line_num} of {name} cannot be read ({error}). Look for a quotation mark that is not closed."
         ) from None
     cells = np.array(rows, dtype=object).reshape(len(rows), len(header))
     return pd.DataFrame(cells, columns=pd.Index(header, dtype=object), dtype=object)
@@ -196,7 +242,7 @@ def _short(cell: str) -> str:
     return repr(cell if len(cell) <= 60 else cell[:57] + "...")
 
 
-def _decode(path: Path, encoding: str) -> str:
+def _decode(content: bytes, name: str, encoding: str) -> str:
     """The text of a file; a byte order mark is dropped."""
     try:
         codec = codecs.lookup(encoding).name
@@ -206,19 +252,16 @@ def _decode(path: Path, encoding: str) -> str:
             f"There is no character encoding '{encoding}'.{nearest(encoding, (*_ENCODINGS, 'utf-16'))} "
             "Usual ones: utf-8, cp1252 (Windows, Western Europe), latin-1, utf-16."
         ) from None
-    content = path.read_bytes()
     try:
         text = content.decode("utf-8-sig" if codec == "utf-8" else codec)
     except UnicodeError as error:
-        raise DataError(
-            f"{path.name} is not {encoding}: {_place(content, error)}. {_suggest(content, codec)}"
-        ) from None
+        raise DataError(f"{name} is not {encoding}: {_place(content, error)}. {_suggest(content, codec)}") from None
     if codec in _ONE_BYTE and not content.isascii() and _fits(content, "utf-8"):
         raise DataError(
-            f"{path.name} reads as utf-8, so as {encoding} its letters with accents would be garbled. Leave --encoding away."
+            f"{name} reads as utf-8, so as {encoding} its letters with accents would be garbled. Leave --encoding away."
         )
     if "\0" in text:
-        raise DataError(f"{path.name} holds zero bytes when read as {encoding}. {_suggest(content, codec)}")
+        raise DataError(f"{name} holds zero bytes when read as {encoding}. {_suggest(content, codec)}")
     return text
 
 
@@ -247,33 +290,59 @@ def _fits(content: bytes, encoding: str) -> bool:
     return True
 
 
-def _read_excel(path: Path, sheet: str | None) -> pd.DataFrame:
+def sheets_of(path: Path) -> list[str]:
+    """The names of the sheets of an Excel file.
+
+    Raises:
+        DataError: if it is damaged or no Excel file.
+    """
+    with _workbook(path) as book:
+        return [str(name) for name in book.sheet_names]
+
+
+@contextmanager
+def _workbook(path: Path) -> Iterator[pd.ExcelFile]:
+    excel_size(path)
     try:
-        book = pd.ExcelFile(path, engine="openpyxl")
-    except (BadZipFile, KeyError, ValueError) as error:
+        with pd.ExcelFile(path, engine="openpyxl") as book:
+            yield book
+    except DataError:
+        raise
+    except Exception as error:  # broken files make openpyxl raise nearly everything
         raise DataError(
-            f"{path.name} is damaged, locked with a password, or no Excel file ({error}). Save it again as .xlsx."
+            f"{path.name} is damaged, locked with a password, or no Excel file ({type(error).__name__}). Save it again as .xlsx."
         ) from None
-    with book:
-        sheets = [str(name) for name in book.sheet_names]
-        if sheet is None and len(sheets) > 1:
-            raise DataError(f"{path.name} has {len(sheets)} sheets: {listing(sheets)}. Add --sheet NAME.")
-        if sheet is not None and sheet not in sheets:
-            raise DataError(
-                f"{path.name} has no sheet '{sheet}'.{nearest(sheet, sheets)} Its sheets: {listing(sheets)}."
-            )
-        cells: pd.DataFrame = pd.read_excel(
-            book, sheet_name=sheet or sheets[0], header=None, dtype=object, na_filter=False
-        )
+
+
+def _read_excel(path: Path, sheet: str | None) -> pd.DataFrame:
+    with _workbook(path) as book:
+        chosen = _sheet(path.name, [str(name) for name in book.sheet_names], sheet)
+        cells: pd.DataFrame = pd.read_excel(book, sheet_name=chosen, header=None, dtype=object, na_filter=False)
     if cells.empty:
-        raise DataError(f"Sheet '{sheet or sheets[0]}' of {path.name} is empty.")
+        raise DataError(f"Sheet '{chosen}' of {path.name} is empty.")
     header: list[Any] = cells.iloc[0].tolist()
     cells = cells.mask(cells.isin([""]), None)
     return cells.iloc[1:].reset_index(drop=True).set_axis(pd.Index(header, dtype=object), axis=1)
 
 
+def _sheet(name: str, sheets: list[str], sheet: str | None) -> str:
+    """The sheet to read: the one that is named, or the only one."""
+    if sheet is None and len(sheets) > 1:
+        raise DataError(f"{name} has {len(sheets)} sheets: {listing(sheets)}. Add --sheet NAME.")
+    if sheet is not None and sheet not in sheets:
+        raise DataError(f"{name} has no sheet '{sheet}'.{nearest(sheet, sheets)} Its sheets: {listing(sheets)}.")
+    return sheet or sheets[0]
+
+
 def _read_parquet(path: Path) -> pd.DataFrame:
     try:
+        from pyarrow.parquet import read_metadata
+
+        found = read_metadata(path)
+        if found.num_rows * found.num_columns > 10 * CELLS:
+            raise DataError(
+                f"{path.name} says that it has {found.num_rows:,} rows and {found.num_columns:,} columns, more than fits into memory. Split it."
+            )
         return pd.read_parquet(path, engine="pyarrow")
-    except ValueError as error:
+    except (ValueError, OSError, NotImplementedError) as error:
         raise DataError(f"{path.name} is damaged or no Parquet file ({error}). Write it again.") from None

@@ -1,8 +1,8 @@
-"""A folder of images: which files are images, and what their folders and names say about them."""
+"""A folder of images or records: which files these are, and what their folders and names say about them."""
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,22 +16,30 @@ from bedside.errors import DataError, SettingError, nearest
 
 GROUPS = ("target", "patient", "site")  # that a label pattern may have
 EXAMPLE = r"(?P<target>.+)_\d+\.jpg"
-WAYS = (
-    "Say what each image shows in one of three ways: a folder per class (images/benign/1.png, images/malignant/2.png); a table with a "
-    f"column of paths (bedside train table.csv --image COLUMN --target COLUMN); or the file names (--label-pattern '{EXAMPLE}')."
-)
+WAYS = {
+    "image": (
+        "Say what each image shows in one of three ways: a folder per class (images/benign/1.png, images/malignant/2.png); a table with a "
+        f"column of paths (bedside train table.csv --image COLUMN --target COLUMN); or the file names (--label-pattern '{EXAMPLE}')."
+    ),
+    "record": (
+        "Say what each record shows in one of three ways: a folder per class (records/normal/1.hea, records/ischaemia/2.hea); a table with a "
+        "column of record names (bedside train table.csv --signal COLUMN --target COLUMN); or the names (--label-pattern "
+        r"'(?P<target>.+)_\d+')."
+    ),
+}
 _SHOWN = 6
 
 
 @dataclass(frozen=True)
 class Folder:
-    """The image files below `root`, in order of their paths; `ignored` counts others by their ending; `empty` are
-    folders without any image below them."""
+    """The images, or other things that were looked for, below `root`, in order of their paths; `ignored` counts other files by
+    their ending; `empty` are folders without any of them below."""
 
     root: Path
     files: tuple[Path, ...]
     ignored: Counter[str]
     empty: tuple[Path, ...]
+    thing: str = "image"
 
     @property
     def names(self) -> list[str]:
@@ -39,8 +47,9 @@ class Folder:
         return [file.relative_to(self.root).as_posix() for file in self.files]
 
 
-def walk(root: Path) -> Folder:
-    """All images below a folder; links to folders are followed, hidden files and folders are passed over.
+def walk(root: Path, wanted: Callable[[Path], bool] | None = None, *, thing: str = "image") -> Folder:
+    """All images below a folder, or all files that are `wanted`; links to folders are followed, hidden files and folders are
+    passed over.
 
     Raises:
         DataError: if a folder may not be read.
@@ -48,11 +57,18 @@ def walk(root: Path) -> Folder:
     files: list[Path] = []
     ignored: Counter[str] = Counter()
     empty: list[Path] = []
-    _descend(root, files, ignored, empty, frozenset())
-    return Folder(root, tuple(files), ignored, tuple(folder for folder in empty if folder != root))
+    _descend(root, wanted or _claims_to_be_image, files, ignored, empty, frozenset())
+    return Folder(root, tuple(files), ignored, tuple(folder for folder in empty if folder != root), thing)
 
 
-def _descend(folder: Path, files: list[Path], ignored: Counter[str], empty: list[Path], above: frozenset[Path]) -> None:
+def _descend(
+    folder: Path,
+    wanted: Callable[[Path], bool],
+    files: list[Path],
+    ignored: Counter[str],
+    empty: list[Path],
+    above: frozenset[Path],
+) -> None:
     real = folder.resolve()
     if real in above:
         return
@@ -67,8 +83,8 @@ def _descend(folder: Path, files: list[Path], ignored: Counter[str], empty: list
         if entry.name.startswith(".") or entry.name == "__MACOSX":
             continue
         if entry.is_dir():
-            _descend(entry, files, ignored, empty, above | {real})
-        elif _claims_to_be_image(entry):
+            _descend(entry, wanted, files, ignored, empty, above | {real})
+        elif wanted(entry):
             files.append(entry)
         elif entry.name.casefold() not in ("thumbs.db", "desktop.ini"):
             ignored[entry.suffix.lower() or "no ending"] += 1
@@ -117,12 +133,12 @@ def by_folder(folder: Folder, split: np.ndarray | None) -> pd.DataFrame:
     if loose:
         lie = "lie" if len(loose) > 1 else "lies"
         raise DataError(
-            f"{count(len(loose), 'image')} in {folder.root} {lie} in no class folder: {listing(loose, _SHOWN)}. {WAYS}"
+            f"{count(len(loose), folder.thing)} in {folder.root} {lie} in no class folder: {listing(loose, _SHOWN)}. {WAYS[folder.thing]}"
         )
     classes = [part[level] for part in parts]
     if len(set(classes)) == 1:
         raise DataError(
-            f"All {count(len(parts), 'image')} in {folder.root} lie in one folder, {classes[0]!r}.{_look_deeper(parts, level)} {WAYS}"
+            f"All {count(len(parts), folder.thing)} in {folder.root} lie in one folder, {classes[0]!r}.{_look_deeper(parts, level)} {WAYS[folder.thing]}"
         )
     return pd.DataFrame({"class": np.array(classes, dtype=object)})
 

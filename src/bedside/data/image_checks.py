@@ -12,12 +12,10 @@ import numpy as np
 import pandas as pd
 
 from bedside.cohort import Cohort, Finding, share_text
-from bedside.data import leaks
 from bedside.data.codes import count, finding, plural
 from bedside.data.pixels import ImageInputs
+from bedside.data.shortcuts import Look, shortcuts
 
-SUSPICIOUS_AUC = 0.9
-SUSPICIOUS_CORRELATION = 0.8
 TINY = 32  # pixels of the shorter side, up to which an image shows little
 UNEQUAL = 0.2  # difference between classes in the share of grey images that is worth a warning
 MOST_READ = 400  # images whose brightness is measured
@@ -53,37 +51,19 @@ def _shortcuts(cohort: Cohort) -> list[Finding]:
     rows = np.arange(len(cohort))
     read = np.unique(np.linspace(0, len(cohort) - 1, MOST_READ).astype(int)) if len(cohort) > MOST_READ else rows
     looks = [
-        ("shortcut-size", "The number of pixels", width * height, rows),
-        ("shortcut-size", "The ratio of width to height", width / height, rows),
-        ("shortcut-format", "The file format", records["format"].to_numpy(object), rows),
-        ("shortcut-format", "The number of bits", records["bits"].to_numpy(np.float64), rows),
-        ("shortcut-colour", "Whether an image is grey or in colour", records["channels"].to_numpy(np.float64), rows),
-        ("shortcut-brightness", "The mean brightness", _brightness(cohort.inputs, read), read),
+        Look("shortcut-size", "The number of pixels", width * height),
+        Look("shortcut-size", "The ratio of width to height", width / height),
+        Look("shortcut-format", "The file format", records["format"].to_numpy(object)),
+        Look("shortcut-format", "The number of bits", records["bits"].to_numpy(np.float64)),
+        Look("shortcut-colour", "Whether an image is grey or in colour", records["channels"].to_numpy(np.float64)),
+        Look("shortcut-brightness", "The mean brightness", _brightness(cohort.inputs, read), read),
     ]
     paths = getattr(cohort.inputs.pictures, "paths", None)  # images in arrays have neither file nor name
     if paths is not None:
         files = [Path(paths[row]) for row in cohort.inputs.rows]
-        looks.append(("shortcut-bytes", "The size of the file", _file_sizes(files), rows))
-        looks.append(("shortcut-name", "The last number in the name of the file", _name_numbers(files), rows))
-    if "site" in cohort.samples:
-        looks.append(("shortcut-site", "The site", cohort.samples["site"].to_numpy(object), rows))
-    target, found = cohort.target, dict[str, Finding]()
-    for code, what, values, of in looks:
-        if code in found or len(pd.unique(values)) < 2:
-            continue
-        how = leaks.scan(
-            values,
-            target[of],
-            cohort.task,
-            category=values.dtype == object,
-            among=len(looks),
-            auc=SUSPICIOUS_AUC,
-            correlation=SUSPICIOUS_CORRELATION,
-        )
-        if how is not None:
-            tells = "gives the target away" if how.perfect else "nearly gives the target away"
-            found[code] = finding("warning", code, f"{what} alone {tells}: {how.how}.", _REMEDY[code])
-    return list(found.values())
+        looks.append(Look("shortcut-bytes", "The size of the file", _file_sizes(files)))
+        looks.append(Look("shortcut-name", "The last number in the name of the file", _name_numbers(files)))
+    return shortcuts(cohort, looks, _REMEDY)
 
 
 def _file_sizes(files: Sequence[Path]) -> np.ndarray:

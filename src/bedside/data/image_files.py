@@ -57,7 +57,7 @@ def gather(paths: Sequence[Path], names: Sequence[str], *, skip_unreadable: bool
     pictures = FilePictures(tuple(str(paths[row]) for row in rows))
     headers = [seen[row].header for row in rows]
     patients, about_patients = _patients(headers)
-    found = [*_unreadable(left_out, len(seen)), *numbered, *about_patients, *_burned_in(headers), *_windows(headers)]
+    found = [*_unreadable(left_out, len(seen)), *numbered, *about_patients, *header_findings(headers)]
     return Gathered(
         ImageInputs(pictures, np.arange(len(rows)), records, unreadable=left_out),
         rows,
@@ -122,7 +122,12 @@ def _patients(headers: list[Header | None]) -> tuple[np.ndarray | None, list[Fin
     return patients, [finding("note", "header-patient", message)]
 
 
-def _burned_in(headers: list[Header | None]) -> list[Finding]:
+def header_findings(headers: Sequence[Header | None]) -> list[Finding]:
+    """What headers of DICOM files say of their pictures; None for an image of another format."""
+    return [*_burned_in(headers), *_windows(headers)]
+
+
+def _burned_in(headers: Sequence[Header | None]) -> list[Finding]:
     """Names and dates that are part of the picture: said by the header, or not excluded by it."""
     dicom = [header for header in headers if header is not None]
     stated = sum(header.burned_in == "yes" for header in dicom)
@@ -141,7 +146,7 @@ def _burned_in(headers: list[Header | None]) -> list[Finding]:
     return found
 
 
-def _windows(headers: list[Header | None]) -> list[Finding]:
+def _windows(headers: Sequence[Header | None]) -> list[Finding]:
     n = sum(header is not None and not header.windowed for header in headers)
     if not n:
         return []

@@ -8,25 +8,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from bedside.cohort import Cohort, Finding, Roles
+from bedside.cohort import Cohort, Finding
 from bedside.data import folders
 from bedside.data import roles as roles_of
 from bedside.data.arrays import array_inputs, read_npz
-from bedside.data.codes import count, finding, listing, quoted
+from bedside.data.assemble import ONLY_FILES, ONLY_SIGNALS, ONLY_TABLES, assemble, assign_roles, class_roles
+from bedside.data.codes import count, finding, listing
 from bedside.data.decode import SUFFIXES, by_suffix
 from bedside.data.files import SUFFIXES as TABLES
-from bedside.data.files import read_file, refuse_idle
+from bedside.data.files import read_file, refuse_idle, refuse_missing
 from bedside.data.image_files import Gathered, gather, not_used
 from bedside.data.pixels import ImageInputs
-from bedside.data.table import read_samples
 from bedside.data.targets import read_target
 from bedside.errors import DataError, SettingError, nearest
 from bedside.settings import DataSettings
 
 HEADER_PATIENT = "DICOM PatientID"  # name of the column that patients from DICOM headers come in
-ONLY_TABLES = ("time", "subgroups", "split", "features", "exclude", "categories", "allow_leak")
-ONLY_FILES = ("separator", "decimal", "encoding", "sheet")
-ONLY_COLUMNS = ("features", "exclude", "allow_leak")
 _SHOWN = 20
 
 
@@ -43,6 +40,7 @@ def read_images(source: str | Path, settings: DataSettings) -> Cohort:
         SettingError: if a setting cannot act on this kind of source.
     """
     path = Path(source)
+    refuse_idle(settings, ONLY_SIGNALS, "images")
     if path.is_dir():
         return _read_folder(path, settings)
     if path.suffix.lower() == ".npz":
@@ -83,45 +81,22 @@ def make_image_cohort(
     """
     from bedside.data.duplicates import link_images
 
-    roles = _roles(frame, settings)
-    target, task, about_target = read_target(frame, settings)
-    ids = frame.index.astype(str).to_numpy(dtype=object)
-    patients, about_patients = (
-        (ids, [_no_patient(settings)]) if roles.patient is None else roles_of.read_patients(frame, roles)
-    )
-    samples = read_samples(frame, settings, roles, patients, target).set_axis(pd.Index(ids, name="sample"))
     kind = settings.modality or modality
-    return Cohort(
-        name=name,
-        samples=samples,
-        roles=roles,
-        task=task,
-        inputs=inputs,
-        linked=link_images(inputs)[0],
-        findings=(*about_patients, *about_target, *findings),
-        about={**(about or {}), **({"modality": kind} if kind else {})},
-        split=roles_of.read_split(frame, roles.split) if roles.split is not None else split,
-    )
-
-
-def _roles(frame: pd.DataFrame, settings: DataSettings) -> Roles:
-    """Roles of columns; whatever chooses features has no effect, because the images are what is learned from."""
-    refuse_idle(settings, ONLY_COLUMNS, "images, which have no columns to learn from")
-    roles = roles_of.assign(settings, list(frame.columns))
-    idle = [name for name in settings.categories if name not in {*roles.subgroups, roles.target}]
-    if idle:
-        raise SettingError(
-            f"--category {quoted(idle[0])} has no effect: '{idle[0]}' is no subgroup or target. Leave it away."
-        )
-    return roles
-
-
-def _no_patient(settings: DataSettings) -> Finding:
-    message = "No patient was named, so each image counts as its own patient; leakage between images of one patient cannot be ruled out."
-    remedy = "If a patient may have several images, name the column: --patient COLUMN."
+    one_each = "If a patient may have several images, name the column: --patient COLUMN."
     if settings.image is None:
-        remedy = "If a patient may have several images, list them in a table with a patient column (--image COLUMN --patient COLUMN), or read the patient from file names with --label-pattern."
-    return finding("warning", "no-patient", message, remedy)
+        one_each = "If a patient may have several images, list them in a table with a patient column (--image COLUMN --patient COLUMN), or read the patient from file names with --label-pattern."
+    return assemble(
+        inputs,
+        lambda: link_images(inputs)[0],
+        frame,
+        settings,
+        thing="image",
+        one_each=one_each,
+        name=name,
+        about={**(about or {}), **({"modality": kind} if kind else {})},
+        split=split,
+        findings=findings,
+    )
 
 
 def _read_folder(root: Path, settings: DataSettings) -> Cohort:
@@ -146,7 +121,7 @@ def _read_folder(root: Path, settings: DataSettings) -> Cohort:
     except DataError as error:
         raise DataError(f"{error}{_tables(root)}") from None
     gathered = gather(folder.files, folder.names, skip_unreadable=settings.skip_unreadable)
-    given = settings.model_copy(update=_columns(frame, settings))
+    given = settings.model_copy(update=class_roles(frame, settings))
     return _cohort(
         gathered,
         frame,
@@ -155,13 +130,6 @@ def _read_folder(root: Path, settings: DataSettings) -> Cohort:
         split=split,
         findings=[*_empty(folder, settings), *not_used(folder.ignored)],
     )
-
-
-def _columns(frame: pd.DataFrame, settings: DataSettings) -> dict[str, object]:
-    """Settings for a frame that bedside made itself: the first column is the target; folders are classes, not numbers."""
-    names = {role: role for role in ("patient", "site") if role in frame.columns}
-    are_classes = frame.columns[0] == "class" and settings.task != "regression"
-    return {"target": frame.columns[0], **names, "categories": ("class",) if are_classes else ()}
 
 
 def _no_images(folder: folders.Folder) -> str:
@@ -190,7 +158,7 @@ def _read_listed(path: Path, settings: DataSettings) -> Cohort:
     refuse_idle(settings, ("label_pattern", "synthetic"), "a table")
     frame = read_file(path, settings)
     files, names = listed_files(frame, path, settings)
-    roles = _roles(frame, settings)
+    roles = assign_roles(frame, settings, "image")
     read_target(frame, settings)  # before the long look at all files
     for role in roles.columns():
         if role == settings.image:
@@ -258,22 +226,11 @@ def _read_arrays(path: Path, settings: DataSettings) -> Cohort:
     inputs = array_inputs(content.images)
     ids = pd.Index(roles_of.sample_ids(len(inputs)))
     frame = pd.DataFrame({"class" if content.classes else "label": content.labels}, index=ids)
-    given = settings.model_copy(update=_columns(frame, settings))
+    given = settings.model_copy(update=class_roles(frame, settings))
     unused = f"Arrays that were not used: {listing(content.unused)}."
     found = [finding("note", "not-images", unused)] if content.unused else []
     about = {"source": path.name}
     return make_image_cohort(inputs, frame, given, name=path.stem, about=about, split=content.split, findings=found)
-
-
-def refuse_missing(path: Path) -> None:
-    """Refuse a path where there is nothing, with the nearest names that are there."""
-    if path.exists():
-        return
-    if not path.parent.is_dir():
-        raise DataError(f"There is no {path}: the folder {path.parent} does not exist.")
-    raise DataError(
-        f"There is no file or folder {path}.{nearest(path.name, (entry.name for entry in path.parent.iterdir()))}"
-    )
 
 
 def _cohort(

@@ -1,6 +1,6 @@
 """New images for a trained model: read as in training, with what differs from the training images said."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,9 @@ from bedside.data.cells import read_text
 from bedside.data.codes import count, finding, plural
 from bedside.data.decode import by_suffix, content, first_bytes
 from bedside.data.files import SUFFIXES as TABLES
-from bedside.data.files import read_file
+from bedside.data.files import read_file, refuse_missing
 from bedside.data.image_files import Gathered, gather, not_used
-from bedside.data.images import listed_files, refuse_missing
+from bedside.data.images import listed_files
 from bedside.data.pixels import ImageInputs
 from bedside.data.samples import COHORTS
 from bedside.errors import DataError
@@ -58,24 +58,62 @@ def read_new_images(source: str | Path, known: Mapping[str, Any], settings: Data
     else:
         _refuse_no_image(path)
         inputs, samples, found = _files(gather([path], [path.name], skip_unreadable=settings.skip_unreadable))
-    _refuse_depth(inputs, samples, known)
-    return Aligned(inputs, samples, (*_differences(inputs, samples, known), *found))
+    return Aligned(inputs, samples, (*_noticed(_facts(inputs), samples.index.tolist(), known), *found))
 
 
-def _refuse_depth(inputs: ImageInputs, samples: pd.DataFrame, known: Mapping[str, Any]) -> None:
+Facts = Mapping[
+    str, np.ndarray
+]  # of images: width, height, channels, bits, largest value, and whether they were looked at
+
+
+def noticed(
+    images: Sequence[tuple[np.ndarray, str]], names: Sequence[str], known: Mapping[str, Any]
+) -> tuple[Finding, ...]:
+    """How images that are held differ from those of training; their pixels need no checksum for that.
+
+    Args:
+        images: pixels and format of each.
+        names: of the samples.
+        known: what training saw; see `read_new_images`.
+
+    Raises:
+        DataError: if they have 16 bits and those of training had 8.
+    """
+    facts = {
+        "width": np.array([pixels.shape[1] for pixels, _ in images]),
+        "height": np.array([pixels.shape[0] for pixels, _ in images]),
+        "channels": np.array([pixels.shape[2] if pixels.ndim == 3 else 1 for pixels, _ in images]),
+        "bits": np.array([8 * pixels.itemsize for pixels, _ in images]),
+        "largest": np.array([int(pixels.max()) for pixels, _ in images]),
+        "looked": np.ones(len(images), dtype=bool),
+    }
+    return _noticed(facts, names, known)
+
+
+def _facts(inputs: ImageInputs) -> Facts:
+    """Arrays on the disk are not looked at before they are predicted for, and have no checksum."""
+    facts = {name: inputs.records[name].to_numpy() for name in ("width", "height", "channels", "bits", "largest")}
+    return {**facts, "looked": inputs.records["sha256"].to_numpy() != ""}
+
+
+def _noticed(facts: Facts, names: Sequence[str], known: Mapping[str, Any]) -> tuple[Finding, ...]:
+    _refuse_depth(facts, names, known)
+    return (*_differences(facts, names, known), *_depths(facts, known))
+
+
+def _refuse_depth(facts: Facts, names: Sequence[str], known: Mapping[str, Any]) -> None:
     """A model that saw 8 bits only does not know what is white in 16; one that saw 12 in 16 would see white in all 16."""
-    deep = np.flatnonzero(inputs.records["bits"].to_numpy() == 16)
-    looked = deep[inputs.records["sha256"].to_numpy()[deep] != ""]  # arrays on the disk are not looked at before
-    largest = inputs.records["largest"].to_numpy()
+    deep, largest = np.flatnonzero(facts["bits"] == 16), facts["largest"]
+    looked = deep[facts["looked"][deep]]
     if len(looked) and "16" in known["bits"] and np.median(largest[looked]) > _white(known):
         raise DataError(
-            f"{samples.index[looked[0]]!r} holds values up to {largest[looked[0]]:,}, but those of training went up to "
+            f"{names[looked[0]]!r} holds values up to {largest[looked[0]]:,}, but those of training went up to "
             f"{known['largest_value']:,}, and the model would see white. Bring the images to the range of training."
         )
     if len(deep) and "16" not in known["bits"]:
         raise DataError(
-            f"{count(len(deep), 'image')} of {len(inputs):,} {plural(len(deep), 'has', 'have')} 16 bits, such as "
-            f"{samples.index[deep[0]]!r}, but the model learned from 8 bits and would see white. Convert them as the "
+            f"{count(len(deep), 'image')} of {len(names):,} {plural(len(deep), 'has', 'have')} 16 bits, such as "
+            f"{names[deep[0]]!r}, but the model learned from 8 bits and would see white. Convert them as the "
             "images of training were."
         )
 
@@ -85,10 +123,10 @@ def _white(known: Mapping[str, Any]) -> float:
     return 2 ** int(known["largest_value"]).bit_length() - 1 if known.get("largest_value") else np.inf
 
 
-def _depths(inputs: ImageInputs, samples: pd.DataFrame, known: Mapping[str, Any]) -> list[Finding]:
+def _depths(facts: Facts, known: Mapping[str, Any]) -> list[Finding]:
     """Images that are darker than any device of training would make them, or have fewer bits."""
-    bits, largest = inputs.records["bits"].to_numpy(), inputs.records["largest"].to_numpy()
-    deep = np.flatnonzero((bits == 16) & (inputs.records["sha256"].to_numpy() != ""))
+    bits, largest = facts["bits"], facts["largest"]
+    deep = np.flatnonzero((bits == 16) & facts["looked"])
     other = "If they come from another device, their scores may be off."
     if len(deep) and np.isfinite(_white(known)) and np.median(largest[deep]) < _white(known) / 4:
         message = (
@@ -99,7 +137,7 @@ def _depths(inputs: ImageInputs, samples: pd.DataFrame, known: Mapping[str, Any]
     if (bits == 8).any() and "8" not in known["bits"]:
         n = int((bits == 8).sum())
         message = (
-            f"{n:,} of {count(len(inputs), 'image')} {plural(n, 'has', 'have')} 8 bits, but the model learned from 16."
+            f"{n:,} of {count(len(bits), 'image')} {plural(n, 'has', 'have')} 8 bits, but the model learned from 16."
         )
         return [finding("warning", "new-depth", message, other)]
     return []
@@ -157,11 +195,11 @@ def _refuse_no_image(path: Path) -> None:
         )
 
 
-def _differences(inputs: ImageInputs, samples: pd.DataFrame, known: Mapping[str, Any]) -> list[Finding]:
+def _differences(facts: Facts, names: Sequence[str], known: Mapping[str, Any]) -> list[Finding]:
     """What the model never saw in training: other sizes, grey instead of colour."""
-    found, records, n = [], inputs.records, len(inputs)
+    found, channels, n = [], facts["channels"], len(names)
     (low_width, low_height), (high_width, high_height) = known["smallest"], known["largest"]
-    width, height = records["width"].to_numpy(), records["height"].to_numpy()
+    width, height = facts["width"], facts["height"]
     outside = np.flatnonzero(
         (width < low_width) | (width > high_width) | (height < low_height) | (height > high_height)
     )
@@ -169,21 +207,19 @@ def _differences(inputs: ImageInputs, samples: pd.DataFrame, known: Mapping[str,
         row = outside[0]
         message = (
             f"{len(outside):,} of {count(n, 'image')} {plural(len(outside), 'has', 'have')} a size that training did not see, such as "
-            f"{samples.index[row]!r} ({width[row]} x {height[row]} px); in training {low_width} x {low_height} to {high_width} x {high_height} px."
+            f"{names[row]!r} ({width[row]} x {height[row]} px); in training {low_width} x {low_height} to {high_width} x {high_height} px."
         )
         found.append(
             finding("warning", "new-range", message, "If they come from another device, their scores may be off.")
         )
-    unseen = ~records["channels"].astype(str).isin(known["channels"]).to_numpy()
+    unseen = ~np.isin(channels, [int(number) for number in known["channels"]])
     other = int(unseen.sum())
     if other:
-        here, there = (
-            ("grey", "colour") if records["channels"].to_numpy()[unseen][0] == 1 else ("in colour", "grey images")
-        )
+        here, there = ("grey", "colour") if channels[unseen][0] == 1 else ("in colour", "grey images")
         message = (
             f"{other:,} of {count(n, 'image')} {plural(other, 'is', 'are')} {here}, but the model learned from {there}."
         )
         found.append(
             finding("warning", "new-channels", message, "If they come from another device, their scores may be off.")
         )
-    return [*found, *_depths(inputs, samples, known)]
+    return found

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bedside.cohort import minus
 from bedside.evaluation.drift import ALPHA, QUESTIONS, TOO_FEW, column_tests, detectable, verdict
 from bedside.evaluation.paired import holm
 
@@ -157,7 +158,7 @@ def _farthest_apart(known: dict[str, Any], before: np.ndarray, after: np.ndarray
         return "one value only"
     shares = [np.cumsum(side)[:-1] / side.sum() if side.sum() else np.zeros(len(side) - 1) for side in (before, after)]
     k = int(np.abs(shares[1] - shares[0]).argmax())
-    edge, *larger = (f"{one:.4g}".replace("-", "−") for one in known["edges"][k : k + 2])
+    edge, *larger = (minus(f"{one:.4g}") for one in known["edges"][k : k + 2])
     up_to = "below" if larger == [edge] else "at most"
     return f"{up_to} {edge}: {100 * shares[0][k]:.0f}\u00a0% before, {100 * shares[1][k]:.0f}\u00a0% now"
 

@@ -17,6 +17,11 @@ from bedside.evaluation.metrics import LABELS
 from bedside.evaluation.thresholds import decide, samples_worth, units
 from bedside.settings import EvaluationSettings
 
+SOURCES = {  # of rules that have one
+    "youden": "Youden 1950, doi:10.1002/1097-0142(1950)3:1<32::aid-cncr2820030106>3.0.co;2-3",
+    "net_benefit": "Vickers and Elkin 2006, doi:10.1177/0272989x06295361",
+}
+
 
 def operating(
     predictions: pd.DataFrame,
@@ -58,17 +63,17 @@ def operating(
 
 
 def words(settings: EvaluationSettings) -> str:
-    """The rule after "chosen by"."""
+    """The rule after "chosen by", with its source."""
     value, surely = settings.threshold_value, ""
     if settings.threshold_bound == "lower":
         surely = f" with the lower bound of its {level_text(settings.level)} interval"
     at = f", at a prevalence of {settings.prevalence:g}" if settings.prevalence is not None else ""
     return {
-        "youden": "the largest sum of sensitivity and specificity (Youden 1950, doi:10.1002/1097-0142(1950)3:1<32::aid-cncr2820030106>3.0.co;2-3)",
+        "youden": f"the largest sum of sensitivity and specificity ({SOURCES['youden']})",
         "sensitivity": f"the highest value that reaches a sensitivity of {value:g}{surely}",
         "specificity": f"the lowest value that reaches a specificity of {value:g}{surely}",
         "cost": f"the lowest cost of wrong decisions, where a missed case costs as much as {value:g} false alarms{at}",
-        "net_benefit": f"the highest net benefit at a threshold probability of {value:g} (Vickers and Elkin 2006, doi:10.1177/0272989x06295361){at}",
+        "net_benefit": f"the highest net benefit at a threshold probability of {value:g} ({SOURCES['net_benefit']}){at}",
         "fixed": "hand",
     }[settings.threshold]
 

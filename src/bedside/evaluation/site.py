@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bedside.cohort import Cohort, Roles, Task
+from bedside.cohort import Cohort, Roles, Task, minus
 from bedside.errors import DataError, SettingError, nearest
 from bedside.evaluation import calibrated, panels
 from bedside.evaluation.calibration import LogisticRefit, obstacle
@@ -77,9 +77,8 @@ def site_update(
     if not hurdle and fewest < 2 * FEWEST:
         hurdle = f"{fewest} patients of class {rarest} are too few for slope and intercept, which take {2 * FEWEST}"
     if not hurdle and (found := line(truth, odds, "slope").slope) <= 0:
-        hurdle = f"the slope would be {found:.2g}, so here higher scores do not go with more of class {task.positive}".replace(
-            "-", "−"
-        )
+        slope = minus(f"{found:.2g}")
+        hurdle = f"the slope would be {slope}, so here higher scores do not go with more of class {task.positive}"
     possible = METHODS[:1] if hurdle else METHODS
     if method == "slope" and hurdle:
         raise SettingError(f"--method slope cannot be had: {hurdle}. Take --method intercept.")

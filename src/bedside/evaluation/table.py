@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from bedside import formulas
 from bedside.data.files import read_file, refuse_idle
 from bedside.errors import SettingError
 from bedside.evaluation import evaluate
@@ -57,6 +58,8 @@ def evaluate_table(
         refuse_idle(reading, ("separator", "decimal", "encoding", "sheet"), "a DataFrame")
     else:
         predictions = read_file(Path(predictions), reading)
+        if is_own(predictions):
+            predictions = formulas.unmarked(predictions)
     named, task = foreign(
         predictions, target=target, score=score, predicted=predicted, positive=positive, patient=patient,
         site=site, subgroups=subgroups, decimal=reading.decimal,

@@ -13,10 +13,9 @@ import numpy as np
 import pandas as pd
 
 from bedside.cohort import Cohort, Task
-from bedside.errors import RunError
 from bedside.explain import attribution, sanity
 from bedside.explain import truth as known
-from bedside.explain.choose import decided, for_checks, gallery, member_of
+from bedside.explain.choose import FOLDER, for_checks, gallery, sample_table, tested_by
 from bedside.explain.images import colours, draw
 from bedside.explain.latent import choose_space, lay_out
 from bedside.explain.sight import Member, Sight
@@ -24,10 +23,8 @@ from bedside.folder import Run, whole_folder, write_json, write_table
 from bedside.seeds import derive
 from bedside.settings import RunSettings
 
-FOLDER = "explanations"
 CHECKED = 24  # test samples that the method is checked on
 CHECKED_SLOWLY = 12  # if each map costs as much as occlusion
-AGREE = 0.3  # mean rank correlation of map and occlusion below which a reader is warned
 DRAWS = 2  # networks with random weights
 _PLACE = 0xE0  # of the seeds of this stage
 
@@ -66,11 +63,7 @@ def explain_run(
         SettingError: if attention is asked of a network that has none.
     """
     seed = derive(settings.seed, _PLACE)
-    test = decided(run, cohort.task)
-    names = test.apply(lambda row: member_of(row, list(members)), axis=1)
-    missing = sorted(set(names) - set(members))
-    if missing:
-        raise RunError(f"{run.path} has no network of {', '.join(missing)}; give the members that tested each fold.")
+    test, names = tested_by(run, cohort.task, members)
     sights = {name: Sight(members[name], cohort.task) for name in dict.fromkeys(names.sort_values())}
     method = _method(settings, cohort, test, next(iter(sights.values())))
     shown = gallery(test, cohort.task, settings.explain.samples)
@@ -146,16 +139,9 @@ def _randomised(
 
 def _write_gallery(folder: Path, cohort: Cohort, shown: pd.DataFrame, parts: list[_Found]) -> None:
     """samples.csv and three pictures of each sample."""
-    roles = [name for name in ("site", *cohort.roles.subgroups) if name in shown]
-    columns = ["sample", "patient", "repeat", "fold", "target", "decision", "score", "group", *roles]
-    table = shown[columns].reset_index(drop=True)
-    table.insert(0, "number", np.arange(1, len(table) + 1))
     places = {row: (part, k) for part in parts for k, row in enumerate(part.table.index)}
     numbers = [places[row][0].table.loc[row] for row in shown.index]
-    for name in ("deletion", "randomised", "agreement"):
-        table[name] = [float(found[name]) for found in numbers]
-    for kind in ("image", "map", "occlusion"):
-        table[kind] = [f"{number:02d}-{kind}.webp" for number in table["number"]]
+    table = sample_table(shown, cohort, numbers, dict.fromkeys(("image", "map", "occlusion"), ".webp"))
     for record, row in zip(table.to_dict("records"), shown.index, strict=True):
         part, k = places[row]
         draw(folder / record["image"], part.pixels[k])
@@ -169,26 +155,8 @@ def _verdict(
 ) -> dict[str, Any]:
     """sanity.json: both checks, what the maps show, and what a reader must know."""
     looked = pd.concat([part.table for part in parts]) if parts else None
-    numbers = None if looked is None else looked.loc[checked.index]
-    none = np.array([])
-    randomised, areas = (none if numbers is None else numbers[n].to_numpy() for n in ("randomised", "deletion"))
-    unit = "standard deviations of the target" if task.kind == "regression" else "in probability"
-    verdicts = sanity.checks(randomised, areas, checked["unit"].tolist(), unit, derive(seed, 4))
-    sentences = [check["sentence"] for check in verdicts]
-    if not all(check["passed"] for check in verdicts) and "Too few" not in "".join(sentences):
-        sentences.append("At least one check failed: do not read these maps as reasons for the decisions.")
-    agreed = pd.Series(dtype=float) if looked is None else looked["agreement"].dropna()
-    if len(agreed) and agreed.mean() < AGREE:
-        sentences.append(
-            f"The two kinds of map agree little (mean rank correlation {agreed.mean():.2f} over {len(agreed)} samples): "
-            "what one of them highlights alone is not to be relied on."
-        )
-    if list(members) == ["everything"]:
-        sentences.append(
-            "The maps are those of the final fit, which was trained on these images too; scores and decisions are those of the network of each fold, which was not."
-        )
-    record = {"method": method, "checks": verdicts, "sentences": sentences, "n_samples": len(checked)}
-    return {**record, "what": _what(task, method), "colours": colours()}
+    facts = sanity.verdict(task, looked, checked, derive(seed, 4), refit=list(members) == ["everything"])
+    return {"method": method, **facts, "what": _what(task, method), "colours": colours()}
 
 
 def _what(task: Task, method: str) -> str:

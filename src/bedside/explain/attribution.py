@@ -37,6 +37,8 @@ def method_for(asked: str, classifier: Classifier, example: Tensor) -> str:
     """
     if asked == "occlusion":
         return asked
+    if asked == "integrated-gradients":
+        raise SettingError("explain.method=integrated-gradients is for recordings; choose grad-cam or occlusion.")
     attends = bool(getattr(classifier, "transformer", False)) and _between_places(classifier, example)
     if asked == "attention" and not attends:
         raise SettingError(
@@ -170,8 +172,16 @@ def _between_places(classifier: Classifier, example: Tensor) -> bool:
 
 
 @torch.no_grad()
-def _rollout(classifier: Classifier, x: Tensor) -> np.ndarray:
-    """How much of each place reaches the token that decides: attention of all blocks multiplied, half of it kept."""
+def reached(classifier: Classifier, x: Tensor) -> Tensor:
+    """How much of each place reaches the token that decides: attention of all blocks multiplied, half of it kept.
+
+    Args:
+        classifier: a transformer that attends between places, in evaluation mode.
+        x: normalised images, (n, channels, size, size).
+
+    Returns:
+        Shares by patch, (n, rows, columns); with those of tokens that have no place they add up to 1.
+    """
     with _listening(classifier) as heard:
         seen = classifier.seen[-1](classifier.maps(x))
     identity = torch.eye(seen.shape[1])
@@ -179,8 +189,13 @@ def _rollout(classifier: Classifier, x: Tensor) -> np.ndarray:
     for attention in heard:
         flow = (attention + identity) / (attention + identity).sum(-1, keepdim=True) @ flow
     prefix = int(getattr(classifier.backbone, "num_prefix_tokens", 0))
-    reached = flow[:, 0] if _by_token(classifier) else flow[:, prefix:].mean(1)
-    places: Any = classifier.grid(reached[:, :, None].expand(-1, -1, 1))
+    share = flow[:, 0] if _by_token(classifier) else flow[:, prefix:].mean(1)
+    places: Tensor = classifier.grid(share[:, :, None].expand(-1, -1, 1))
+    return places[:, 0]
+
+
+def _rollout(classifier: Classifier, x: Tensor) -> np.ndarray:
+    places = reached(classifier, x)[:, None]
     large = nn.functional.interpolate(places, size=x.shape[-2:], mode="bilinear", align_corners=False)
     return _from_zero_to_one(large[:, 0].numpy())
 

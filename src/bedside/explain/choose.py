@@ -7,10 +7,12 @@ import numpy as np
 import pandas as pd
 
 from bedside.cohort import Cohort, Task
+from bedside.errors import RunError
 from bedside.evaluation.panels import units
 from bedside.evaluation.thresholds import decide
 from bedside.folder import Run
 
+FOLDER = "explanations"
 GROUPS = ("right and confident", "wrong and confident", "unsure")
 CHOOSE_FIRST = ("wrong and confident", "unsure", "right and confident")
 NEAR, FAR = "close to the truth", "far from the truth"  # groups of a regression, which states no confidence
@@ -42,6 +44,42 @@ def decided(run: Run, task: Task) -> pd.DataFrame:
     correct = chosen == task.encode(test["target"])
     decision = np.array(task.classes, dtype=object)[chosen]
     return test.assign(decision=decision, score=score, shown=shown, margin=margin, correct=correct)
+
+
+def tested_by(run: Run, task: Task, members: Mapping[str, Any]) -> tuple[pd.DataFrame, pd.Series]:
+    """`decided`, and the name of the member that explains each of its rows.
+
+    Raises:
+        RunError: if the member of a fold is missing.
+    """
+    test = decided(run, task)
+    names = test.apply(lambda row: member_of(row, list(members)), axis=1)
+    missing = sorted(set(names) - set(members))
+    if missing:
+        raise RunError(f"{run.path} has no network of {', '.join(missing)}; give the members that tested each fold.")
+    return test, names
+
+
+def sample_table(
+    shown: pd.DataFrame, cohort: Cohort, numbers: Sequence[pd.Series], pictures: Mapping[str, str]
+) -> pd.DataFrame:
+    """samples.csv of a gallery: who the samples are, what was found of each, and the names of their pictures.
+
+    Args:
+        shown: rows of `gallery`.
+        cohort: that they are from.
+        numbers: of each of them `deletion`, `randomised` and `agreement`.
+        pictures: suffix of the files of each kind of picture.
+    """
+    roles = [name for name in ("site", *cohort.roles.subgroups) if name in shown]
+    columns = ["sample", "patient", "repeat", "fold", "target", "decision", "score", "group", *roles]
+    table = shown[columns].reset_index(drop=True)
+    table.insert(0, "number", np.arange(1, len(table) + 1))
+    for name in ("deletion", "randomised", "agreement"):
+        table[name] = [float(found[name]) for found in numbers]
+    for kind, suffix in pictures.items():
+        table[kind] = [f"{number:02d}-{kind}{suffix}" for number in table["number"]]
+    return table
 
 
 def _distance(test: pd.DataFrame, score: np.ndarray, chosen: np.ndarray, run: Run) -> np.ndarray:

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bedside.explain.columns import Part
+from bedside.explain.columns import CELLS, Part
 from bedside.models.losses import Supervised
 
 STEPS = (
@@ -54,7 +54,9 @@ def method_of(part: Part) -> str:
     return "integrated gradients" if hasattr(part.fitted, "network") else "sampled Shapley values"
 
 
-def contributions(part: Part, x: np.ndarray, output: np.ndarray, columns: np.ndarray, seed: int) -> Contributions:
+def contributions(
+    part: Part, x: np.ndarray, output: np.ndarray, columns: np.ndarray, seed: int, *, orders: int = ORDERS
+) -> Contributions:
     """Contributions of the raw columns to one score of each sample.
 
     Args:
@@ -63,10 +65,29 @@ def contributions(part: Part, x: np.ndarray, output: np.ndarray, columns: np.nda
         output: column of the scores that is explained, (n,).
         columns: by sampling, the columns that get values of their own; the others share what they bring equally.
         seed: drives the sampling; integrated gradients draw nothing.
+        orders: by sampling, training samples that each sample is compared with.
     """
     if method_of(part) == "integrated gradients":
         return _integrated(part, x, output)
-    return _sampled(part, x, output, columns, seed)
+    return _sampled(part, x, output, columns, seed, orders)
+
+
+def moves(part: Part, sample: np.ndarray, output: int) -> np.ndarray:
+    """How far each raw column by itself moves the score of a training sample when it is put there, (columns,).
+
+    The training sample is the one nearest to the mean of those that the member is compared with, so nothing is drawn.
+
+    Args:
+        sample: prepared, (d,).
+        output: column of the scores.
+    """
+    centre = part.reference.mean(axis=0)
+    usual = part.reference[np.argmin(np.square(part.reference - centre).sum(axis=1))]
+    found, step = np.empty(part.n_columns), max(1, CELLS // max(1, len(sample)))
+    for start in range(0, part.n_columns, step):
+        some = np.arange(start, min(start + step, part.n_columns))
+        found[some] = part.scores(np.where(part.owners == some[:, None], sample, usual))[:, output]
+    return found - part.scores(usual[None])[0, output]
 
 
 class _Score(nn.Module):
@@ -80,6 +101,17 @@ class _Score(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         scores = Supervised(self.task).scores(self.network(x))
         return scores[:, None] * self.scale + self.centre if self.task.kind == "regression" else scores
+
+
+class _Sum(nn.Module):
+    """The chosen scores of all samples in one sum: its gradients are those of each, in one go instead of one by one."""
+
+    def __init__(self, score: _Score) -> None:
+        super().__init__()
+        self.score = score
+
+    def forward(self, x: Tensor, output: Tensor) -> Tensor:
+        return self.score(x).gather(1, output[:, None]).sum()[None]
 
 
 def _integrated(part: Part, x: np.ndarray, output: np.ndarray) -> Contributions:
@@ -100,16 +132,18 @@ def _along_the_line(score: _Score, centre: Tensor, x: np.ndarray, output: np.nda
     """Integrated gradients of prepared samples (n, d), from the middles of so many pieces, (n, d)."""
     from captum.attr import IntegratedGradients
 
-    method, found = IntegratedGradients(score), np.zeros(x.shape)
+    method, found = IntegratedGradients(_Sum(score)), np.zeros(x.shape)
     size = max(1, 2_000_000 // (steps * max(1, x.shape[1])))
     for start in range(0, len(x), size):
-        some, target = x[start : start + size].astype(np.float64), output[start : start + size].copy()
-        given = {"baselines": centre, "target": torch.from_numpy(target), "n_steps": steps, "method": "riemann_middle"}
+        some, chosen = x[start : start + size].astype(np.float64), torch.from_numpy(output[start : start + size].copy())
+        given = {"baselines": centre, "additional_forward_args": chosen, "n_steps": steps, "method": "riemann_middle"}
         found[start : start + size] = method.attribute(torch.from_numpy(some), **given).detach().numpy()
     return found
 
 
-def _sampled(part: Part, x: np.ndarray, output: np.ndarray, columns: np.ndarray, seed: int) -> Contributions:
+def _sampled(
+    part: Part, x: np.ndarray, output: np.ndarray, columns: np.ndarray, seed: int, orders: int
+) -> Contributions:
     """Orders come in pairs, each with its reverse, which cancels much of the chance."""
     chance = np.random.default_rng(seed)
     alone = columns[:MOST]
@@ -118,7 +152,7 @@ def _sampled(part: Part, x: np.ndarray, output: np.ndarray, columns: np.ndarray,
     masks = np.stack([part.of(player) for player in players])
     values, start = np.zeros((len(x), part.n_columns)), np.zeros(len(x))
     for row, sample in enumerate(x):
-        others = part.reference[chance.integers(len(part.reference), size=ORDERS)]
+        others = part.reference[chance.integers(len(part.reference), size=orders)]
         gained, begun = _one(part, sample, int(output[row]), others, masks, chance)
         for player, gain in zip(players, gained, strict=True):
             values[row, player] = gain / len(player)

@@ -1,6 +1,7 @@
 """Drawing: the image as the network saw it, and the same with its evidence over it."""
 
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from matplotlib import colormaps
@@ -15,11 +16,11 @@ GREY = 0.75  # how far the image under the evidence loses its colour, so that on
 _COLOURS = colormaps["inferno"]  # ordered by lightness, so readable without seeing colours too
 
 
-def draw(path: Path, pixels: np.ndarray, found: np.ndarray | None = None) -> None:
+def draw(path: Path | IO[bytes], pixels: np.ndarray, found: np.ndarray | None = None) -> None:
     """Write one WebP file.
 
     Args:
-        path: of the file.
+        path: of the file, or where it is held in memory.
         pixels: (size, size, channels) uint8.
         found: map of evidence, (size, size) in 0..1, laid over the image; None for the image alone.
     """

@@ -8,7 +8,7 @@ fitted models fixed.
 Sources: Breiman 2001, doi:10.1023/A:1010933404324; Fisher, Rudin & Dominici 2019, arXiv:1801.01489.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -44,7 +44,7 @@ def importances(
     rows, patients = scene.table.iloc[places], np.unique(scene.patients[places], return_inverse=True)[1]
     n_patients = int(patients.max()) + 1
     scores = permuted_scores(scene, sets, places, PERMUTATIONS, derive(seed, 0))  # (1 + sets * permutations, n, k)
-    wanted = [headline(scene.task, rows, each) for each in scores]
+    wanted = list(map(headline(scene.task, rows), scores))
     panel = Panel(wanted, patients, n_patients)
     values = panel(np.ones((1, n_patients)))[0]
     draws = resample(panel, panels.presence(rows, scene.task, patients), resamples=resamples, seed=derive(seed, 1))
@@ -65,26 +65,31 @@ def importances(
     return found
 
 
-def headline(task: Task, rows: pd.DataFrame, scores: np.ndarray) -> Metric:
+def headline(task: Task, rows: pd.DataFrame) -> Callable[[np.ndarray], Metric]:
     """AUROC within folds, its macro average, or R2 of scores (n, k) for these rows of the test table.
 
-    The same numbers as the first metric of the task in `evaluation.metrics`, without making all the others.
+    The same numbers as the first metric of the task in `evaluation.metrics`, without making all the others, and what does
+    not depend on the scores is made once.
     """
     target, folds = task.encode(rows["target"]), rows["fold"].to_numpy()
     if task.kind == "regression":
-        return regression(target, scores[:, 0])[0]
+        return lambda scores: regression(target, scores[:, 0])[0]
     numbers = [1] if task.kind == "binary" else [k for k in range(len(task.classes)) if (target == k).any()]
-    rankings = [Ranking(target == k, scores[:, k], folds) for k in numbers]
-    paired = [ranking for ranking in rankings if ranking.ranks] or rankings
-    return Metric(
-        "auroc",
-        tuple(paired),
-        lambda areas: areas[:, ::2].mean(axis=1),
-        tuple(target == k for k in numbers),
-        strata=tuple(ranking.strata for ranking in paired),
-        of="macro" if task.kind == "multiclass" else "",
-        undefined="no fold has samples of both classes",
-    )
+
+    def areas_of(scores: np.ndarray) -> Metric:
+        rankings = [Ranking(target == k, scores[:, k], folds) for k in numbers]
+        paired = [ranking for ranking in rankings if ranking.ranks] or rankings
+        return Metric(
+            "auroc",
+            tuple(paired),
+            lambda areas: areas[:, ::2].mean(axis=1),
+            tuple(target == k for k in numbers),
+            strata=tuple(ranking.strata for ranking in paired),
+            of="macro" if task.kind == "multiclass" else "",
+            undefined="no fold has samples of both classes",
+        )
+
+    return areas_of
 
 
 def permuted_scores(

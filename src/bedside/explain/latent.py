@@ -1,4 +1,4 @@
-"""The latent space on a page: what the last layer reads of each image, laid out so that alike images lie together.
+"""The latent space on a page: what the last layer reads of each sample, laid out so that alike samples lie together.
 
 Sources: van der Maaten & Hinton 2008, Journal of Machine Learning Research 9:2579 (t-SNE); Kobak & Berens 2019,
 doi:10.1038/s41467-019-13056-x (begin with the principal components).
@@ -15,7 +15,7 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
 from bedside.cohort import Cohort
-from bedside.explain.sight import Sight
+from bedside.explain.sight import Says
 
 MOST = 2000  # points on the page; more would hide each other
 COMPONENTS = 50  # that t-SNE starts from
@@ -30,7 +30,7 @@ class Latent:
     record: dict[str, Any]
 
 
-def choose_space(test: pd.DataFrame, sights: Mapping[str, Sight], names: pd.Series) -> tuple[str, pd.DataFrame, str]:
+def choose_space(test: pd.DataFrame, sights: Mapping[str, Says], names: pd.Series) -> tuple[str, pd.DataFrame, str]:
     """The member whose space is shown, the test samples in it, and why.
 
     Each member that trained its backbone has a space of its own, in which only its own test samples belong. A frozen
@@ -47,7 +47,7 @@ def choose_space(test: pd.DataFrame, sights: Mapping[str, Sight], names: pd.Seri
     return name, test[names == name], note
 
 
-def lay_out(sight: Sight, cohort: Cohort, test: pd.DataFrame, note: str, seed: int) -> Latent | None:
+def lay_out(sight: Says, cohort: Cohort, test: pd.DataFrame, note: str, seed: int) -> Latent | None:
     """PCA and t-SNE of the embeddings of the rows of `decided`; None if there are too few."""
     rows = test if len(test) <= MOST else test.sample(MOST, random_state=seed % 2**32).sort_index()
     if len(rows) < FEWEST:
@@ -72,7 +72,7 @@ def lay_out(sight: Sight, cohort: Cohort, test: pd.DataFrame, note: str, seed: i
     if "site" in rows:
         table["site"] = rows["site"].to_numpy()
     share = [*components.explained_variance_ratio_[:2].tolist(), 0.0][:2]
-    layer = f"input of the last layer, {vectors.shape[1]} numbers per image"
+    layer = f"input of the last layer, {vectors.shape[1]} numbers per sample"
     record = {"layer": layer, "pca_share": [round(float(np.nan_to_num(s)), 6) for s in share], "perplexity": perplexity}
     return Latent(table, {**record, "seed": seed, "note": note, "n_samples": len(table)})
 

@@ -7,39 +7,42 @@ taking away what is highlighted must lower the score faster than taking away as 
 
 import copy
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
+import pandas as pd
 import torch
 from scipy.stats import rankdata
 from torch import Tensor, nn
 
+from bedside.cohort import Task
 from bedside.evaluation.intervals import percentile, resample
 from bedside.explain.attribution import pooled
 from bedside.explain.sight import Sight
-from bedside.models.classifier import Classifier
 
+Network = TypeVar("Network", bound=nn.Module)
 CELLS = 14  # along a side; maps are compared, and pixels deleted, in cells of 1/14 of the image
 SHARES = (0.05, 0.1, 0.2, 0.4, 0.7)  # of the cells that are deleted; at 0 and 1 every order is the same
 ORDERS = 2  # random places of the map's pattern
 ALIKE = 0.5  # rank correlation from which a map counts as the same
 FEWEST = 8  # patients below which no verdict is given
 RESAMPLES = 2000
+AGREE = 0.3  # mean rank correlation of two kinds of map below which a reader is warned
 CALIBRATION = 8  # images that the random network's batch normalisation is measured on
 
 
-def random_copy(classifier: Classifier, x: Tensor, seed: int) -> Classifier:
+def random_copy(network: Network, x: Tensor, seed: int) -> Network:
     """The same network with nothing learned.
 
     Every tensor of weights is drawn from a normal distribution with the mean and spread that it had, so signals
     neither die nor explode on their way; batch normalisation takes the statistics of its new inputs.
 
     Args:
-        classifier: the trained network; it stays as it is.
-        x: normalised images, (n, channels, size, size).
+        network: trained; it stays as it is. It has `embed`.
+        x: samples as it reads them; images (n, channels, size, size) or recordings (n, channels + 1, time).
         seed: same seed, same weights.
     """
-    blank = copy.deepcopy(classifier)
+    blank = copy.deepcopy(network)
     chance = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for weight in blank.parameters():
@@ -50,17 +53,17 @@ def random_copy(classifier: Classifier, x: Tensor, seed: int) -> Classifier:
 
 
 @torch.no_grad()
-def _renormalise(classifier: Classifier, x: Tensor) -> None:
-    """Statistics of batch normalisation on these images and their mirror images, as one large batch."""
+def _renormalise(network: Any, x: Tensor) -> None:
+    """Statistics of batch normalisation on these samples, of images their mirror images too, as one large batch."""
     layers = [
-        m for m in classifier.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.running_mean is not None
+        m for m in network.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.running_mean is not None
     ]
     for layer in layers:
         layer.reset_running_stats()
         layer.momentum = 1.0
         nn.Module.train(layer)
     if layers:
-        classifier.maps(torch.cat([x, x.flip(-1)]))
+        network.embed(torch.cat([x, x.flip(-1)]) if x.dim() == 4 else x)
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -161,6 +164,38 @@ def checks(
             f"{value:.3f} [{low:.3f}, {high:.3f}] {unit}, the interval must lie above 0."
         )
     return [*records, record("deletion", passed, value, low, high, "above 0", sentence)]
+
+
+def verdict(
+    task: Task, looked: pd.DataFrame | None, checked: pd.DataFrame, seed: int, *, refit: bool
+) -> dict[str, Any]:
+    """Both checks, and what a reader of the maps must know, for sanity.json.
+
+    Args:
+        task: what is predicted.
+        looked: of each explained sample `deletion`, `randomised` and `agreement`; None if there is none.
+        checked: the samples that the method is checked on, with the patient of each as `unit`.
+        seed: drives the resampling of patients.
+        refit: the maps are those of a final fit, which was trained on these samples too.
+    """
+    numbers, none = None if looked is None else looked.loc[checked.index], np.array([])
+    randomised, areas = (none if numbers is None else numbers[n].to_numpy() for n in ("randomised", "deletion"))
+    unit = "standard deviations of the target" if task.kind == "regression" else "in probability"
+    verdicts = checks(randomised, areas, checked["unit"].tolist(), unit, seed)
+    sentences = [check["sentence"] for check in verdicts]
+    if not all(check["passed"] for check in verdicts) and "Too few" not in "".join(sentences):
+        sentences.append("At least one check failed: do not read these maps as reasons for the decisions.")
+    agreed = pd.Series(dtype=float) if looked is None else looked["agreement"].dropna()
+    if len(agreed) and agreed.mean() < AGREE:
+        sentences.append(
+            f"The two kinds of map agree little (mean rank correlation {agreed.mean():.2f} over {len(agreed)} samples): "
+            "what one of them highlights alone is not to be relied on."
+        )
+    if refit:
+        sentences.append(
+            "The maps are those of the final fit, which was trained on these samples too; scores and decisions are those of the network of each fold, which was not."
+        )
+    return {"checks": verdicts, "sentences": sentences, "n_samples": len(checked)}
 
 
 def record(name: str, passed: bool, value: Any, low: Any, high: Any, needed: str, sentence: str) -> dict[str, Any]:

@@ -32,11 +32,50 @@ class _Plain:
     preparation: Any
 
 
-class Sight:
-    """What a member sees and says. Pixels are uint8, (n, size, size, channels), as its preparation gives them.
+class Says:
+    """What a member says of samples as it is given them: evidence and scores for the output that is looked at.
 
-    `shown` names the output whose evidence is asked for: the number of a class, or 0 if there is one output only.
+    `shown` names that output: the number of a class, or 0 if there is one output only.
     """
+
+    task: Task
+
+    def outputs(self, given: np.ndarray) -> np.ndarray:
+        """What the last layer says before it becomes a score, (n, outputs)."""
+        raise NotImplementedError
+
+    def evidence(self, given: np.ndarray, shown: np.ndarray) -> np.ndarray:
+        """The output for `shown` (n,) as it is, (n,): logits, or the number of a regression in its own scale."""
+        return np.asarray(self.outputs(given)[np.arange(len(shown)), shown], dtype=np.float64)
+
+    def scores(self, given: np.ndarray, shown: np.ndarray) -> np.ndarray:
+        """Probability of `shown` (n,), or the number of a regression in standard deviations of the target, (n,)."""
+        outputs = torch.from_numpy(self.outputs(given)).double()
+        if self.task.kind == "binary":
+            outputs = outputs.sigmoid()
+        elif self.task.kind == "multiclass":
+            outputs = outputs.softmax(dim=1)
+        return np.asarray(outputs.numpy()[np.arange(len(shown)), shown])
+
+    def embedding(self, inputs: Any) -> np.ndarray:
+        """The vector that the last layer reads of each sample, (n, width)."""
+        raise NotImplementedError
+
+    def shared_with(self, other: Any) -> bool:
+        """Whether both embed a sample alike."""
+        raise NotImplementedError
+
+    def _probabilities(self, given: np.ndarray) -> np.ndarray:
+        """Of all classes in the order of the task, before recalibration, (n, classes)."""
+        outputs = torch.from_numpy(self.outputs(given)).double()
+        if self.task.kind == "binary":
+            positive = outputs[:, :1].sigmoid()
+            return torch.cat([1 - positive, positive], dim=1).numpy()
+        return outputs.softmax(dim=1).numpy()
+
+
+class Sight(Says):
+    """What a member sees and says. Pixels are uint8, (n, size, size, channels), as its preparation gives them."""
 
     def __init__(self, member: Member, task: Task) -> None:
         self.member, self.task = member, task
@@ -56,10 +95,10 @@ class Sight:
         scaled = (torch.from_numpy(pixels.copy()).float() / 255 - mean) / std
         return scaled.permute(0, 3, 1, 2).contiguous()
 
-    def outputs(self, pixels: np.ndarray) -> np.ndarray:
-        """What the last layer says before it becomes a score, (n, outputs); by the member's fast engine if it has one."""
-        starts = range(0, len(pixels), BATCH)
-        return np.concatenate([self._outputs(pixels[start : start + BATCH]) for start in starts])
+    def outputs(self, given: np.ndarray) -> np.ndarray:
+        """See `Says`; by the member's fast engine if it has one."""
+        starts = range(0, len(given), BATCH)
+        return np.concatenate([self._outputs(given[start : start + BATCH]) for start in starts])
 
     def _outputs(self, pixels: np.ndarray) -> np.ndarray:
         encoder, engine = getattr(self.member, "encoder", None), getattr(self.member, "engine", None)
@@ -69,19 +108,6 @@ class Sight:
             if engine is not None:
                 return np.asarray(engine.run(pixels))
             return self.classifier(self.normalised(pixels)).numpy()
-
-    def evidence(self, pixels: np.ndarray, shown: np.ndarray) -> np.ndarray:
-        """The output for `shown` (n,) as it is, (n,): logits, or the number of a regression in its own scale."""
-        return np.asarray(self.outputs(pixels)[np.arange(len(shown)), shown], dtype=np.float64)
-
-    def scores(self, pixels: np.ndarray, shown: np.ndarray) -> np.ndarray:
-        """Probability of `shown` (n,), or the number of a regression in standard deviations of the target, (n,)."""
-        outputs = torch.from_numpy(self.outputs(pixels)).double()
-        if self.task.kind == "binary":
-            outputs = outputs.sigmoid()
-        elif self.task.kind == "multiclass":
-            outputs = outputs.softmax(dim=1)
-        return np.asarray(outputs.numpy()[np.arange(len(shown)), shown])
 
     def probabilities(self, pixels: np.ndarray, sha256: Sequence[str]) -> np.ndarray:
         """Scores of all classes in the order of the task, (n, classes), as in predictions.csv, recalibrated if the member is.
@@ -96,13 +122,6 @@ class Sight:
         recalibration = getattr(self.member, "recalibration", None)
         return own if recalibration is None else np.asarray(recalibration(own))
 
-    def _probabilities(self, pixels: np.ndarray) -> np.ndarray:
-        outputs = torch.from_numpy(self.outputs(pixels)).double()
-        if self.task.kind == "binary":
-            positive = outputs[:, :1].sigmoid()
-            return torch.cat([1 - positive, positive], dim=1).numpy()
-        return outputs.softmax(dim=1).numpy()
-
     def embedding(self, inputs: Any) -> np.ndarray:
         """The vector that the last layer reads, (n, width); from the cache of features if the member has one."""
         encoder = getattr(self.member, "encoder", None)
@@ -115,7 +134,7 @@ class Sight:
                 parts.append(self.classifier.embed(self.normalised(self.pixels(inputs.take(rows)))).numpy())
         return np.concatenate(parts)
 
-    def shared_with(self, other: "Sight") -> bool:
+    def shared_with(self, other: Any) -> bool:
         """Whether both embed an image alike: a frozen backbone, and the same pixels."""
         frozen = all(
             not weight.requires_grad

@@ -109,10 +109,10 @@ def _importance_ranks(
     if not inside.any():
         return []
     rows, sets = scene.table.iloc[part.places[inside]], [(int(k),) for k in columns]
-    found = []
+    of, found = headline(scene.task, rows), []
     for model in (part, *blanks):
         scores = dealt_anew(model, part.x[inside], sets, PERMUTATIONS, seed)
-        values = np.array([headline(scene.task, rows, one)(np.ones((1, len(rows))))[0] for one in scores])
+        values = np.array([of(one)(np.ones((1, len(rows))))[0] for one in scores])
         found.append(values[0] - values[1:].reshape(len(sets), -1).mean(axis=1))
     if not np.isfinite(found).all():
         return []

@@ -13,7 +13,8 @@ import pandas as pd
 from bedside.cohort import Cohort, Estimate
 from bedside.evaluation.metrics import HEADLINE
 from bedside.explain import table_checks
-from bedside.explain.choose import for_checks, gallery
+from bedside.explain.choose import FOLDER, for_checks, gallery
+from bedside.explain.column_attention import attention
 from bedside.explain.columns import TableScene, scene_of
 from bedside.explain.dependence import dependence
 from bedside.explain.groups import TOGETHER, associations, groups_of
@@ -28,7 +29,6 @@ from bedside.training.hardware import limited_threads
 
 _Result = TypeVar("_Result")
 
-FOLDER = "explanations"
 CURVES = 6  # columns with curves, the most important ones
 _PLACE = 0xE1  # of the seeds of this stage
 _FAILED = "At least one check failed: do not read these explanations as what the model uses."
@@ -83,6 +83,7 @@ def explain_table(
         "contributions": explained.facts,
         "patients": patient_records(scene, shown, explained, columns),
     }
+    record["attention"] = _calm(attention, scene, record["importance"])
     record["sentences"] = sentences(record, events=_events(scene, places))
     with whole_folder(run.path / FOLDER) as folder:
         write_json(folder / "columns.json", record)

@@ -1,14 +1,14 @@
-"""Where the truth is known: does the heat lie on the artefact or on the lesion, and what is left without the artefact?
+"""Where the truth is known: does the heat lie on the artefact or on the finding, and what is left without the artefact?
 
-Only generated images know. Two questions with numbers for answers: how much of the heat lies on each thing that the
-generator drew, against the share of the image that it covers; and how good the network is on the same images with an
-artefact taken away, against the images as they are. Every verdict follows from an interval over patients; where that
+Only generated samples know. Two questions with numbers for answers: how much of the heat lies on each thing that the
+generator drew, against the share of the sample that it covers; and how good the network is on the same samples with an
+artefact taken away, against the samples as they are. Every verdict follows from an interval over patients; where that
 is too wide, the verdict is that nothing can be said.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -43,15 +43,69 @@ _TOLD = {
 _Three = tuple[Estimate, Estimate, Estimate]  # as they are, without the artefact, and the difference
 
 
+class Eye(Protocol):
+    """How samples of one kind are looked at, and what they are called."""
+
+    thing: str  # "image"
+    mark: str  # "heat": what a map puts on it
+
+    def shares(
+        self, sight: Any, inputs: Any, shown: np.ndarray, masks: np.ndarray, method: str
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Of each sample the heat inside its mask and a margin, all of its heat, and the share of the sample that mask and
+        margin cover, (n,) each.
+
+        Args:
+            sight: the member that tested them.
+            inputs: the samples.
+            shown: outputs whose evidence is mapped, (n,).
+            masks: where the thing is, one of each sample.
+            method: of the maps.
+        """
+        ...
+
+    def both(self, sight: Any, plain: Any, bare: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Scores of samples as they are, (n, classes), without the artefact, and which of them that changes, (n,)."""
+        ...
+
+
+class ImageEye:
+    """See `Eye`."""
+
+    thing, mark = "image", "heat"
+
+    def shares(
+        self, sight: Sight, inputs: Any, shown: np.ndarray, masks: np.ndarray, method: str
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        pixels = sight.pixels(inputs)
+        if method == "occlusion":
+            maps = attribution.occlude(sight, pixels, shown)
+        else:
+            maps = attribution.maps(method, sight.classifier, sight.normalised(pixels), shown)
+        inside = np.stack([framed(sight, mask) for mask in masks])
+        return (maps * inside).sum(axis=(1, 2)), maps.sum(axis=(1, 2)), inside.mean(axis=(1, 2))
+
+    def both(self, sight: Sight, plain: Any, bare: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        before, after = sight.pixels(plain), sight.pixels(bare)
+        sha256 = plain.records["sha256"].to_numpy()  # with and without: the same versions
+        differ = (before != after).any(axis=(1, 2, 3))
+        scores = sight.probabilities(before, sha256)
+        others = scores.copy()
+        if differ.any():
+            others[differ] = sight.probabilities(after[differ], sha256[differ])
+        return scores, others, differ
+
+
 @dataclass(frozen=True)
 class Scene:
     """The test samples of the first repeat as `choose.decided` gives them, and who tested each."""
 
     cohort: Cohort
     table: pd.DataFrame
-    sights: Mapping[str, Sight]
+    sights: Mapping[str, Any]
     names: pd.Series  # of the sight of each sample; same index as `table`
     thresholds: list[dict[str, Any]]
+    eye: Eye = field(default_factory=ImageEye)
 
     def rows(self, table: pd.DataFrame) -> np.ndarray:
         """Their rows in the cohort."""
@@ -76,7 +130,7 @@ def measure(tested: Scene, truth: KnownTruth, method: str, seed: int) -> dict[st
     sentences = [record["sentence"] for record in (*without, *heat)]
     if list(tested.sights) == ["everything"]:
         sentences.append(
-            "All of this is measured on images that the final fit was trained on, so it is better than, and not to be set beside, the estimates on tested images."
+            f"All of this is measured on {tested.eye.thing}s that the final fit was trained on, so it is better than, and not to be set beside, the estimates on tested {tested.eye.thing}s."
         )
     exposed = [record["name"] for record in without if record["exposed"]]
     record = {"heat": heat, "without": without, "exposed": exposed, "sentences": sentences}
@@ -98,7 +152,7 @@ def _heat(tested: Scene, name: str, truth: KnownTruth, method: str, seed: int) -
     """Share of the heat inside one mask and its margin, against their share of the area, over the images that show it."""
     masks = truth.masks[name]
     drawn = tested.table.iloc[np.random.default_rng(seed).permutation(len(tested.table))]
-    drawn = drawn[masks[tested.rows(drawn)].any(axis=(1, 2))].drop_duplicates("unit")
+    drawn = drawn[masks[tested.rows(drawn)].reshape(len(drawn), -1).any(axis=1)].drop_duplicates("unit")
     drawn = drawn.head(MAPPED_SLOWLY if method == "occlusion" else MAPPED).sort_index()
     found = [
         _shares(tested, sight, drawn[tested.names[drawn.index] == key], masks, method)
@@ -109,23 +163,17 @@ def _heat(tested: Scene, name: str, truth: KnownTruth, method: str, seed: int) -
     numbers = _means(shares.assign(excess=shares["heat"] - shares["area"]), derive(seed, 1))
     verdict = _placed(numbers["excess"])
     record |= {key: estimate.to_dict() for key, estimate in numbers.items()}
-    return {**record, "verdict": verdict, "sentence": _heat_words(name, numbers, verdict)}
+    return {**record, "verdict": verdict, "sentence": _heat_words(name, numbers, verdict, tested.eye)}
 
 
-def _shares(tested: Scene, sight: Sight, rows: pd.DataFrame, masks: np.ndarray, method: str) -> pd.DataFrame:
+def _shares(tested: Scene, sight: Any, rows: pd.DataFrame, masks: np.ndarray, method: str) -> pd.DataFrame:
     """Patient, share of the heat and share of the area of each sample whose map has heat and whose mask is in the frame."""
     if rows.empty:
         return pd.DataFrame({"unit": [], "heat": [], "area": []}).astype({"unit": object})
-    places = tested.rows(rows)
-    pixels, shown = sight.pixels(tested.cohort.inputs.take(places)), rows["shown"].to_numpy(dtype=np.int64, copy=True)
-    if method == "occlusion":
-        maps = attribution.occlude(sight, pixels, shown)
-    else:
-        maps = attribution.maps(method, sight.classifier, sight.normalised(pixels), shown)
-    inside = np.stack([framed(sight, masks[place]) for place in places])
-    total, area = maps.sum(axis=(1, 2)), inside.mean(axis=(1, 2))
+    places, shown = tested.rows(rows), rows["shown"].to_numpy(dtype=np.int64, copy=True)
+    inside, total, area = tested.eye.shares(sight, tested.cohort.inputs.take(places), shown, masks[places], method)
     kept = (total > 0) & (area > 0)
-    heat = (maps * inside).sum(axis=(1, 2))[kept] / total[kept]
+    heat = inside[kept] / total[kept]
     return pd.DataFrame({"unit": rows["unit"].to_numpy(dtype=object)[kept], "heat": heat, "area": area[kept]})
 
 
@@ -161,12 +209,12 @@ def _placed(excess: Estimate) -> str:
     return ON if excess.low > 0 else OFF if excess.high < 0 else EVEN
 
 
-def _heat_words(name: str, numbers: Mapping[str, Estimate], verdict: str) -> str:
+def _heat_words(name: str, numbers: Mapping[str, Estimate], verdict: str, eye: Eye) -> str:
     heat, area = numbers["heat"], numbers["area"]
     if heat.value is None or area.value is None:
-        return f"Too few images to tell whether the heat lies on the {name}."
-    images = f"{heat.n_samples} {'image' if heat.n_samples == 1 else 'images'} that {'shows' if heat.n_samples == 1 else 'show'} one"
-    fact = f"{_percent(heat)} of the heat lies on the {name} and its margin, which cover {_percent(area, interval=False)} of the image"
+        return f"Too few {eye.thing}s to tell whether the {eye.mark} lies on the {name}."
+    images = f"{heat.n_samples} {eye.thing if heat.n_samples == 1 else f'{eye.thing}s'} that {'shows' if heat.n_samples == 1 else 'show'} one"
+    fact = f"{_percent(heat)} of the {eye.mark} lies on the {name} and its margin, which cover {_percent(area, interval=False)} of the {eye.thing}"
     meaning = {
         ON: "more than chance would put there",
         OFF: "less than chance would put there",
@@ -226,7 +274,9 @@ def _without(tested: Scene, name: str, inputs: Any, seed: int) -> dict[str, Any]
         "metrics": rows,
         "verdict": verdict,
         "exposed": verdict == FALLS,
-        "sentence": _words(name, [three for three in verdicts if verdicts[three] == verdict], verdict, doubt, n),
+        "sentence": _words(
+            name, [three for three in verdicts if verdicts[three] == verdict], verdict, doubt, n, tested.eye.thing
+        ),
     }
 
 
@@ -240,13 +290,8 @@ def _scores(tested: Scene, table: pd.DataFrame, inputs: Any) -> tuple[np.ndarray
         for start in range(0, len(mine), CHUNK):
             rows = mine[start : start + CHUNK]
             places = tested.rows(table.iloc[rows])
-            plain, bare = (sight.pixels(given.take(places)) for given in (tested.cohort.inputs, inputs))
-            sha256 = tested.cohort.inputs.records["sha256"].to_numpy()[places]  # with and without: the same versions
-            differ = (plain != bare).any(axis=(1, 2, 3))
-            changed[rows] = differ
-            scores[:, rows] = sight.probabilities(plain, sha256)
-            if differ.any():
-                scores[1, rows[differ]] = sight.probabilities(bare[differ], sha256[differ])
+            plain, bare = tested.cohort.inputs.take(places), inputs.take(places)
+            scores[0, rows], scores[1, rows], changed[rows] = tested.eye.both(sight, plain, bare)
     return scores, changed
 
 
@@ -311,9 +356,9 @@ def _verdict(difference: Estimate, doubt: str) -> str:
     return NO_SIGN if difference.low > -MATTERS and difference.high < MATTERS else FEW
 
 
-def _words(name: str, told: list[_Three], verdict: str, doubt: str, n: Mapping[str, int]) -> str:
+def _words(name: str, told: list[_Three], verdict: str, doubt: str, n: Mapping[str, int], thing: str) -> str:
     """The verdict with the measures that led to it, each as it is, without the artefact, and the difference."""
-    images = f"{n['changed']} of {n['samples']} tested images have one"
+    images = f"{n['changed']} of {n['samples']} tested {thing}s have one"
     if any(difference.value is None for _, _, difference in told):
         return f"Whether the network uses the {name} cannot be told: {LABELS[told[0][0].metric]} is not defined ({images})."
     if verdict in (FALLS, RISES):

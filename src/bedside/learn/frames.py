@@ -13,6 +13,20 @@ if TYPE_CHECKING:
     from bedside.folder import Run
     from bedside.web import Address
 
+HEIGHT = 840  # pixels
+_HEIGHTS = {  # of pages that need more or less, measured at widths of 760 and 940 pixels, the scroll bar left out
+    "neuron": 740,
+    "playground": 920,
+    "losses": 890,
+    "landscape": 1230,
+    "convolution": 740,
+    "pooling": 740,
+    "inside": 740,
+    "threshold": 1100,
+    "shortcut": 1090,
+    "family_album": 1150,
+}
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -32,8 +46,12 @@ class Frame:
         return f'<iframe title="{escape(self.title)}" {place}="{escape(self.source, quote=True)}" style="{style}"></iframe>'
 
 
-def play(name: str, height: int = 720) -> Frame:
+def play(name: str, height: int | None = None) -> Frame:
     """An explorable inside the notebook; `bedside learn play` shows all of them in the browser.
+
+    Args:
+        name: of the explorable.
+        height: in pixels; by default what the page needs at the width of a notebook.
 
     Raises:
         SettingError: there is no such explorable, or the extra 'app' is not installed.
@@ -41,7 +59,8 @@ def play(name: str, height: int = 720) -> Frame:
     from bedside.learn.explorables import explorable
 
     found = explorable(name)
-    return Frame(found.title, f"{_address().url}/play/{found.name}?frame=1", height, inline=False)
+    height = height or _HEIGHTS.get(found.name, HEIGHT)
+    return Frame(found.title, f"{address().url}/play/{found.name}?frame=1", height, inline=False)
 
 
 def report(run: "Run | str | Path", height: int = 720) -> Frame:
@@ -59,9 +78,13 @@ def report(run: "Run | str | Path", height: int = 720) -> Frame:
 
 
 @cache
-def _address() -> "Address":
-    """The server of this process; started once."""
+def address() -> "Address":
+    """The server of this process; started once.
+
+    Raises:
+        SettingError: the extra 'app' is not installed.
+    """
     from bedside.learn.explorables.routes import play_app
     from bedside.web import start
 
-    return start(play_app())
+    return start(play_app(warm=False))

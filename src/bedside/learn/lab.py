@@ -8,6 +8,9 @@ from pathlib import Path
 
 from bedside.errors import SettingError
 
+# JupyterLab asks its makers for news and for newer versions of itself; here nothing talks to the network unasked.
+QUIET = ("--LabApp.news_url=None", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate")
+
 
 def jupyter_lab() -> Callable[[Path], int]:
     """What opens JupyterLab on a folder and waits for its end; gives its exit status.
@@ -23,7 +26,7 @@ def jupyter_lab() -> Callable[[Path], int]:
 
     def opened(folder: Path) -> int:
         # The folder is the root, so that nothing else of the computer is listed.
-        command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder.resolve()}"]
+        command = [sys.executable, "-m", "jupyterlab", *QUIET, f"--ServerApp.root_dir={folder.resolve()}"]
         try:
             return subprocess.run(command, check=False).returncode
         except KeyboardInterrupt:

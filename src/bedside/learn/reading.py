@@ -1,17 +1,18 @@
-"""Shows the lines of bedside that do what a notebook has just done by hand."""
+"""Shows the lines of bedside that do what a notebook has just done by hand, and links to the whole module."""
 
 import inspect
+import sys
 from dataclasses import dataclass
 from html import escape
 from importlib import import_module
 from pathlib import Path
 
-from bedside.errors import SettingError
+from bedside.errors import BedsideError, SettingError
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """Lines of a source file; shown with their numbers and a link to the file on this computer."""
+    """Lines of a module; shown with their numbers, inside a notebook with a link to the module on the local server."""
 
     file: Path
     first: int
@@ -31,7 +32,8 @@ class Excerpt:
             f'<span style="color:#767f88">{number:>4}</span>  {escape(line)}'
             for number, line in enumerate(self.lines, self.first)
         )
-        link = f'<a href="{escape(self.file.as_uri())}"><code>{escape(self.place)}</code></a>'
+        place, page = f"<code>{escape(self.place)}</code>", _page(self.file)
+        link = f'<a href="{page}#L{self.first}" target="_blank">{place}</a>' if page else place
         return f'<div style="border-left:4px solid #d9d6ce;padding-left:12px">{link}<pre style="margin:4px 0;font:0.85em monospace;white-space:pre;overflow-x:auto">{numbered}</pre></div>'
 
 
@@ -59,6 +61,24 @@ def source(name: str, begin: str = "", end: str = "") -> Excerpt:
     stop = _line(lines, end, start, name) if end else len(lines) - 1
     shown = lines[start : stop + 1]
     return Excerpt(Path(inspect.getfile(found)), max(first, 1) + start, tuple(shown))
+
+
+def _page(file: Path) -> str | None:
+    """Where the local server of this notebook shows the module; None outside of notebooks, or without the extra 'app'."""
+    if not _in_notebook():
+        return None
+    from bedside.learn.frames import address
+    from bedside.learn.listing import name_of
+
+    try:
+        return f"{address().url}/source/{name_of(file)}"
+    except BedsideError:  # the lines themselves need no server
+        return None
+
+
+def _in_notebook() -> bool:
+    python = sys.modules.get("IPython")  # who has not loaded it is in no notebook
+    return python is not None and hasattr(python.get_ipython(), "kernel")
 
 
 def _line(lines: list[str], text: str, after: int, name: str) -> int:

@@ -7,6 +7,7 @@ from bedside.errors import BedsideError, StorageError
 
 HERE = Path(__file__).parent
 EXERCISES = "exercises"
+NOTES = "TRAINER.md"
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def copy_notebooks(folder: str | Path = "bedside-course", *, solutions: bool = F
 
     Args:
         folder: made if it is not there.
-        solutions: the trainer's version; its files end in `_solutions.ipynb`.
+        solutions: the trainer's version; its files end in `_solutions.ipynb`, and the notes for trainers lie beside them.
 
     Raises:
         StorageError: the folder cannot be written.
@@ -46,15 +47,21 @@ def copy_notebooks(folder: str | Path = "bedside-course", *, solutions: bool = F
     new, kept = [], []
     try:
         place.mkdir(parents=True, exist_ok=True)
-        for notebook in notebooks(solutions=solutions):
-            copy = place / (f"{notebook.stem}_solutions.ipynb" if solutions else notebook.name)
+        for source in _sources(solutions):
+            copy = place / (f"{source.stem}_solutions.ipynb" if solutions and source.name != NOTES else source.name)
             if copy.exists():
                 kept.append(copy)
                 continue
-            copy.write_bytes(notebook.read_bytes())
+            copy.write_bytes(source.read_bytes())
             new.append(copy)
     except OSError as error:
         raise StorageError(
             f"The notebooks cannot be copied to {place} ({error.strerror}); name another folder."
         ) from None
     return Copied(place, tuple(new), tuple(kept))
+
+
+def _sources(solutions: bool) -> list[Path]:
+    """The notebooks, and for trainers their notes, which lie beside the solutions."""
+    found = notebooks(solutions=solutions)
+    return [*found, found[0].with_name(NOTES)] if solutions else found

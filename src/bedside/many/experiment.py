@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from bedside.begin import claim, describe_into, filled, read_source
+from bedside.begin import describe_into, read_source
+from bedside.claim import claim, filled
 from bedside.cohort import Cohort, Finding, Fold
 from bedside.data.checks import refuse_leaks
 from bedside.data.codes import worst_first

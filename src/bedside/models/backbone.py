@@ -29,17 +29,17 @@ class BackboneSettings(Settings):
     """Where the weights come from and which of them train."""
 
     weights: str = "pretrained"
-    """`pretrained` takes what is on this computer; or a file; `download` asks the network; `none` starts from scratch."""
+    """Where the network learned before: `pretrained` takes the weights on this computer; or the path of a file; `download` fetches them from the internet; `none` starts from scratch."""
     freeze: Freeze | None = None
-    """`backbone` trains the last layer only; `none` trains everything; `gradual` the last layer first, then the last stages. By default `backbone`, without pretrained weights `none`."""
+    """What of the pretrained network stays as it is. `backbone`: only a new last layer learns; `none`: everything learns; `gradual`: the last layer first, then the last stages. By default `backbone`, without pretrained weights `none`."""
     stages: int = Field(default=2, ge=1, le=50, json_schema_extra=only_when(freeze="gradual"))
-    """Stages that train after the last layer."""
+    """How many of the last stages learn after the last layer."""
     rate_decay: float = Field(default=0.5, gt=0, le=1, json_schema_extra=only_when(freeze=("none", "gradual")))
-    """Each stage learns this much slower than the one after it; early filters are good already."""
+    """How much slower each stage learns than the one after it, as a factor; what early stages know of edges and colours is good already."""
     reads: Literal["stages", "last"] | None = None
     """What the last layer reads: mean and spread of the last three stages too, or what comes last as in classic networks. By default `stages` for a frozen backbone that has such stages, else `last`."""
     dropout: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the features switched off at random before the last layer in each training step."""
+    """Share of the features switched off at random before the last layer in each training step, so that it relies on none of them alone."""
 
     @model_validator(mode="after")
     def _frozen_weights_mean_something(self) -> "BackboneSettings":

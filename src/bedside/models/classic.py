@@ -10,34 +10,34 @@ from bedside.settings import Settings
 
 class LogisticSettings(Settings):
     C: float = Field(default=1.0, gt=0)
-    """Inverse strength of the L2 penalty; smaller values shrink the coefficients more."""
+    """How freely coefficients may grow; smaller values hold them closer to zero (inverse strength of the L2 penalty)."""
     class_weights: Literal["none", "balanced"] = "none"
-    """`balanced` weighs rare classes up; this spoils calibration."""
+    """Whether mistakes in rare classes count more (`balanced`); the probabilities are then no longer right as they stand."""
 
 
 class RidgeSettings(Settings):
     alpha: float = Field(default=1.0, ge=0)
-    """Strength of the L2 penalty."""
+    """How strongly coefficients are held close to zero (L2 penalty)."""
 
 
 class ForestSettings(Settings):
     trees: int = Field(default=300, ge=1, le=100_000)
-    """Number of trees."""
+    """Number of decision trees whose answers are averaged."""
     leaf_samples: int = Field(default=5, ge=1)
-    """Smallest number of training samples in a leaf; larger leaves give smoother probabilities."""
+    """Fewest training samples that a tree may decide by; more give smoother probabilities."""
     depth: int | None = Field(default=None, ge=1)
-    """Largest depth of a tree; by default unlimited."""
+    """Most questions that a tree may ask in a row; by default as many as it likes."""
 
 
 class BoostingSettings(Settings):
     trees: int = Field(default=100, ge=1, le=100_000)
-    """Number of trees (per class)."""
+    """Number of decision trees, each of which corrects those before (per class)."""
     learning_rate: float = Field(default=0.05, gt=0, le=1)
-    """Share of each tree's correction that is kept."""
+    """Share of each tree's correction that is kept; smaller needs more trees."""
     leaf_samples: int = Field(default=20, ge=1)
-    """Smallest number of training samples in a leaf."""
+    """Fewest training samples that a tree may decide by."""
     leaves: int = Field(default=15, ge=2)
-    """Largest number of leaves of a tree."""
+    """Most different answers that one tree may give."""
 
 
 class PrevalenceSettings(Settings):
@@ -46,6 +46,11 @@ class PrevalenceSettings(Settings):
 
 class SimplestSettings(Settings):
     """Nothing to set."""
+
+
+class NearestSettings(Settings):
+    neighbours: int = Field(default=1, ge=1, le=100_000)
+    """Training recordings that decide together; 1 gives no probabilities between 0 and 1."""
 
 
 def logistic(task: Task, settings: LogisticSettings, seed: int) -> Any:
@@ -96,3 +101,14 @@ def prevalence(task: Task, settings: PrevalenceSettings, seed: int) -> Any:
     from sklearn.dummy import DummyClassifier, DummyRegressor
 
     return DummyRegressor() if task.kind == "regression" else DummyClassifier(strategy="prior")
+
+
+def nearest_signal(task: Task, settings: NearestSettings, seed: int) -> Any:
+    """The training recordings at the smallest Euclidean distance, all points and channels alike; its file holds them all.
+
+    Source: Dau et al. 2019, doi:10.1109/JAS.2019.1911747 (what results on recordings are usually compared with).
+    """
+    from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+    kind = KNeighborsRegressor if task.kind == "regression" else KNeighborsClassifier
+    return kind(n_neighbors=settings.neighbours, algorithm="brute")

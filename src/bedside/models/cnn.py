@@ -17,13 +17,13 @@ class CNNSettings(Settings):
     """The architecture: how wide, how deep."""
 
     width: int = Field(default=16, ge=1, le=1024)
-    """Filters in the first stage; each further stage has twice as many and sees half the resolution."""
+    """Filters in the first stage, each looking for one pattern; every further stage has twice as many and sees half the detail."""
     stages: int = Field(default=3, ge=1, le=6)
-    """Number of resolutions the network works at."""
+    """How many times the image is looked at, each time coarser and with a wider view."""
     blocks: int = Field(default=1, ge=1, le=16)
-    """Residual blocks in each stage."""
+    """Pairs of layers in each stage; more make the network deeper."""
     dropout: float = Field(default=0.2, ge=0, lt=1)
-    """Share of the last features switched off at random in each training step."""
+    """Share of the last features switched off at random in each training step, so that the network relies on none of them alone."""
 
 
 class Block(nn.Module):

@@ -25,13 +25,13 @@ class MLPSettings(Settings):
     """The architecture: what the course asks to vary."""
 
     hidden: tuple[Annotated[int, Field(ge=1, le=100_000)], ...] = (64, 64)
-    """Neurons in each hidden layer; `[]` leaves none, which is logistic or linear regression."""
+    """Neurons in each hidden layer, such as 64, 64; none (`[]`) makes it logistic or linear regression."""
     activation: Literal["relu", "tanh", "sigmoid", "gelu", "leaky_relu", "elu"] = "relu"
-    """The non-linear step after each hidden layer."""
+    """The bend after each hidden layer, without which the network could draw straight lines only."""
     dropout: float = Field(default=0.1, ge=0, lt=1)
-    """Share of neurons switched off at random in each training step."""
+    """Share of neurons switched off at random in each training step, so that the network relies on none of them alone."""
     normalisation: Literal["none", "batch", "layer"] = "none"
-    """Rescaling of each hidden layer over the batch, or over its neurons."""
+    """Bring each hidden layer to one scale, over the samples of a batch or over its neurons."""
 
     @model_validator(mode="after")
     def _layers_can_act(self) -> "MLPSettings":

@@ -15,9 +15,17 @@ CODES = {
     "weak-family": "No pretrained weights are installed, so a small network learned large images from scratch.",
 }
 
-_CHANGES = tuple(name for name in AugmentSettings.model_fields if name not in ("views", "test_time"))
-_FOR_TABLES = ("scale", "missing_indicators", "rare_level")
-_FOR_IMAGES = ("image_size", "framing")
+SIGNAL_CHANGES = ("noise", "scaling", "shift")  # of recordings
+_CHANGES = tuple(name for name in AugmentSettings.model_fields if name not in ("views", "test_time", *SIGNAL_CHANGES))
+_METHODS = {"image": ("grad-cam", "attention", "occlusion"), "signal": ("integrated-gradients", "occlusion")}
+_PREPARES = {  # the kinds of data that each setting of the preparation acts on
+    "scale": ("table", "image", "signal"),
+    "missing_indicators": ("table",),
+    "rare_level": ("table",),
+    "length": ("signal",),
+    "image_size": ("image",),
+    "framing": ("image",),
+}
 
 
 def refuse_unsuited(settings: RunSettings, cohort: Cohort) -> None:
@@ -75,25 +83,48 @@ def idle(settings: RunSettings, cohort: Cohort) -> Iterator[tuple[str, str, str]
 
 
 def _idle_by_kind(settings: RunSettings, data: str, *, network: bool) -> Iterator[tuple[str, str, str]]:
-    """What acts on tables only, on images only, or on images that a network looks at."""
-    if data == "image" and settings.reference.keep == "inputs":
-        yield "reference", "keep", "images are not kept; the last hidden layer is"
+    """What acts on one kind of data only, or only on what a network looks at."""
+    for setting, kinds in _PREPARES.items():
+        if data not in kinds:
+            yield "preparation", setting, f"it does not change how {data} data are prepared"
+    if settings.preparation.scale == "each" and data != "signal":
+        yield "preparation", "scale", "`each` is for recordings"
     if data != "image":
-        reason = f"this is {data} data, without images"
-        for setting in _FOR_IMAGES:
-            yield "preparation", setting, reason
         for setting in ("modality", "skip_unreadable"):
-            yield "data", setting, reason
+            yield "data", setting, f"this is {data} data, without images"
+    if settings.explain.method not in ("auto", *_METHODS.get(data, (settings.explain.method,))):
+        suited = " and ".join(_METHODS[data])
+        yield "explain", "method", f"{settings.explain.method} does not explain {data}s; {suited} do"
+    if data != "table" and settings.reference.keep == "inputs":
+        yield "reference", "keep", f"{data}s are not kept; the last hidden layer is"
+    if family_named(str(settings.family)).data == "any" and data != "image":
+        yield "explain", "", f"family '{settings.family}' reads no features"
+    yield from {"table": _idle_on_tables, "image": _idle_on_images, "signal": _idle_on_signals}[data](settings, network)
+
+
+def _idle_on_tables(settings: RunSettings, network: bool) -> Iterator[tuple[str, str, str]]:
+    yield "augment", "", "this is table data, without images or recordings"
+    yield "explain", "method", "tables are explained by column, see docs/explanations.md"
+
+
+def _idle_on_signals(settings: RunSettings, network: bool) -> Iterator[tuple[str, str, str]]:
+    for setting in AugmentSettings.model_fields.keys() - set(SIGNAL_CHANGES):
+        yield "augment", setting, "recordings are changed by noise, scaling and shift"
+    if not network:
+        reason = f"family '{settings.family}' is not a neural network"
         yield "augment", "", reason
-        if family_named(str(settings.family)).data == "any":
-            yield "explain", "", f"family '{settings.family}' reads no features"
-        yield "explain", "method", "tables are explained by column, see docs/explanations.md"
-        return
+        yield "explain", "", reason
+    elif settings.explain.samples == 0:
+        yield "explain", "method", "explain.samples is 0"
+
+
+def _idle_on_images(settings: RunSettings, network: bool) -> Iterator[tuple[str, str, str]]:
+    for setting in SIGNAL_CHANGES:
+        yield "augment", setting, "it changes recordings, not images"
     if settings.source is not None and settings.data.image is None:
         for setting in ("separator", "decimal", "encoding", "sheet"):
             yield "data", setting, "these images are listed in no table"
-    idle_here = _FOR_TABLES if network else (*_FOR_TABLES[1:], *_FOR_IMAGES)
-    for setting in idle_here:
+    for setting in ("scale",) if network else ("image_size", "framing"):
         yield "preparation", setting, "it does not change how images are prepared"
     if not network:
         reason = f"family '{settings.family}' is not a neural network"
@@ -109,6 +140,13 @@ def _idle_by_kind(settings: RunSettings, data: str, *, network: bool) -> Iterato
         yield "augment", "views", "only a frozen backbone stores versions; here every epoch makes its own"
     if settings.explain.samples == 0:
         yield "explain", "method", "explain.samples is 0"
+
+
+def choices_on(data: str) -> dict[str, tuple[str, ...]]:
+    """Settings of which only some choices act on a kind of data, and those that do."""
+    scales = ("standard", "each", "none") if data == "signal" else ("standard", "none")
+    methods = {"explain.method": ("auto", *_METHODS[data])} if data in _METHODS else {}
+    return {"preparation.scale": scales, **methods}
 
 
 def acting(settings: RunSettings, cohort: Cohort) -> dict[str, Any]:

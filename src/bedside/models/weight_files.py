@@ -1,10 +1,10 @@
 """Files of weights: tensors with names, read without ever running code that a file may hold."""
 
 import hashlib
-import pickle
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -30,7 +30,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about storage formats of old files
             content = load_file(path) if path.suffix == ".safetensors" else torch.load(path, "cpu", weights_only=True)
-    except pickle.UnpicklingError:
+    except UnpicklingError:
         raise SettingError(_why_not_unpickled(path)) from None
     except (SafetensorError, RuntimeError, OSError, EOFError, ValueError, KeyError, AttributeError, TypeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

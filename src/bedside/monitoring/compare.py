@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from bedside.begin import claim, filled
+from bedside.claim import claim, filled
 from bedside.cohort import Finding
 from bedside.data.codes import count
 from bedside.environment import versions

@@ -5,13 +5,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bedside.cohort import Estimate
+from bedside.cohort import Estimate, minus
 from bedside.evaluation import performance
+from bedside.evaluation.drift import TOO_FEW
 from bedside.evaluation.metrics import LABELS
 from bedside.evaluation.outcome_drift import FEWEST, enough_outcomes, outcome_changes
 from bedside.folder import Run
 from bedside.monitoring.samples import NewSamples, not_alike, own_scores
-from bedside.monitoring.whole import TOO_FEW, not_compared
+from bedside.monitoring.whole import not_compared
 from bedside.seeds import derive
 from bedside.settings import EvaluationSettings
 
@@ -74,7 +75,7 @@ def _metric_words(change: dict[str, Any]) -> str:
 
 
 def _change_words(label: str, change: dict[str, Any]) -> dict[str, str]:
-    before, now = (Estimate.from_dict(change[key]).text().replace("-", "−") for key in ("before", "now"))
+    before, now = (minus(Estimate.from_dict(change[key]).text()) for key in ("before", "now"))
     return {
         "words": f"{before} before, {now} now",
         "sentence": f"{label[0].upper()}{label[1:]} was {before} and is {now}.",

@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
+from bedside.cohort import minus
 from bedside.evaluation.discrepancy import discrepancy
+from bedside.evaluation.drift import TOO_FEW
 from bedside.evaluation.drift_verdict import column_record
 from bedside.evaluation.histograms import counted, histogram
 from bedside.folder import Run
@@ -14,7 +16,6 @@ from bedside.seeds import derive, one_per_patient
 from bedside.training.kept_vectors import KeptVectors, whole_patients
 
 MOST_VECTORS = 1000  # new samples whose vectors are compared, of whole patients
-TOO_FEW = "too few patients to tell"
 
 
 def distance(run: Run, new: NewSamples, rows: np.ndarray) -> list[dict[str, Any]]:
@@ -66,7 +67,7 @@ def latent(run: Run, new: NewSamples, seed: int) -> dict[str, Any]:
     record = {"name": name, "p": found.p, "value": found.value, "bandwidth": found.bandwidth, "why": found.why}
     counts = {"known_patients": found.known_patients, "new_patients": found.new_patients}
     sentence = f"In the {name} new patients lie elsewhere than known ones."
-    words = f"squared discrepancy {found.value:z.4f}".replace("-", "−") if found.value is not None else found.why
+    words = found.why if found.value is None else minus(f"squared discrepancy {found.value:z.4f}")
     verdict = {"verdict": TOO_FEW} if found.p is None and found.why.startswith("fewer") else {}
     return {**record, **counts, "permutations": found.permutations, "words": words, "sentence": sentence, **verdict}
 

@@ -1,12 +1,14 @@
 """What a run shows of its patients, predictors and outcome, for checklists."""
 
 from bedside.evaluation.worst_group import listed
+from bedside.report import kinds
 from bedside.report.answers import Answer, at, file
 from bedside.report.document import Link
 from bedside.report.flow import part_range, range_text
 from bedside.report.image_words import modality
 from bedside.report.images import duplicates, short_facts
 from bedside.report.methods import preparation as table_preparation
+from bedside.report.signals import channel_words
 from bedside.report.told import Told
 from bedside.report.words import number, percent
 
@@ -66,9 +68,8 @@ def excluded_words(run: Told) -> str:
 
 
 def preparation_words(run: Told) -> str:
-    from bedside.report.image_words import preparation
-
-    return preparation(run) if run.is_image else table_preparation(run.settings.get("preparation", {}))
+    read = kinds.preparation(run)
+    return table_preparation(run.settings.get("preparation", {})) if read is None else read
 
 
 def preparation(run: Told) -> Answer:
@@ -100,6 +101,8 @@ def outcome(run: Told) -> Answer:
 def predictors_words(run: Told) -> str:
     if run.is_image:
         return f"The model saw the pixels of each image and nothing else ({short_facts(run.description)})."
+    if run.is_signal:
+        return f"The model read each recording and nothing else ({channel_words(run.description)}; {kinds.input_fact(run.description)[1]})."
     data, features = run.settings.get("data", {}), run.description["features"]
     how = "named one by one" if data.get("features") else "every column without another role"
     out = f", without {', '.join(data['exclude'])}, which a person excluded" if data.get("exclude") else ""
@@ -110,14 +113,14 @@ def predictors_words(run: Told) -> str:
 
 def choice_of_predictors(run: Told) -> Answer:
     where = at(run, "data", "findings") + file("settings.yaml")
-    if run.is_image:
+    if run.is_image or run.is_signal:
         return Answer(predictors_words(run), at(run, "data"))
     return Answer(predictors_words(run), where, "Why these columns, and were others dropped before the file was made?")
 
 
 def definition_of_predictors(run: Told) -> Answer:
     question = "How and when was each predictor measured, and did whoever measured it know the outcome?"
-    if run.is_image:
+    if run.is_image or run.is_signal:
         return Answer(acquisition(run).shown, at(run, "data"), question)
     return Answer(
         "Kind, median or levels, range and gaps of each feature are listed.",
@@ -127,7 +130,10 @@ def definition_of_predictors(run: Told) -> Answer:
 
 
 def acquisition(run: Told) -> Answer:
-    """How the images were taken, as far as their files tell."""
+    """How images or recordings were taken, as far as their files tell."""
+    if run.is_signal:
+        shown = f"{channel_words(run.description)}; {kinds.input_fact(run.description)[1]}."
+        return Answer(shown, at(run, "data"), "With which devices, leads, filters and settings were they recorded?")
     shown = f"{short_facts(run.description)}; kind of image: {modality(run.description) or 'not said'}."
     return Answer(shown, at(run, "data"), "With which devices, protocols and settings were the images taken?")
 
@@ -136,6 +142,9 @@ def missing_words(run: Told, *, filled: bool = True) -> str:
     """How many gaps there were and, if `filled`, how they were handled."""
     if run.is_image:
         return f"Images cannot have gaps. {excluded_words(run)}"
+    if run.is_signal:
+        filled_by = " Gaps within a recording became the mean of their channel." if filled else ""
+        return f"Recordings may have gaps.{filled_by} {excluded_words(run)}"
     features, samples = run.description["features"], run.description["samples"]
     gaps = sorted((feature for feature in features if feature["missing"]), key=lambda feature: -feature["missing"])
     if not gaps:
@@ -211,7 +220,7 @@ def characteristics(run: Told) -> Answer:
     question = (
         "Which dates, demographics, treatments and follow-up describe these patients, overall, by part and by group?"
     )
-    if run.is_image:
+    if run.is_image or run.is_signal:
         return Answer(f"{patients_words(run)}. {class_words(run)}", at(run, "data"), question)
     shown = f"{patients_words(run)}. {class_words(run)} Every feature with its median or levels and its gaps is listed."
     return Answer(

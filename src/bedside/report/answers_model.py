@@ -176,6 +176,7 @@ def software(run: Told) -> Answer:
 def poor_input(run: Told) -> Answer:
     shown = (
         "An image that cannot be read gets no score." if run.is_image else
+        "bedside predict refuses recordings that lack a channel of training, and says where amplitude or length are new." if run.is_signal else
         "bedside predict fills gaps as in training and refuses a table that lacks a column."
     )  # fmt: skip
     return Answer(

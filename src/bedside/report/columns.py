@@ -3,12 +3,13 @@
 import math
 from typing import Any
 
-from bedside.cohort import Estimate, level_text, minus
+from bedside.cohort import Estimate, level_text, minus, share_text
 from bedside.folder import Run
 from bedside.report.column_figures import dependence_figure, importance_figure
 from bedside.report.style import Drawing
 from bedside.report.words import number
 
+LOOKED = 12  # columns whose share of the attention is shown
 ROWS = 6  # columns of a patient that get a bar; the others share one
 
 QUESTIONS = {
@@ -61,6 +62,7 @@ def columns(run: Run) -> dict[str, Any] | None:
         "lead": record["sentences"][0],
         "sentences": record["sentences"][1:],
         "together": _together(record),
+        "attention": _attention(record.get("attention")),
         "level": level_text(record["level"]),
         "measured": record["n_measured"],
         "all": record["n_columns"],
@@ -80,6 +82,23 @@ def columns(run: Run) -> dict[str, Any] | None:
             }
             for name in groups
         ],
+    }
+
+
+def _attention(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Where a transformer looks: the columns with the largest shares; None for other models."""
+    if found is None:
+        return None
+    rows, largest = found["columns"][:LOOKED], found["columns"][0]["share"] or 1.0
+    agreement = found["agreement"]
+    return {
+        "rows": [
+            {"column": row["column"], "share": share_text(row["share"]), "bar": round(100 * row["share"] / largest, 1)}
+            for row in rows
+        ],
+        "rest": len(found["columns"]) - len(rows),
+        "itself": share_text(found["itself"]),
+        "agreement": None if agreement is None else minus(f"{agreement:.2f}"),
     }
 
 

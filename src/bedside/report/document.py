@@ -88,7 +88,7 @@ class Document:
     subtitle: str
     made: str  # by which version, from which run
     blocks: tuple[Block, ...]
-    synthetic: str = ""  # how the images of the run were made, if no patient is behind them
+    synthetic: tuple[str, str] | None = None  # what was made by a computer and how, if no patient is behind it
 
     def sections(self) -> list[tuple[str, str]]:
         """(id, heading) of each section, in order."""

@@ -28,7 +28,7 @@ def to_markdown(document: Document) -> str:
     head = [f"# {_plain(document.title)}", _plain(document.subtitle), f"{NOTICE}. {_plain(document.made)}"]
     if document.synthetic:
         head.append(
-            f"**Synthetic images.** {_plain(document.synthetic)}. No patient is behind any number of this document."
+            f"**{document.synthetic[0]}.** {_plain(document.synthetic[1])}. No patient is behind any number of this document."
         )
     return "\n\n".join([*filter(None, head), *(part for block in document.blocks for part in _block(block))]) + "\n"
 

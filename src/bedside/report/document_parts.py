@@ -3,7 +3,7 @@
 from typing import Any
 
 from bedside.cohort import Estimate, level_text, minus
-from bedside.report import tables
+from bedside.report import kinds, tables
 from bedside.report.document import Line, Picture, Table, text
 from bedside.report.flow_figures import flow_png
 from bedside.report.methods import what_is_predicted
@@ -20,10 +20,10 @@ def made_from(run: Told) -> str:
     return f"Made by bedside {version} from the run of {str(run.environment['started'])[:10]} in {run.path.name}."
 
 
-def synthetic(run: Told) -> str:
-    """How the images were made, if they are no patients'."""
-    said = (run.description.get("images") or {}).get("synthetic")
-    return str(said).rstrip(".") if said else ""
+def synthetic(run: Told) -> tuple[str, str] | None:
+    """What was made by a computer and how, such as ("Synthetic images", "Drawn ..."); None if patients are behind it."""
+    found = kinds.synthetic(run.description)
+    return (f"Synthetic {found['what']}", found["said"]) if found else None
 
 
 def further(run: Told) -> list[str]:
@@ -83,7 +83,7 @@ def class_table(run: Told) -> Table | None:
 
 
 def feature_table(run: Told) -> Table | None:
-    """Median and quartiles or levels, and gaps, of the features; None for images."""
+    """Median and quartiles or levels, and gaps, of the features; None for images and recordings."""
     found = tables.feature_rows(run.description)
     if not found["rows"]:
         return None

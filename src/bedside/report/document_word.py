@@ -54,7 +54,7 @@ def to_word(document: Document, *, started: str) -> bytes:
 def _synthetic(document: Document) -> str:
     if not document.synthetic:
         return ""
-    return f"Synthetic images. {document.synthetic}. No patient is behind any number of this document."
+    return f"{document.synthetic[0]}. {document.synthetic[1]}. No patient is behind any number of this document."
 
 
 def _style(file: Any, document: Document, started: str) -> None:

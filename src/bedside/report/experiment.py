@@ -8,8 +8,9 @@ from typing import Any
 from bedside.cohort import level_text
 from bedside.errors import RunError
 from bedside.folder import Fit, Run, read_yaml
-from bedside.report import methods, page, tables
-from bedside.report.images import image_facts, short_facts
+from bedside.report import kinds, methods, page, tables
+from bedside.report.images import image_facts
+from bedside.report.signals import signal_facts
 from bedside.report.style import Drawing
 
 MOST_COMMANDS = 12  # beyond, the table says where the settings lie
@@ -82,6 +83,8 @@ def page_context(run: Experiment) -> dict[str, Any]:
         "predicted": methods.what_is_predicted(run),
         "level": level_text(run.estimates["level"]),
         "images": image_facts(description),
+        "signals": signal_facts(description),
+        "synthetic": kinds.synthetic(description),
         "splits": splits,
         "patient_ranges": tables.split_ranges(splits, "patients"),
         "sample_ranges": tables.split_ranges(splits, "samples"),
@@ -98,7 +101,7 @@ def data_facts(run: Experiment) -> list[tuple[str, str]]:
         page.patients_fact(run),
         ("Samples", f"{cohort['samples']:,}"),
         page.outcome_fact(run),
-        ("Images", short_facts(cohort)) if "images" in cohort else ("Features", f"{len(cohort['features']):,}"),
+        kinds.input_fact(cohort),
     ]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bedside.cohort import level_text
-from bedside.report import image_words, methods
+from bedside.report import kinds, methods
 from bedside.report.candidates import Pair
 from bedside.report.experiment import Experiment
 
@@ -81,10 +81,10 @@ def paragraphs(run: Experiment, further: dict[str, str]) -> list[dict[str, str]]
 def preparation(run: Experiment) -> str:
     """How data became numbers, if that is the same in all fits."""
     fits = [fit for fit in run.fits.values() if (fit.path / "settings.yaml").exists()]
-    if "images" in run.description:
-        told = {image_words.preparation(fit) for fit in fits}
-    else:
-        told = {methods.preparation(fit.settings.get("preparation", {})) for fit in fits}
+    told = {
+        methods.preparation(fit.settings.get("preparation", {})) if (read := kinds.preparation(fit)) is None else read
+        for fit in fits
+    }
     return told.pop() if len(told) == 1 else ""
 
 

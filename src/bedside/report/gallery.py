@@ -36,16 +36,31 @@ NONE = {
 METHODS = {
     "grad-cam": ("Grad-CAM", "Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74"),
     "attention": ("attention rollout", "Abnar and Zuidema 2020, doi:10.18653/v1/2020.acl-main.385"),
+    "integrated-gradients": ("integrated gradients", "Sundararajan et al. 2017, arXiv:1703.01365"),
     "occlusion": ("occlusion", "Zeiler and Fergus 2014, doi:10.1007/978-3-319-10590-1_53"),
 }
 CHECKS = {
     "randomised weights": "A network with random weights knows nothing. A map that stays the same for it shows the "
-    "image, not what was learned (Adebayo et al. 2018, arXiv:1810.03292).",
-    "deletion": "If the highlighted pixels matter, deleting them must lower the score faster than deleting as many "
+    "{thing}, not what was learned (Adebayo et al. 2018, arXiv:1810.03292).",
+    "deletion": "If the highlighted {parts} matter, deleting them must lower the score faster than deleting as many "
     "random ones (Petsiuk et al. 2018, arXiv:1806.07421).",
 }
+IMAGES = {"thing": "image", "things": "images", "parts": "pixels", "mark": "heat", "marks": "The heat shows"}
+RECORDINGS = {
+    "thing": "recording",
+    "things": "recordings",
+    "parts": "parts",
+    "mark": "colour",
+    "marks": "The colour behind a recording shows",
+}
 _PICTURES = ("image", "map", "occlusion")
-_MIME = {".webp": "image/webp", ".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg"}
+_MIME = {
+    ".webp": "image/webp",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".svg": "image/svg+xml",
+}
 
 
 @dataclass(frozen=True)
@@ -71,7 +86,7 @@ def gallery(run: Run) -> dict[str, Any] | None:
     shown, size, quality = _fitting(table, files)
     names = list(dict.fromkeys([*GROUPS, *table["group"]]))
     method, source = METHODS.get(sanity["method"], (str(sanity["method"]), ""))
-    words = {"method": method, "what": str(sanity["what"])}
+    words = {"method": method, "what": str(sanity["what"]), **_words(run)}
     cards = {
         row: _card(run, dict(record), files[row], words, size, quality)
         for row, record in table.iterrows()
@@ -105,9 +120,14 @@ def verdicts(run: Run) -> dict[str, Any] | None:
     table, sanity = run.explanations, run.sanity
     if table is None or sanity is None or not len(table):
         return None
-    checks = [_check(check) for check in sanity["checks"]]
+    checks = [_check(check, _words(run)) for check in sanity["checks"]]
     failed = [check["name"] for check in checks if not check["passed"]]
     return {"explained": len(table), "checks": checks, "failed": failed}
+
+
+def _words(run: Run) -> dict[str, str]:
+    """What samples and their parts are called."""
+    return RECORDINGS if "signals" in run.description else IMAGES
 
 
 def truth(run: Run) -> dict[str, Any] | None:
@@ -203,7 +223,7 @@ def _alternating(table: pd.DataFrame) -> Iterator[Any]:
 
 def _content(path: Path, size: int | None, quality: int) -> bytes:
     """The file as it is, or a smaller WebP of it."""
-    if size is None:
+    if size is None or path.suffix == ".svg":
         return path.read_bytes()
     from PIL import Image
 
@@ -244,12 +264,16 @@ def _picture(
     title = {"image": "Image", "map": words["method"][0].upper() + words["method"][1:], "occlusion": "Occlusion"}[kind]
     alt = {
         "image": f"Sample {record['sample']} as the network saw it; truth {record['target']}, decision {record['decision']}",
-        "map": f"The same image with heat where {words['method']} finds {words['what']}",
-        "occlusion": f"The same image with heat where covering it takes {words['what']} away",
+        "map": f"{_shown(words, record)} with {words['mark']} where {words['method']} finds {words['what']}",
+        "occlusion": f"{_shown(words, record)} with {words['mark']} where taking it away takes {words['what']} away",
     }[kind]
-    mime = "image/webp" if size else _MIME[path.suffix]
+    mime = "image/webp" if size and path.suffix != ".svg" else _MIME[path.suffix]
     content = base64.b64encode(_content(path, size, quality)).decode("ascii")
     return Picture(kind, title, alt, f"data:{mime};base64,{content}")
+
+
+def _shown(words: dict[str, str], record: dict[str, Any]) -> str:
+    return "The same image" if words["thing"] == "image" else f"Recording {record['sample']}"
 
 
 def _bar(score: Any) -> dict[str, Any] | None:
@@ -285,13 +309,13 @@ def _rounded(value: Any) -> str:
     return "not defined" if pd.isna(value) else minus(f"{float(value):.2f}")
 
 
-def _check(check: dict[str, Any]) -> dict[str, Any]:
+def _check(check: dict[str, Any], words: dict[str, str]) -> dict[str, Any]:
     low, high = check.get("low"), check.get("high")
     return {
         **check,
         "value": _rounded(check["value"]),
         "interval": "" if low is None or high is None else f"[{_rounded(low)}, {_rounded(high)}]",
-        "meaning": CHECKS.get(check["name"], ""),
+        "meaning": CHECKS.get(check["name"], "").format(**words),
     }
 
 

@@ -6,18 +6,19 @@ from typing import Any
 from bedside.cohort import level_text, minus
 from bedside.folder import Run
 from bedside.report import groups as groups_of
-from bedside.report import image_words, page, tables
+from bedside.report import image_words, kinds, page, tables
 from bedside.report import methods as words_of
 from bedside.report.calibration import calibration_section, decision_section
 from bedside.report.columns import columns
 from bedside.report.documents import present
 from bedside.report.figures import draw
 from bedside.report.gallery import gallery
-from bedside.report.images import image_facts, short_facts
+from bedside.report.images import image_facts
 from bedside.report.null import null
 from bedside.report.operating import point
 from bedside.report.panel import panel, static_rows
 from bedside.report.sample_size import sample_size
+from bedside.report.signals import signal_facts
 from bedside.report.style import Drawing
 from bedside.report.told import Told, told
 
@@ -73,7 +74,7 @@ def page_context(run: Told, drawings: dict[str, list[Drawing]]) -> dict[str, Any
         ),
         "comparison": tables.comparison_rows(estimates) if estimates["baseline"] else [],
         "comparison_notes": tables.footnotes(estimates["baseline"]["differences"]) if estimates["baseline"] else {},
-        "baseline_words": image_words.baseline_words(estimates),
+        "baseline_words": kinds.baseline_words(estimates),
         "calibration": calibration_section(run),
         "decision": decision_section(run),
         "drawings": drawings,
@@ -89,6 +90,8 @@ def page_context(run: Told, drawings: dict[str, list[Drawing]]) -> dict[str, Any
         "null": null(run),
         "sample_size": sample_size(run),
         "images": image_facts(description),
+        "signals": signal_facts(description),
+        "synthetic": kinds.synthetic(description),
         "splits": splits,
         "patient_ranges": tables.split_ranges(splits, "patients"),
         "sample_ranges": tables.split_ranges(splits, "samples"),
@@ -111,7 +114,7 @@ def _facts(run: Run) -> list[tuple[str, str]]:
         page.patients_fact(run),
         ("Samples", f"{cohort['samples']:,}"),
         page.outcome_fact(run),
-        ("Images", short_facts(cohort)) if "images" in cohort else ("Features", f"{len(cohort['features']):,}"),
+        kinds.input_fact(cohort),
         page.splits_fact(run),
         ("Model", str(run.settings.get("family", ""))),
         ("Baseline", baseline["family"] if baseline else "switched off"),

@@ -6,7 +6,7 @@ from typing import Any
 from bedside.cohort import level_text
 from bedside.errors import RunError
 from bedside.folder import Run
-from bedside.report import image_words
+from bedside.report import image_words, kinds
 
 _SCHEMES = {
     "holdout": "Patients were dealt once: about 60 % to training, 20 % to validation and 20 % to testing.",
@@ -18,11 +18,11 @@ _SCHEMES = {
 
 def methods(run: Run) -> list[dict[str, str]]:
     """Paragraphs with a title each, in the order in which the work was done."""
-    images = "images" in run.description
+    images, read = "images" in run.description, kinds.preparation(run)
     paragraphs = {
         "Patients and splits": splits(run),
-        "Preparation": image_words.preparation(run) if images else preparation(run.settings.get("preparation", {})),
-        "Augmentation": image_words.augmentation(run) if images else "",
+        "Preparation": preparation(run.settings.get("preparation", {})) if read is None else read,
+        "Augmentation": kinds.augmentation(run),
         "Model": _model(run),
         "Weights": image_words.weights(run) if images else "",
         "Training": _training(run) if run.history is not None else "",
@@ -63,8 +63,7 @@ def splits(run: Run) -> str:
             "There is no patient column, so each sample counts as its own patient; leakage between samples of one patient cannot be ruled out."
         )
     )
-    alike = "the same or nearly the same image" if "images" in run.description else "identical features"
-    linked = f" Samples with {alike} were kept together." if keeps_copies_together(run) else ""
+    linked = f" Samples with {kinds.alike(run.description)} were kept together." if keeps_copies_together(run) else ""
     once = "once per repeat" if n["repeats"] > 1 else "once"
     return f"{scheme(run)} {unit}{linked} Epoch, threshold and everything else that is chosen was chosen without the test patients, who were scored {once}."
 
@@ -177,7 +176,7 @@ def intervals(estimates: dict[str, Any]) -> str:
 def _baseline(estimates: dict[str, Any]) -> str:
     if not estimates["baseline"]:
         return ""
-    family, known = estimates["baseline"]["family"], image_words.baseline_words(estimates)
+    family, known = estimates["baseline"]["family"], kinds.baseline_words(estimates)
     words = f" ({known})" if known else ""
     return (
         f"The baseline, {family}{words}, saw the same folds, and its differences to the model were taken "

@@ -17,6 +17,9 @@ MOST_BARS = 12  # levels of a category that are drawn
 WIDTH, HEIGHT = 160.0, 34.0  # of a small histogram
 
 
+_MEASURED = {"table": "Column by column", "image": "Images, measured", "signal": "Recordings, measured"}
+
+
 def write_monitor(folder: Path, record: dict[str, Any], run: Run) -> Path:
     """Write monitor.html from monitor.json's record; the folder it goes into exists.
 
@@ -30,7 +33,7 @@ def _context(record: dict[str, Any], run: Run) -> dict[str, Any]:
     outcomes = record["outcomes"]
     shown = record["columns"][:MOST]
     contents = [
-        ("columns", "Images, measured" if record["kind"] == "image" else "Column by column"),
+        ("columns", _MEASURED[record["kind"]]),
         ("whole", "The patients as a whole"),
         *([("outcomes", "Outcomes")] if outcomes else []),
         ("findings", "Findings"),

@@ -3,6 +3,7 @@
 from typing import Any
 
 from bedside.cohort import Estimate
+from bedside.evaluation.operating import SOURCES
 from bedside.folder import Run
 from bedside.report.words import find, metric_name
 
@@ -22,6 +23,7 @@ def point(run: Run) -> dict[str, Any] | None:
         return None
     return {
         "sentence": _sentence(known, estimates["thresholds"]),
+        "source": SOURCES.get(known["rule"], "") if known["chosen_by"] else "",
         "problem": known["problem"],
         "rates": [_rate(name, known["validation"], estimates) for name in ("sensitivity", "specificity")],
         "chosen": bool(known["validation"]),
@@ -33,7 +35,7 @@ def point(run: Run) -> dict[str, Any] | None:
 
 
 def _sentence(known: dict[str, Any], thresholds: list[dict[str, Any]]) -> str:
-    """Which threshold, by which rule."""
+    """Which threshold, by which rule; the source of the rule stands apart."""
     values = [record["value"] for record in thresholds]
     which = f"A score of {values[0]:.3f} or more is an alarm"
     if len(values) > 1:
@@ -41,7 +43,10 @@ def _sentence(known: dict[str, Any], thresholds: list[dict[str, Any]]) -> str:
     if not known["chosen_by"]:
         return f"{which}; the threshold was given beforehand."
     where = "validation patients of each fold" if len(values) > 1 else "validation patients"
-    return f"{which}. The threshold was chosen on the {where} by {known['chosen_by']}, and frozen before the test patients were scored."
+    rule = known["chosen_by"].replace(f" ({SOURCES.get(known['rule'])})", "")
+    return (
+        f"{which}. The threshold was chosen on the {where} by {rule}, and frozen before the test patients were scored."
+    )
 
 
 def _rate(name: str, validation: list[dict[str, Any]], estimates: dict[str, Any]) -> dict[str, Any]:

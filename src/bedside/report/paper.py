@@ -15,6 +15,7 @@ from bedside.report.document_parts import (
 )
 from bedside.report.methods import what_is_predicted
 from bedside.report.paper_words import calibration, comparison, decision, groups, learned, shares, spread, uncertain
+from bedside.report.signals import channel_words
 from bedside.report.told import Told
 from bedside.report.words import find
 
@@ -71,6 +72,9 @@ def _outcome(run: Told) -> str:
 def _predictors(run: Told) -> str:
     if run.is_image:
         return f"The predictors were the pixels of the images. {data.preparation_words(run)} {run.paragraphs.get('Augmentation', '')}".strip()
+    if run.is_signal:
+        told = f"The predictors were the recordings ({channel_words(run.description)})."
+        return f"{told} {data.preparation_words(run)} {run.paragraphs.get('Augmentation', '')}".strip()
     n = len(run.description["features"])
     return f"{n:,} {'predictor was' if n == 1 else 'predictors were'} used. {data.missing_words(run, filled=False)} {data.preparation_words(run)}"
 

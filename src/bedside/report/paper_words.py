@@ -7,7 +7,7 @@ from bedside.evaluation.compare import doubt_about, patients_per_class
 from bedside.evaluation.metrics import HEADLINE, LABELS
 from bedside.evaluation.worst_group import listed, worst_group
 from bedside.report import methods
-from bedside.report.image_words import baseline_words
+from bedside.report.kinds import baseline_words
 from bedside.report.told import Told
 from bedside.report.words import find
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bedside.folder import Run
+from bedside.report.kinds import kind_of
 
 HEADINGS = {
     "findings": "Findings",
@@ -31,8 +32,9 @@ HEADINGS = {
 def headings(run: Run) -> dict[str, str]:
     """{id: heading} of every section, as this run calls them."""
     own = dict(HEADINGS)
-    if "images" in run.description:
-        own["seen"] = "What the network looked at"
+    looked = {"images": "What the network looked at", "signals": "What the network read"}
+    if (kind := kind_of(run.description)) is not None:
+        own["seen"] = looked[kind]
     if not learned_in_epochs(run):
         own["learning"] = spread_title(run.estimates["spread"])
     return own

@@ -61,7 +61,7 @@ def page_context(run: Run, record: dict[str, Any]) -> dict[str, Any]:
         "hidden": len(record["changes"]) - len(rows),
         "notes": tables.footnotes(estimates[:1]),
         "units": record["units"],
-        "images": record["data"] == "image",
+        "data": record["data"],
         "resamples": f"{record['resamples']:,}",
         "seed": record["seed"],
         "folder": run.path.name,

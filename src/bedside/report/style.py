@@ -98,10 +98,10 @@ def to_svg(figure: Figure, name: str) -> str:
     """SVG text without date or random ids: the same figure is the same bytes."""
     buffer = BytesIO()
     FigureCanvasSVG(figure)
-    if engine := figure.get_layout_engine():  # once and by itself: savefig would draw everything twice
-        engine.execute(figure)
-        figure.set_layout_engine("none")
-    with mpl.rc_context({"svg.hashsalt": name}):
+    with mpl.rc_context({"svg.hashsalt": name, "figure.constrained_layout.use": False}):
+        if engine := figure.get_layout_engine():  # once and by itself: savefig draws twice where there is an engine
+            engine.execute(figure)
+            figure.set_layout_engine(None)
         figure.savefig(buffer, format="svg", metadata={"Date": None})
     return buffer.getvalue().decode("utf-8")
 

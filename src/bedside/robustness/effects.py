@@ -57,9 +57,10 @@ def effects(
     """
     patients = pd.factorize(rows["patient"], sort=True)[0]
     decided = decisions(rows, task, thresholds, plain)
-    wanted: list[Metric] = [headline(task, rows, plain)]
+    of = headline(task, rows)
+    wanted: list[Metric] = [of(plain)]
     for scores in changed:
-        wanted += [headline(task, rows, scores), mean("moved", moves(task, plain, scores))]
+        wanted += [of(scores), mean("moved", moves(task, plain, scores))]
         if decided is not None:
             again = decisions(rows, task, thresholds, scores)
             wanted.append(replace(mean("flipped", (decided != again).astype(np.float64)), edge="proportion"))

@@ -16,7 +16,7 @@ from bedside.explain.choose import learned_from, member_of
 from bedside.folder import Run, locked, open_run, write_json, write_table
 from bedside.models import family_named
 from bedside.report.stress import write_stress
-from bedside.robustness import images, tables
+from bedside.robustness import images, signals, tables
 from bedside.robustness.effects import Effect, effects, sentences
 from bedside.robustness.units import mistakes
 from bedside.run import Event, Explained, Finished, Stage
@@ -24,7 +24,7 @@ from bedside.seeds import derive
 from bedside.settings import RunSettings, build
 from bedside.training.model import load_model
 
-MOST = {"table": 5000, "image": 300}  # test samples that are stressed by default
+MOST = {"table": 5000, "image": 300, "signal": 2000}  # test samples that are stressed by default
 _PLACE = 0xE2
 
 
@@ -36,13 +36,13 @@ def stress(
     samples: int | None = None,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """What a finished model does with noise, gaps, wrong units and poor images; the same as `bedside stress`.
+    """What a finished model does with noise, gaps, wrong units, poor images and poor recordings; the same as `bedside stress`.
 
     Args:
         run: a finished run, or its path.
-        source: where its table or images lie, if they were moved since.
+        source: where its data lie, if they were moved since.
         units: unit of columns of a table, such as {"glucose": "mg/dl"}; others are recognised by name and range, or not tried.
-        samples: at most so many test samples, whole patients drawn by chance; 5,000 of a table, 300 images by default.
+        samples: at most so many test samples, whole patients drawn by chance; 5,000 of a table, 2,000 recordings, 300 images by default.
         seed: drives noise, gaps, the choice of samples and the resampling of patients.
 
     Returns:
@@ -76,7 +76,7 @@ def stress_steps(
     if family_named(str(settings.family)).data == "any":
         raise SettingError(f"Family '{settings.family}' reads no data, so no change of them can act.")
     if units and cohort.inputs.kind != "table":
-        raise SettingError(f"--unit {next(iter(units))} has no effect on images; leave it away.")
+        raise SettingError(f"--unit {next(iter(units))} has no effect on {cohort.inputs.kind} data; leave it away.")
     model = load_model(run.path / "model", known=run.environment.get("model_sha256"))
     members = dict(zip(model.names, model.deployed, strict=True))
     yield Stage("stress")
@@ -133,6 +133,8 @@ class Bench:
         """What is tried, and what the user should know of units."""
         if self.cohort.inputs.kind == "image":
             return list(images.changes()), []
+        if self.cohort.inputs.kind == "signal":
+            return list(signals.changes(self.cohort.inputs)), []
         frame = self.cohort.inputs.frame.iloc[np.unique(np.concatenate(list(self.train.values())))]
         numbers = [feature.name for feature in self.cohort.inputs.features if feature.kind == "number"]
         medians = {name: float(frame[name].median()) for name in numbers}
@@ -155,6 +157,8 @@ class Bench:
     def _changed(self, change: Any, inputs: Any, name: str, seed: int) -> Any:
         if self.cohort.inputs.kind == "image":
             return change(inputs, seed, named=hasattr(self.members[name], "versions"))
+        if self.cohort.inputs.kind == "signal":
+            return change(inputs, signals.spread(self.cohort.inputs.take(self.train[name])), seed)
         numbers = [feature.name for feature in inputs.features if feature.kind == "number"]
         learned = self.cohort.inputs.frame.iloc[self.train[name]]
         return change(inputs, learned[numbers].std(ddof=0).fillna(0.0), seed)

@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from bedside.data.pixels import ImageInputs
+from bedside.data.resizing import resized
 from bedside.errors import RunError
 from bedside.folder import write_json
 
@@ -106,8 +107,7 @@ class ImagePreparation:
         return image.crop((left, top, left + size, top + size))  # what lies outside the image is black
 
     def _resized(self, image: Image.Image, width: int, height: int) -> Image.Image:
-        """Antialiased; an image that fits already keeps its pixels."""
-        return image if image.size == (width, height) else image.resize((width, height), _FILTERS[self.resample])
+        return resized(image, width, height, _FILTERS[self.resample])
 
     def _moments(self, inputs: ImageInputs) -> np.ndarray:
         """Mean and standard deviation of each channel over an even sample of the images, shape (2, channels)."""

@@ -10,7 +10,7 @@ from rich.table import Table
 from bedside.cohort import Estimate, Finding, level_text
 from bedside.evaluation.sample_size import Need
 from bedside.folder import Run
-from bedside.models import Family
+from bedside.models.family import ALL, Family
 from bedside.report.brief import sentences
 from bedside.report.words import p_text
 
@@ -20,6 +20,9 @@ COLOURS = {"error": "bold red", "warning": "yellow", "note": "dim"}
 def plain(words: str) -> str:
     """Words for any terminal: markup escaped, and the hyphen for a minus sign, as in all numbers here."""
     return escape(words.replace("−", "-"))
+
+
+_KINDS = {"table": "for tables", "image": "for images", "signal": "for recordings", "any": "for everything"}
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -130,10 +133,11 @@ def print_cohort(description: Mapping[str, Any], console: Console) -> None:
         counts = [f"{entry['class']} {entry['samples']}" for entry in description["target"]]
         positive = f"; to detect: {task['positive']}" if task["positive"] else ""
         console.print(escape(f"Classes: {', '.join(counts)}{positive}."), highlight=False)
-    if "images" in description:
-        console.print(escape(_images(description["images"])), highlight=False)
-        console.print()
-        return
+    for kind, told in (("images", _images), ("signals", _signals)):
+        if kind in description:
+            console.print(escape(told(description[kind])), highlight=False)
+            console.print()
+            return
     table = _table("Features", "name", "kind", "missing", "median or levels")
     for feature in description["features"][:40]:
         table.add_row(escape(feature["name"]), feature["kind"], str(feature["missing"]), escape(_values(feature)))
@@ -156,6 +160,17 @@ def _images(images: Mapping[str, Any]) -> str:
     return f"Images: {formats}; {size} pixels, {colour}, {bits} bits{left_out}.{synthetic}"
 
 
+def _signals(signals: Mapping[str, Any]) -> str:
+    """Channels, rate and lengths, in a line or two."""
+    names, rate = ", ".join(signals["channels"]), signals["rate"]
+    low, high = signals["shortest"], signals["longest"]
+    length = f"{low:,} points" if low == high else f"{low:,} to {high:,} points"
+    speed = f"{rate:g} Hz" if rate else "rate unknown"
+    gaps = f"; {signals['with_gaps']:,} have gaps" if signals["with_gaps"] else ""
+    synthetic = f"\n{signals['synthetic']}" if signals["synthetic"] else ""
+    return f"Recordings: {names}; {length}, {speed}{gaps}.{synthetic}"
+
+
 def _values(feature: Mapping[str, Any]) -> str:
     if feature["kind"] == "category":
         shown = ", ".join(f"{entry['level']} ({entry['samples']})" for entry in feature["levels"][:5])
@@ -166,10 +181,25 @@ def _values(feature: Mapping[str, Any]) -> str:
 
 
 def print_families(families: Mapping[str, Family], console: Console) -> None:
-    table = _table("Families", "name", "data", "tasks", "what it is")
-    for name, family in families.items():
-        table.add_row(name, family.data, ", ".join(family.tasks), escape(family.summary))
-    console.print(table)
+    """A table for each kind of data: what the family is, where it was described, when to take it."""
+    for kind, title in _KINDS.items():
+        own = {name: family for name, family in families.items() if family.data == kind}
+        if own:
+            table = _table(f"Families {title}", "name", "what it is, when to take it, source")
+            for name, family in own.items():
+                table.add_row(name, _about_family(family))
+            console.print(table)
+            console.print()
+
+
+def _about_family(family: Family) -> str:
+    tasks = "" if family.tasks == ALL else f" ({', '.join(family.tasks)})"
+    lines = [
+        f"{escape(family.summary)}{tasks}.",
+        f"For {escape(family.prefer)}.",
+        f"[dim]{escape(family.source)}[/]",
+    ]
+    return "\n".join(line for line, there in zip(lines, (True, family.prefer, family.source), strict=True) if there)
 
 
 def print_cohorts(cohorts: Mapping[str, Any], console: Console) -> None:

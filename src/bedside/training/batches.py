@@ -1,6 +1,6 @@
 """Mini-batches as slices of tensors in memory: for small tables anything more only costs time."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import torch
@@ -105,6 +105,26 @@ class TensorBatches:
             part.reshape(-1).index_select(0, order).view(part.shape) for part in (self.target, self.weight)
         )
         return inputs, target, weight
+
+
+class Augmented:
+    """Batches of training samples that are changed at random, anew in every epoch."""
+
+    def __init__(
+        self, batches: TensorBatches, change: Callable[[Tensor, torch.Generator], Tensor], generator: torch.Generator
+    ) -> None:
+        self.batches, self.change, self.generator = batches, change, generator
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Batch]:
+        for inputs, target, weight in self.batches:
+            yield self.change(inputs, self.generator), target, weight
+
+    def some(self, k: int) -> Batches:
+        """See `Batches.some`."""
+        return self.batches.some(k)
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:

@@ -32,8 +32,8 @@ class Engine(Protocol):
         ...
 
 
-class Pixels(nn.Module):
-    """A network that reads images as they are stored: uint8 (n, size, size, channels).
+class ChannelsFirst(nn.Module):
+    """A network that reads pixels as exported models take them: uint8 (n, channels, size, size).
 
     Args:
         network: reads ((pixels / 255) - mean) / std, channels first.
@@ -52,8 +52,15 @@ class Pixels(nn.Module):
         self.register_buffer("shift", -(torch.tensor(mean) / torch.tensor(std)).view(-1, 1, 1), persistent=False)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        outputs: Tensor = self.network(pixels.permute(0, 3, 1, 2).float() * self.scale + self.shift)
+        outputs: Tensor = self.network(pixels.float() * self.scale + self.shift)
         return outputs
+
+
+class Pixels(ChannelsFirst):
+    """A network that reads images as they are stored: uint8 (n, size, size, channels)."""
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        return super().forward(pixels.permute(0, 3, 1, 2))
 
 
 def make_engine(
@@ -86,8 +93,13 @@ def make_engine(
     return engine
 
 
-def translate(module: nn.Module, example: np.ndarray) -> bytes:
+def translate(module: nn.Module, example: np.ndarray, *, opset: int = _OPSET) -> bytes:
     """The module as ONNX, for any number of images.
+
+    Args:
+        module: with weights that are final.
+        example: pixels of some images, as the module reads them.
+        opset: version of ONNX's operators.
 
     Raises:
         Exception: of many kinds, if it has an operation that ONNX lacks, or is larger than 2 GB.
@@ -102,7 +114,7 @@ def translate(module: nn.Module, example: np.ndarray) -> bytes:
             input_names=["pixels"],
             output_names=["outputs"],
             dynamic_axes={"pixels": {0: "images"}, "outputs": {0: "images"}},
-            opset_version=_OPSET,
+            opset_version=opset,
             dynamo=False,
         )
     return file.getvalue()

@@ -6,9 +6,9 @@ after every step, not on the batch of the step, so that the curve shows the rate
 
 import copy
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from lightning_fabric import Fabric
 from scipy.ndimage import gaussian_filter1d
 from torch import nn
 
@@ -18,6 +18,9 @@ from bedside.models.losses import Objective
 from bedside.settings import TrainSettings
 from bedside.training.batches import Batches
 from bedside.training.loop import judge, make_optimizer, step
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 LOWEST, HIGHEST, STEPS = 1e-6, 1.0, 150
 WATCHED = 512  # training samples on which the loss is taken
@@ -36,7 +39,7 @@ class Sweep:
 
 
 def find_learning_rate(
-    fabric: Fabric, model: nn.Module, train: Batches, objective: Objective, settings: TrainSettings
+    fabric: "Fabric", model: nn.Module, train: Batches, objective: Objective, settings: TrainSettings
 ) -> Sweep:
     """Sweep the learning rate over a copy of `model`; only training samples are seen, and `model` stays as it was.
 

@@ -3,8 +3,6 @@
 import warnings
 from collections.abc import Container, Iterator, Mapping, Sequence
 
-import numpy as np
-
 from bedside.cohort import Cohort, Fold
 from bedside.errors import TrainingError
 from bedside.models import build_model, family_named, model_settings
@@ -12,10 +10,10 @@ from bedside.models.backbone import frozen_part
 from bedside.seeds import derive
 from bedside.settings import RunSettings
 from bedside.training.events import Extracted, FoldFit, Plan, Progress
-from bedside.training.fitted import PREPARATIONS, FittedEstimator
+from bedside.training.fitted import PREPARATIONS, FittedEstimator, rows_of
 from bedside.training.groups import Job, never_stacked, train_members
 from bedside.training.hardware import limited_threads, make_fabric, threads_for
-from bedside.training.members import ESTIMATOR, table_member
+from bedside.training.members import ESTIMATOR, Arrays, Member, array_member
 
 Events = Iterator[Plan | Extracted | Progress | FoldFit]
 
@@ -50,7 +48,7 @@ def dealt(family: str, cohort: Cohort, folds: Sequence[Fold], settings: RunSetti
     elif cohort.inputs.kind == "image":
         if frozen_part(model_settings(family, settings.model)) in (None, "none"):
             together = [(fold,) for fold in folds]
-    elif never_stacked([table_member(family, cohort, fold, settings) for fold in folds[:2]], settings):
+    elif never_stacked([array_member(family, cohort, fold, settings) for fold in folds[:2]], settings):
         together = [(fold,) for fold in folds]
     return together
 
@@ -77,7 +75,7 @@ def _fit(job: Job) -> Events:
         from bedside.training.image_fits import image_networks
 
         return image_networks(job)
-    return _table_networks(job)
+    return _array_networks(job)
 
 
 def _estimators(job: Job) -> Iterator[Plan | FoldFit]:
@@ -92,7 +90,7 @@ def _estimators(job: Job) -> Iterator[Plan | FoldFit]:
         preparation = PREPARATIONS[family_named(family).data].fit(inputs, settings.preparation)
         seed = derive(settings.seed, fold.repeat, fold.number, ESTIMATOR)
         estimator = build_model(family, cohort.task, options, seed)
-        x = preparation(inputs).astype(np.float64)
+        x = rows_of(preparation(inputs))
         with limited_threads(threads), warnings.catch_warnings():
             warnings.filterwarnings("error", message=".*failed to converge")
             try:
@@ -102,13 +100,20 @@ def _estimators(job: Job) -> Iterator[Plan | FoldFit]:
         yield FoldFit(fold, FittedEstimator(preparation, estimator, cohort.task))
 
 
-def _table_networks(job: Job) -> Events:
+def _array_networks(job: Job) -> Events:
     settings = job.settings
-    members = [table_member(job.family, job.cohort, fold, settings) for fold in job.folds]
-    # Multiplications of one forward pass of one batch, about one per weight and row.
+    members = [array_member(job.family, job.cohort, fold, settings) for fold in job.folds]
     sizes = [sum(weight.numel() for weight in member.network.parameters()) for member in members]
-    work = settings.train.batch_size * max(sizes)
+    # Multiplications that a forward pass of one batch does together: one per weight, row, and place where it is used.
+    work = settings.train.batch_size * max(sizes) * max(map(_side_by_side, members))
     fabric = make_fabric(settings.device, work=work)
     groups = train_members(fabric, members, job, work=work)
     yield Plan(str(fabric.device), groups.threads, sizes[0], groups.sizes, trained=sizes[0], alone=groups.alone)
     yield from groups
+
+
+def _side_by_side(member: Member) -> int:
+    """Places of a sample at which a network uses the same weights at once, such as the points of a recording."""
+    assert isinstance(member.data, Arrays)
+    places = getattr(member.network, "side_by_side", None)
+    return 1 if places is None else int(places(member.data.train[0].shape[-1]))

@@ -18,13 +18,15 @@ from torch import nn
 
 from bedside.cohort import Task
 from bedside.errors import RunError
-from bedside.models import build_model, families, model_settings
+from bedside.models import build_model, families, family_named, model_settings
 from bedside.models.losses import Supervised
 from bedside.splits.image_statistics import StatisticsPreparation
 from bedside.splits.preparation import NoPreparation, TablePreparation, load_skops
+from bedside.splits.signals import SignalPreparation
 from bedside.training.features import ahead
 
-ROWS_AT_ONCE = {"table": 65_536, "image": 256}  # bounds the memory of scoring
+ROWS_AT_ONCE = {"table": 65_536, "image": 256, "signal": 1024}  # bounds the memory of scoring
+_NUMBERS_AT_ONCE = 100_000  # of recordings that a network sees together, each of which it makes many more of
 
 Reader = Callable[[Any], np.ndarray]
 
@@ -104,14 +106,19 @@ def each(
 
 @dataclass(frozen=True)
 class FittedNetwork(Scoring):
-    """A trained network with the preparation of its fold. Regression targets were learned as (y - centre) / scale."""
+    """A trained network for samples that are prepared as arrays in memory, with the preparation of its fold.
 
-    preparation: TablePreparation
+    Regression targets were learned as (y - centre) / scale. `average` (d,) is the mean of the prepared samples of a table
+    that it learned from, which explanations start from; None if the run was to keep nothing of its patients.
+    """
+
+    preparation: TablePreparation | SignalPreparation
     network: nn.Module
     task: Task
     shape: tuple[int, ...]
     centre: float = 0.0
     scale: float = 1.0
+    average: np.ndarray | None = None
 
     @property
     def reader(self) -> Reader:
@@ -121,11 +128,15 @@ class FittedNetwork(Scoring):
         return network_scores(self.network, prepared, self.task, self.centre, self.scale)
 
     def place(self, prepared: np.ndarray) -> np.ndarray:
-        """The prepared features themselves: a network may fold what is unusual onto an ordinary place."""
-        return prepared
+        """Prepared features themselves, because a network may fold what is unusual onto an ordinary place; of recordings,
+        whose points have no distance that means anything, the last hidden layer."""
+        latent = self.latent(prepared) if prepared.ndim > 2 else None
+        return prepared.reshape(len(prepared), -1) if latent is None else latent
 
     def latent(self, prepared: np.ndarray) -> np.ndarray | None:
-        """What the hidden layers make of prepared features, (n, width); None for a network without any."""
+        """What the hidden layers make of prepared samples, (n, width); None for a network without any."""
+        if callable(getattr(self.network, "embed", None)):
+            return outputs_in_64_bits(Embedding(self.network), prepared).numpy()
         hidden = getattr(self.network, "hidden", None)
         if not isinstance(hidden, nn.Sequential) or not len(hidden):
             return None
@@ -134,7 +145,8 @@ class FittedNetwork(Scoring):
     def save(self, folder: Path) -> None:
         self.preparation.save(folder / "preparation.skops")
         save_weights(self.network, folder / "weights.safetensors")
-        facts = {"kind": "network", "shape": self.shape, "centre": self.centre, "scale": self.scale}
+        average = None if self.average is None else self.average.tolist()
+        facts = {"kind": "network", "shape": self.shape, "centre": self.centre, "scale": self.scale, "average": average}
         (folder / "member.json").write_text(json.dumps(facts))
 
     @classmethod
@@ -142,15 +154,16 @@ class FittedNetwork(Scoring):
         shape = tuple(facts["shape"])
         network = build_model(family, shape, task.n_outputs, model_settings(family, settings))
         load_weights(network, folder / "weights.safetensors", family)
-        preparation = TablePreparation.load(folder / "preparation.skops")
-        return cls(preparation, network, task, shape, facts["centre"], facts["scale"])
+        preparation = PREPARATIONS[family_named(family).data].load(folder / "preparation.skops")
+        average = None if facts.get("average") is None else np.array(facts["average"], dtype=np.float64)
+        return cls(preparation, network, task, shape, facts["centre"], facts["scale"], average)
 
 
 @dataclass(frozen=True)
 class FittedEstimator(Scoring):
     """A fitted scikit-learn estimator with the preparation of its fold."""
 
-    preparation: TablePreparation | StatisticsPreparation | NoPreparation
+    preparation: TablePreparation | StatisticsPreparation | SignalPreparation | NoPreparation
     estimator: Any
     task: Task
 
@@ -159,13 +172,13 @@ class FittedEstimator(Scoring):
         return self.preparation
 
     def score(self, prepared: np.ndarray) -> np.ndarray:
-        x = prepared.astype(np.float64)
+        x = rows_of(prepared)
         if self.task.kind == "regression":
             return np.asarray(self.estimator.predict(x), dtype=np.float64)
         return np.asarray(self.estimator.predict_proba(x), dtype=np.float64)
 
     def place(self, prepared: np.ndarray) -> np.ndarray:
-        return prepared
+        return prepared.reshape(len(prepared), -1)
 
     def latent(self, prepared: np.ndarray) -> np.ndarray | None:
         """Nothing: what an estimator computes on are the patients' own data."""
@@ -185,8 +198,30 @@ class FittedEstimator(Scoring):
         return cls(preparation, estimator, task)
 
 
-# What an estimator reads, by the kind of data of its family.
-PREPARATIONS: dict[str, Any] = {"table": TablePreparation, "image": StatisticsPreparation, "any": NoPreparation}
+# What reads samples into memory, by the kind of data of a family; networks for images have a way of their own.
+PREPARATIONS: dict[str, Any] = {
+    "table": TablePreparation,
+    "image": StatisticsPreparation,
+    "signal": SignalPreparation,
+    "any": NoPreparation,
+}
+
+
+def rows_of(prepared: np.ndarray) -> np.ndarray:
+    """Prepared samples as an estimator reads them: one row of 64-bit numbers each, (n, k)."""
+    return prepared.reshape(len(prepared), -1).astype(np.float64)
+
+
+class Embedding(nn.Module):
+    """A network without its last layer."""
+
+    def __init__(self, network: Any) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        vectors: torch.Tensor = self.network.embed(x)
+        return vectors
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
@@ -222,8 +257,9 @@ def outputs_in_64_bits(network: nn.Module, prepared: np.ndarray) -> torch.Tensor
     tensors = (*network.parameters(), *network.buffers())
     exact = {id(value): value.double().cpu() if value.is_floating_point() else value.cpu() for value in tensors}
     alone = copy.deepcopy(network, exact).eval()  # of its own, because others may score with the network meanwhile
-    outputs: torch.Tensor = alone(torch.from_numpy(np.ascontiguousarray(prepared)).double())
-    return outputs
+    samples = torch.from_numpy(np.ascontiguousarray(prepared))
+    size = len(samples) if samples.dim() == 2 else max(1, _NUMBERS_AT_ONCE // max(1, samples[:1].numel()))
+    return torch.cat([alone(some.double()) for some in samples.split(max(1, size))])
 
 
 def outputs_to_scores(outputs: torch.Tensor, task: Task, centre: float = 0.0, scale: float = 1.0) -> np.ndarray:

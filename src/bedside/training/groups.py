@@ -2,9 +2,9 @@
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
 from bedside.cohort import Cohort, Fold, Task
@@ -18,9 +18,12 @@ from bedside.training.finder import find_learning_rate
 from bedside.training.hardware import make_fabric, threads_for
 from bedside.training.isolated import isolated
 from bedside.training.loop import fit, refuse_broken
-from bedside.training.members import DROPOUT, JUDGED_AT_ONCE, ORDER, Member, Vectors
+from bedside.training.members import DROPOUT, ORDER, Arrays, Member, judged_at_once
 from bedside.training.stack import Stack
 from bedside.training.stackable import rows_mix, why_alone
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Job:
 class Groups:
     """Members dealt to groups; iterating trains one group after the other, apart from the program around it."""
 
-    fabric: Fabric
+    fabric: "Fabric"
     groups: tuple[tuple[Member, ...], ...]
     job: Job
     work: int  # multiplications of one step of one member
@@ -74,7 +77,7 @@ class Groups:
             yield from isolated(events, seed=seed, threads=self._threads(len(group)), device=self.fabric.device)
 
 
-def train_members(fabric: Fabric, members: Sequence[Member], job: Job, *, work: int, phase: str = "") -> Groups:
+def train_members(fabric: "Fabric", members: Sequence[Member], job: Job, *, work: int, phase: str = "") -> Groups:
     """What will train together; iterate over it to train.
 
     Args:
@@ -95,7 +98,7 @@ def groups_of(members: Sequence[Member], settings: RunSettings) -> tuple[list[li
     normalisation, they also have as many rows: those that fill up a shorter member would count.
     """
     reason = never_stacked(members, settings)
-    if reason or not all(isinstance(member.data, Vectors) for member in members):
+    if reason or not all(isinstance(member.data, Arrays) for member in members) or len(members) < 2:
         return [[member] for member in members], reason
     stacks: dict[tuple[int, ...], list[Member]] = {}
     mixing = rows_mix(members[0].network, _some_rows(members[0], settings)) if len(members) > 1 else (False, False)
@@ -118,25 +121,27 @@ def never_stacked(members: Sequence[Member], settings: RunSettings) -> str:
     if settings.device.precision == "16-mixed":
         return "with device.precision=16-mixed each of them needs a loss scale of its own"
     first = members[0]
-    if not isinstance(first.data, Vectors):
+    if not isinstance(first.data, Arrays):
         return "they see images, which fill the processor one by one"
+    if first.data.train[0].dim() > 2:
+        return "they see recordings, which fill the processor one by one"
     alike = [member.network for member in members if _width(member) == _width(first)]
     return why_alone(alike, _some_rows(first, settings)) if len(alike) > 1 else ""
 
 
 def _some_rows(member: Member, settings: RunSettings) -> torch.Tensor:
-    assert isinstance(member.data, Vectors)
+    assert isinstance(member.data, Arrays)
     return member.data.train[0][: settings.train.batch_size]
 
 
 def _width(member: Member) -> int:
     """Numbers per sample, which may differ between folds: a level may be rare in one of them."""
-    assert isinstance(member.data, Vectors)
+    assert isinstance(member.data, Arrays)
     return int(member.data.train[0].shape[-1])
 
 
 def _train(
-    fabric: Fabric,
+    fabric: "Fabric",
     group: Sequence[Member],
     task: Task,
     settings: RunSettings,
@@ -176,12 +181,12 @@ def _batches(
     """Training and validation batches of a single member, or of a stack side by side."""
     if len(group) == 1:
         return group[0].data.batches(settings.train, device, generators[0])
-    vectors = [member.data for member in group if isinstance(member.data, Vectors)]
+    arrays = [member.data for member in group if isinstance(member.data, Arrays)]
     train, valid = (
-        to_device(stack_members([getattr(data, part) for data in vectors]), device) for part in ("train", "valid")
+        to_device(stack_members([getattr(data, part) for data in arrays]), device) for part in ("train", "valid")
     )
     size, sampling = settings.train.batch_size, settings.train.sampling
-    return TensorBatches(*train, size, generators, sampling), TensorBatches(*valid, JUDGED_AT_ONCE)
+    return TensorBatches(*train, size, generators, sampling), TensorBatches(*valid, judged_at_once(arrays[0].valid[0]))
 
 
 def _order_seed(fold: Fold, seed: int) -> int:

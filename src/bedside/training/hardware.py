@@ -6,22 +6,23 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
-from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment
 from threadpoolctl import threadpool_limits
 from torch import nn
 
 from bedside.errors import SettingError
 from bedside.settings import DeviceSettings
 
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
 _DEADLY_CHANNELS = 15  # measured: 2 to 8; a margin for other processors
 SMALL = 2_000_000  # multiplications per step that keep a thread busy; below, more threads, or a GPU, only wait
 
 
-def make_fabric(settings: DeviceSettings, *, work: int) -> Fabric:
+def make_fabric(settings: DeviceSettings, *, work: int) -> "Fabric":
     """Lightning Fabric on the device asked for.
 
     Args:
@@ -45,7 +46,10 @@ def make_fabric(settings: DeviceSettings, *, work: int) -> Fabric:
     return _shared_fabric(accelerator, settings.precision)
 
 
-def _fabric(accelerator: str, precision: Any) -> Fabric:
+def _fabric(accelerator: str, precision: Any) -> "Fabric":
+    from lightning_fabric import Fabric  # takes seconds, and whoever only predicts needs none
+    from lightning_fabric.plugins.environments import LightningEnvironment
+
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it announces its precision on the terminal
     # One process on one device, also inside a cluster's job of many.
     return Fabric(accelerator=accelerator, devices=1, precision=precision, plugins=LightningEnvironment())
@@ -114,5 +118,7 @@ def _free_of_container() -> int | None:
 
 
 def available_cores() -> int:
-    """Cores this process may use; a container or a cluster job often has fewer than the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Cores this process may use; a container or a cluster job often has fewer than the machine, or says OMP_NUM_THREADS."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    return min(cores, max(1, int(asked))) if asked.isdecimal() else cores

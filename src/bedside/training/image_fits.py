@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from lightning_fabric import Fabric
 from torch import nn
 
 from bedside.cohort import Fold
@@ -16,6 +16,9 @@ from bedside.training.image_members import Encoders, ImageSpec, PixelStore, head
 from bedside.training.members import Member
 from bedside.training.rehearsal import rehearse
 from bedside.training.vision import FittedHead
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 LARGE = 100 * SMALL  # work of any network that looks at pixels
 Events = Iterator[Plan | Extracted | Progress | FoldFit]
@@ -41,7 +44,7 @@ def image_networks(job: Job) -> Events:
         yield from _pixels(spec, fabric, job, heads)
 
 
-def _heads(spec: ImageSpec, fabric: Fabric, job: Job, *, phase: str = "") -> Events:
+def _heads(spec: ImageSpec, fabric: "Fabric", job: Job, *, phase: str = "") -> Events:
     """Last layers on features that are computed once; small work, so all folds train as one stack."""
     assert spec.weights is not None
     settings = job.settings
@@ -71,7 +74,7 @@ def _heads(spec: ImageSpec, fabric: Fabric, job: Job, *, phase: str = "") -> Eve
     yield from train_members(small, members, job, work=work, phase=phase)
 
 
-def _pixels(spec: ImageSpec, fabric: Fabric, job: Job, heads: Mapping[str, nn.Module] | None) -> Events:
+def _pixels(spec: ImageSpec, fabric: "Fabric", job: Job, heads: Mapping[str, nn.Module] | None) -> Events:
     """Networks that see pixels in every epoch, after a rehearsal that finds out what one takes."""
     settings, device = job.settings, str(fabric.device)
     threads = threads_for(settings.device, work=LARGE)

@@ -20,7 +20,7 @@ from bedside.training.events import Extracted
 from bedside.training.fitted import Fitted
 from bedside.training.hardware import suits_channels_last
 from bedside.training.isolated import own_random_numbers
-from bedside.training.members import WEIGHTS, Images, Member, Target, Vectors, new_network
+from bedside.training.members import WEIGHTS, Arrays, Images, Member, Target, new_network
 from bedside.training.pixels import decoded
 from bedside.training.versions import Versions
 from bedside.training.vision import FittedHead, FittedImageNetwork, FrozenBackbone, PixelReader
@@ -158,7 +158,7 @@ def _head_member(encoders: Encoders, encoder: FrozenBackbone, features: np.ndarr
     count = features.shape[1]
     train = torch.from_numpy(features[fold.train].reshape(-1, features.shape[-1]))
     valid = torch.from_numpy(features[fold.valid, 0])
-    data = Vectors(
+    data = Arrays(
         (train, goal.repeat_interleave(count), weight.repeat_interleave(count)),
         (valid, *target.tensors(fold.valid, cohort.task, settings.train, judged=True)),
     )

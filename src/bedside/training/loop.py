@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler, OneCycleLR
@@ -15,6 +15,9 @@ from bedside.models.losses import Batch, Objective, Supervised
 from bedside.settings import TrainSettings
 from bedside.training.batches import Batches
 from bedside.training.stack import Stack
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class EpochRecord:
 
 
 def fit(
-    fabric: Fabric,
+    fabric: "Fabric",
     model: nn.Module,
     train: Batches,
     valid: Batches,
@@ -110,7 +113,7 @@ def fit(
         raise error
 
 
-def casts(fabric: Fabric) -> bool:
+def casts(fabric: "Fabric") -> bool:
     """Whether a network has to be wrapped: to compute in other numbers than its weights, or on several devices."""
     return fabric.strategy.precision.precision != "32-true" or fabric.world_size > 1
 
@@ -133,7 +136,7 @@ def _broken(what: str, settings: TrainSettings) -> TrainingError:
 
 
 def step(
-    fabric: Fabric,
+    fabric: "Fabric",
     model: nn.Module,
     optimizer: Optimizer,
     batch: Batch,
@@ -204,7 +207,7 @@ def _keep(best: dict[str, Tensor], now: dict[str, Tensor], improved: Tensor) -> 
             best[name][chosen] = value[chosen]
 
 
-def make_optimizer(model: nn.Module, settings: TrainSettings, fabric: Fabric) -> Optimizer:
+def make_optimizer(model: nn.Module, settings: TrainSettings, fabric: "Fabric") -> Optimizer:
     """The optimiser over the weights that train; early stages of a backbone may take smaller steps."""
     rate, decay = settings.learning_rate, settings.weight_decay
     groups = [{"params": weights, "lr": rate * share, "share": share} for weights, share in rates_of(model)]

@@ -12,32 +12,36 @@ from bedside.models import build_model, model_settings
 from bedside.models.losses import Batch, class_weights
 from bedside.seeds import derive
 from bedside.settings import RunSettings, TrainSettings
-from bedside.splits.preparation import TablePreparation
 from bedside.training.augment import Augmentation
-from bedside.training.batches import Batches, TensorBatches, to_device
-from bedside.training.fitted import Fitted, FittedNetwork
+from bedside.training.batches import Augmented, Batches, TensorBatches, to_device
+from bedside.training.fitted import PREPARATIONS, Fitted, FittedNetwork
 from bedside.training.image_batches import ImageBatches
 from bedside.training.isolated import own_random_numbers
+from bedside.training.signal_augment import augmentation_of
 
 # What a seed is for; the last number of its path.
 WEIGHTS, ORDER, DROPOUT, ESTIMATOR = range(4)
 JUDGED_AT_ONCE = 8192  # rows of a validation batch of vectors
+_NUMBERS = 4_000_000  # in a validation batch of larger samples
 
 
 @dataclass(frozen=True)
-class Vectors:
-    """Samples as vectors in memory, ready for the loop."""
+class Arrays:
+    """Samples as arrays in memory, ready for the loop: vectors of a table, recordings of one length.
+
+    `augmentation` changes a batch of training samples at random, with the random numbers of a generator.
+    """
 
     train: Batch
     valid: Batch
+    augmentation: Callable[[torch.Tensor, torch.Generator], torch.Tensor] | None = None
 
     def batches(
         self, settings: TrainSettings, device: torch.device, generator: torch.Generator
     ) -> tuple[Batches, Batches]:
-        return (
-            TensorBatches(*to_device(self.train, device), settings.batch_size, [generator], settings.sampling),
-            TensorBatches(*to_device(self.valid, device), JUDGED_AT_ONCE),
-        )
+        rows = TensorBatches(*to_device(self.train, device), settings.batch_size, [generator], settings.sampling)
+        train = rows if self.augmentation is None else Augmented(rows, self.augmentation, generator)
+        return train, TensorBatches(*to_device(self.valid, device), judged_at_once(self.valid[0]))
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Member:
 
     fold: Fold
     network: nn.Module
-    data: Vectors | Images
+    data: Arrays | Images
     finish: Callable[[nn.Module], Fitted] = field(repr=False)
     trained_before: bool = False
 
@@ -119,9 +123,14 @@ class Target:
         return goal, class_weights(goal, len(task.classes)) if balanced else torch.ones(len(goal))
 
 
-def table_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings) -> Member:
-    """Preparation fitted on the training samples, vectors, and a network with its own initial weights."""
-    preparation = TablePreparation.fit(cohort.inputs.take(fold.train), settings.preparation)
+def judged_at_once(samples: torch.Tensor) -> int:
+    """Rows of a validation batch: many vectors, fewer of what is larger."""
+    return int(min(JUDGED_AT_ONCE, max(64, _NUMBERS // max(1, samples[:1].numel()))))
+
+
+def array_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings) -> Member:
+    """Preparation fitted on the training samples, arrays, and a network with its own initial weights."""
+    preparation = PREPARATIONS[cohort.inputs.kind].fit(cohort.inputs.take(fold.train), settings.preparation)
     target = Target.of(cohort, fold)
     prepared = torch.from_numpy(preparation(cohort.inputs.take(np.concatenate([fold.train, fold.valid]))))
     known = len(fold.train)
@@ -129,11 +138,13 @@ def table_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings)
     valid = (prepared[known:], *target.tensors(fold.valid, cohort.task, settings.train, judged=True))
     shape = tuple(train[0].shape[1:])
     network = new_network(family, cohort.task, fold, settings, shape)
+    keeps = cohort.inputs.kind == "table" and settings.reference.keep != "nothing"
+    average = train[0].numpy().mean(axis=0, dtype=np.float64) if keeps else None
 
     def finish(trained: nn.Module) -> Fitted:
-        return FittedNetwork(preparation, trained, cohort.task, shape, target.centre, target.scale)
+        return FittedNetwork(preparation, trained, cohort.task, shape, target.centre, target.scale, average)
 
-    return Member(fold, network, Vectors(train, valid), finish)
+    return Member(fold, network, Arrays(train, valid, augmentation_of(cohort, settings)), finish)
 
 
 def new_network(family: str, task: Task, fold: Fold, settings: RunSettings, shape: tuple[int, ...]) -> nn.Module:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bedside import formulas
 from bedside.cohort import Task
 from bedside.data.table import Feature
 from bedside.errors import RunError, SettingError
@@ -46,11 +47,17 @@ class Model:
     final: str  # "tested", "ensemble" or "refit"
     parameters: int | None
     names: tuple[str, ...] = ()  # of the members: the folds they were trained on, or "everything"
-    images: dict[str, Any] | None = None  # what images of training were like, for a model that reads images
+    kind: str = "table"  # of inputs
+    known: dict[str, Any] | None = None  # what images or recordings of training were like; features say it of tables
     conformal: Conformal | None = None  # None if sets were not asked for, or the model is a refit without validation
     novelties: tuple[Novelty, ...] = ()  # one per fold of the first repeat; none in a run that keeps no reference
     unusual: float = 0.01  # share of samples like those of training that may be called unusual
     recalibration: tuple[Recalibration, ...] = ()  # of each member, or none
+
+    @property
+    def images(self) -> dict[str, Any] | None:
+        """What images of training were like; None unless the model reads images."""
+        return self.known if self.kind == "image" else None
 
     def scores(self, inputs: Any) -> np.ndarray:
         """Scores of samples by each member before recalibration, (members, n, classes) or (members, n)."""
@@ -118,7 +125,8 @@ def save_model(path: Path, model: Model) -> None:
             "task": asdict(model.task),
             "features": [feature.to_dict() for feature in model.features],
             "roles": list(model.roles),
-            "images": model.images,
+            "kind": model.kind,
+            "known": model.known,
             "members": list(model.names),
             "threshold": model.threshold,
             "final": model.final,
@@ -181,7 +189,8 @@ def _read(path: Path, record: dict[str, Any]) -> Model:
         final=record["final"],
         parameters=record["parameters"],
         names=tuple(record["members"]),
-        images=record["images"],
+        kind=record["kind"],
+        known=record["known"],
         conformal=_conformal(path, record.get("conformal")),
         novelties=tuple(Novelty.load(path / NOVELTY / str(k)) for k in range(record.get("novelties", 0))),
         unusual=record.get("unusual", 0.01),
@@ -194,7 +203,7 @@ def _conformal(path: Path, level: float | None) -> Conformal | None:
     if level is None:
         return None
     text = {"member": str, "class": str}
-    return Conformal(level, pd.read_csv(path / CONFORMAL, dtype=text, keep_default_na=False))
+    return Conformal(level, formulas.unmarked(pd.read_csv(path / CONFORMAL, dtype=text, keep_default_na=False)))
 
 
 def _check_files(path: Path, record: Mapping[str, Any]) -> None:

@@ -3,9 +3,9 @@
 import copy
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
@@ -16,6 +16,9 @@ from bedside.training.hardware import available_memory, limited_threads
 from bedside.training.isolated import own_random_numbers
 from bedside.training.loop import make_optimizer, step
 from bedside.training.members import Member
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 SHARE = 0.8  # of the free memory that a training may take
 FEW = 4  # samples from which the memory of a batch is extrapolated
@@ -31,7 +34,7 @@ class Rehearsal:
     epoch_seconds: float
 
 
-def rehearse(fabric: Fabric, member: Member, task: Task, settings: RunSettings, *, threads: int) -> Rehearsal:
+def rehearse(fabric: "Fabric", member: Member, task: Task, settings: RunSettings, *, threads: int) -> Rehearsal:
     """Try a copy of the member's network on some of its own training samples; the member stays as it was."""
     with own_random_numbers(0, fabric.device), limited_threads(threads):
         fixed, each = _memory(fabric, member, task, settings.train)
@@ -42,7 +45,7 @@ def rehearse(fabric: Fabric, member: Member, task: Task, settings: RunSettings, 
         return Rehearsal(size, fixed + size * each, _epoch_seconds(fabric, member, task, train))
 
 
-def _memory(fabric: Fabric, member: Member, task: Task, train: TrainSettings) -> tuple[int, int]:
+def _memory(fabric: "Fabric", member: Member, task: Task, train: TrainSettings) -> tuple[int, int]:
     """Bytes for weights, gradients and optimiser, and bytes that one sample adds: what is kept for going back."""
     weights = list(member.network.parameters())
     trained = sum(weight.nbytes for weight in weights if weight.requires_grad)
@@ -65,7 +68,7 @@ def _memory(fabric: Fabric, member: Member, task: Task, train: TrainSettings) ->
     return fixed, -(-sum(kept.values()) // len(batch[1]))
 
 
-def _epoch_seconds(fabric: Fabric, member: Member, task: Task, train: TrainSettings) -> float:
+def _epoch_seconds(fabric: "Fabric", member: Member, task: Task, train: TrainSettings) -> float:
     """Time of the second of two training batches, times their number; validation is about a third of a step more."""
     trial = copy.deepcopy(member.network)
     optimizer = make_optimizer(trial, train, fabric)

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from bedside.cohort import Task
 from bedside.data.pixels import ImageInputs
@@ -22,22 +22,19 @@ from bedside.models.pretrained import Weights
 from bedside.splits.images import ImagePreparation
 from bedside.training.engine import Engine, Pixels, make_engine
 from bedside.training.features import Features, complete, extract, missing
-from bedside.training.fitted import Reader, Scoring, load_weights, network_scores, outputs_to_scores, save_weights
+from bedside.training.fitted import (
+    Embedding,
+    Reader,
+    Scoring,
+    load_weights,
+    network_scores,
+    outputs_to_scores,
+    save_weights,
+)
 from bedside.training.hardware import available_cores
 from bedside.training.versions import Versions
 
 BACKBONE = "backbone.safetensors"  # shared by the members of a model, beside their folders
-
-
-class _Embedding(nn.Module):
-    """A classifier without its last layer."""
-
-    def __init__(self, classifier: Classifier) -> None:
-        super().__init__()
-        self.classifier = classifier
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.classifier.embed(x)
 
 
 class FrozenBackbone:
@@ -66,9 +63,13 @@ class FrozenBackbone:
     @cached_property
     def engine(self) -> Engine:
         """Pixels (n, size, size, channels) uint8 -> features (n, width)."""
-        module = Pixels(_Embedding(self.classifier), self.preparation.mean, self.preparation.std)
+        module = Pixels(Embedding(self.classifier), self.preparation.mean, self.preparation.std)
         channels, height, width = self.preparation.shape
         return make_engine(module, (height, width, channels), threads=self.threads, device=self.device)
+
+    def rest(self) -> None:
+        """Give back the memory of the engine; it is made anew when it is asked for."""
+        vars(self).pop("engine", None)
 
     def __call__(self, inputs: ImageInputs) -> np.ndarray:
         """Features as scoring reads them: those of the training's images are known, new ones are never kept."""
@@ -156,6 +157,10 @@ class FittedHead(Scoring):
         whole._modules = {**self.encoder.classifier._modules, "head": self.head}
         return whole.eval()
 
+    def rest(self) -> None:
+        """Give back the memory of the backbone's engine."""
+        self.encoder.rest()
+
     def score(self, prepared: np.ndarray) -> np.ndarray:
         """Features (n, versions, width) -> scores, averaged over the versions of each image."""
         n, count, width = prepared.shape
@@ -223,9 +228,14 @@ class FittedImageNetwork(Scoring):
     @cached_property
     def embedding(self) -> Engine:
         """Pixels (n, size, size, channels) uint8 -> what the last layer reads, (n, width)."""
-        module = Pixels(_Embedding(self.classifier.eval()), self.preparation.mean, self.preparation.std)
+        module = Pixels(Embedding(self.classifier.eval()), self.preparation.mean, self.preparation.std)
         size = self.preparation.size
         return make_engine(module, (size, size, self.preparation.channels), threads=self.threads, device=self.device)
+
+    def rest(self) -> None:
+        """Give back the memory of the engines; they are made anew when they are asked for."""
+        for name in ("engine", "embedding"):
+            vars(self).pop(name, None)
 
     def place(self, prepared: np.ndarray) -> np.ndarray:
         """Pixels (n, versions, size, size, channels) -> what the last layer reads of the image as it is, (n, width)."""

@@ -403,7 +403,7 @@ def _stopped(histories: Mapping[float, pd.DataFrame], best_epoch: Mapping[float,
 
 @exercise("01.18", "Five-fold cross-validation")
 def cross_validation(folds: Callable[..., Any], score_fold: Callable[..., Any]) -> Iterator[Remark]:
-    """Every patient tested once by a network that has not seen it, and nothing learned from who is tested."""
+    """Every patient tested once by a network that has not seen it, and nothing learnt from who is tested."""
     rng = np.random.default_rng(0)
     y = np.repeat([1, 0, 0], 60)  # sorted, as tables often are
     dealt = folds(y, seed=0)
@@ -496,7 +496,7 @@ def _scored(
     elif set(seen) != {len(train)}:
         yield wrong(
             f"A scaler was fitted on {max(seen)} patients, but {len(train)} train.",
-            "Step 4: what is learned, is learned from training patients.",
+            "Step 4: what is learnt, is learnt from training patients.",
         )
     else:
         yield right("The scaler is fitted on the training patients of the fold.")

@@ -200,7 +200,7 @@ def resnet(made: Callable[..., Any]) -> Iterator[Remark]:
         if any(not weight.requires_grad for weight in small.parameters()):
             yield wrong(
                 "Some weights are frozen, and they are random.",
-                "Freezing keeps what was learned; here nothing was learned yet, so everything has to train.",
+                "Freezing keeps what was learnt; here nothing was learnt yet, so everything has to train.",
             )
         else:
             yield right("Nothing is frozen, because random weights are not worth keeping.")

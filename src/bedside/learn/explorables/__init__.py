@@ -101,7 +101,7 @@ _ALL = (
         9,
         "inside",
         "Inside a convolutional network",
-        "Each layer of a network turns the maps of the layer before it into new ones. A map shows where in the image one filter finds what it has learned to look for.",
+        "Each layer of a network turns the maps of the layer before it into new ones. A map shows where in the image one filter finds what it has learnt to look for.",
         "Early maps look like the image: edges, colours, brightness. Later ones are coarse: they say where something is, no longer how it looks.",
         "Go from the first to the last layer with the same image, then change the image: which maps of the last layer follow the lesion, and which its surroundings?",
     ),

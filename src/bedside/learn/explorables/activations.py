@@ -16,13 +16,13 @@ from torch import Tensor
 from bedside.cohort import Task
 from bedside.data.samples import load
 from bedside.learn.explorables.networks import NAMES, Activation, cpu, layers_of, make_network
+from bedside.learn.explorables.quiet import once
 from bedside.models.losses import Supervised
 from bedside.models.mlp import ACTIVATIONS
 from bedside.settings import Settings, TrainSettings
-from bedside.training.hardware import limited_threads
 from bedside.training.loop import make_optimizer, step
 
-N = 250  # patients that the curve is learned from
+N = 250  # patients that the curve is learnt from
 WIDTH = 8  # neurons in each hidden layer
 STEPS = 350
 SEED = 2
@@ -74,7 +74,7 @@ def depth(deep: Deep) -> dict[str, Any]:
     return _trained(deep.activation, deep.layers)
 
 
-@cache
+@once
 def _trained(activation: Activation, layers: int) -> dict[str, Any]:
     x, y = _patients()
     to_x, to_y = (x.mean(), x.std()), (y.mean(), y.std())
@@ -85,9 +85,8 @@ def _trained(activation: Activation, layers: int) -> dict[str, Any]:
         torch.tensor((part - mean) / deviation, dtype=torch.float32)
         for part, (mean, deviation) in ((x, to_x), (y, to_y))
     )
-    with limited_threads(1):
-        for _ in range(STEPS):
-            step(cpu(), network, optimiser, (inputs[:, None], target, torch.ones(len(x))), objective, None)
+    for _ in range(STEPS):
+        step(cpu(), network, optimiser, (inputs[:, None], target, torch.ones(len(x))), objective, None)
     grid = np.linspace(x.min(), x.max(), 81)
     rows = torch.tensor((grid - to_x[0]) / to_x[1], dtype=torch.float32)[:, None]
     with torch.no_grad():

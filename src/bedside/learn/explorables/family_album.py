@@ -1,12 +1,11 @@
 """The family album: eight kinds of learning machines, what goes in, what comes out; those bedside has are trained here.
 
 Classic families and small networks learn from two columns of real patients, a small convolutional network from
-generated lesions. What bedside does not have, or what would take too long, is drawn and says so.
+generated lesions, a recurrent one from generated electrocardiograms. What bedside does not have, or what would take too long, is drawn and says so.
 """
 
 from collections.abc import Callable
 from dataclasses import asdict
-from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -15,23 +14,21 @@ from pydantic import Field
 from torch import nn
 
 from bedside.cohort import Task
-from bedside.data.samples import load
 from bedside.estimators import MLPClassifier
-from bedside.evaluation.metrics import binary
 from bedside.learn.explorables.data import breast_masses
 from bedside.learn.explorables.family_members import MEMBERS
-from bedside.learn.explorables.quiet import one_at_a_time
+from bedside.learn.explorables.family_recurrent import heard
+from bedside.learn.explorables.family_transformer import Lesion, area, attended, drawn, unseen
+from bedside.learn.explorables.quiet import once, one_at_a_time
 from bedside.models import FAMILIES, build_model, model_settings
-from bedside.settings import DataSettings, RunSettings, Settings, build
-from bedside.splits.folds import make_folds
+from bedside.settings import RunSettings, Settings, build
 from bedside.training.engine import Pixels
 from bedside.training.events import FoldFit
 from bedside.training.fits import train_folds
 
 EDGE, CELLS = 3.6, 60  # the surface: standard deviations to either side, and cells a side
 HIDDEN = {"few": (2,), "more": (16,), "deep": (16, 16)}
-LESIONS, SIZE, EPOCHS = 300, 32, 12
-SHOWN, MAPS = 12, 4  # lesions to choose from, and maps of each stage
+EPOCHS, MAPS = 12, 4  # of the convolutional network, and maps of each of its stages
 
 
 class Patient(Settings):
@@ -40,12 +37,6 @@ class Patient(Settings):
     machine: Literal["logistic", "forest", "boosting", "few", "more", "deep"] = "logistic"
     first: float = Field(default=0.5, ge=-EDGE, le=EDGE)
     second: float = Field(default=0.0, ge=-EDGE, le=EDGE)
-
-
-class Lesion(Settings):
-    """One of the lesions that the network has not seen."""
-
-    number: int = Field(default=0, ge=0, lt=SHOWN)
 
 
 def begin(_: Settings) -> dict[str, Any]:
@@ -78,7 +69,7 @@ def lesion(asked: Lesion) -> dict[str, Any]:
     `image` is (size, size, 3) bytes; each stage has its maps with the largest spread, (maps, side, side) in 0..1.
     """
     event, cohort = _cnn()
-    row = _unseen()[asked.number]
+    row = unseen()[asked.number]
     one = cohort.inputs.take(np.array([row]))
     with one_at_a_time():
         pixels = event.fitted.reader(one)  # (1, versions, size, size, 3); the only version is the image as it is
@@ -109,48 +100,32 @@ def _stages(fitted: Any, pixels: np.ndarray) -> list[np.ndarray]:
     return found
 
 
-@cache
+@once
 def _auroc() -> float:
     """Of the network on all lesions that it has not seen."""
     event, cohort = _cnn()
     rows = event.fold.test
     score = event.fitted.scores(cohort.inputs.take(rows))[:, 1]  # type: ignore[attr-defined]
-    metric = binary(cohort.target[rows] == 1, score, score >= 0.5)[0]
-    return float(metric.finish(metric.statistics[0](np.ones((1, len(rows)))))[0])
+    return area(cohort.target[rows], score)
 
 
-@cache
-def _unseen() -> tuple[int, ...]:
-    """Test lesions to choose from, benign and malignant in turn."""
-    event, cohort = _cnn()
-    rows = event.fold.test
-    benign, malignant = (rows[cohort.target[rows] == k][: SHOWN // 2].tolist() for k in (0, 1))
-    return tuple(row for pair in zip(malignant, benign, strict=True) for row in pair)
-
-
+@once
 def _cnn() -> tuple[FoldFit, Any]:
-    with one_at_a_time():  # so that it is trained once, however many pages ask for it
-        return _trained_cnn()
-
-
-@cache
-def _trained_cnn() -> tuple[FoldFit, Any]:
     """A small CNN, trained as `bedside train dermoscopy --model cnn` trains it, and its cohort."""
-    drawn = {"size": SIZE, "patients": LESIONS, "noise": 0.05, "hair": 0.0, "ruler": 0.0}
-    cohort = load("dermoscopy", DataSettings(synthetic=drawn))
+    cohort, fold = drawn()
     asked = {
         "model": {"width": 8},
         "train": {"epochs": EPOCHS, "learning_rate": 3e-3},
         "device": {"threads": 1, "accelerator": "cpu"},
     }
     settings = build(RunSettings, asked)
-    events = train_folds("cnn", cohort, make_folds(cohort, settings.folds, seed=settings.seed), settings)
+    events = train_folds("cnn", cohort, [fold], settings)
     return next(event for event in events if isinstance(event, FoldFit)), cohort
 
 
-@cache
+@once
 def _machine(name: str) -> Any:
-    """A machine that has learned from all patients of the figure."""
+    """A machine that has learnt from all patients of the figure."""
     cloud = breast_masses()
     if name in HIDDEN:
         machine = MLPClassifier(hidden=HIDDEN[name], epochs=60, learning_rate=2e-2, activation="tanh", random_state=0)
@@ -159,11 +134,17 @@ def _machine(name: str) -> Any:
     return machine.fit(cloud.standardised, cloud.target)
 
 
-@cache
+@once
 def _surface(name: str) -> np.ndarray:
     middle = (np.arange(CELLS) + 0.5) / CELLS * 2 * EDGE - EDGE
     plane = np.stack(np.meshgrid(middle, middle), axis=-1).reshape(-1, 2)
     return np.asarray(_machine(name).predict_proba(plane)[:, 1].reshape(CELLS, CELLS).round(3))
 
 
-ACTIONS: dict[str, Callable[[Any], dict[str, Any]]] = {"begin": begin, "border": border, "lesion": lesion}
+ACTIONS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "begin": begin,
+    "border": border,
+    "lesion": lesion,
+    "attended": attended,
+    "heard": heard,
+}

@@ -13,8 +13,8 @@ from torch import Tensor
 from bedside.errors import SettingError
 from bedside.explain.images import overlay
 from bedside.learn.explorables import lesions
-from bedside.learn.explorables.lesions import once
 from bedside.learn.explorables.pictures import Picture, lights, pixels_of, png, take, words
+from bedside.learn.explorables.quiet import once
 from bedside.models import OFFLINE, build_model, model_settings
 from bedside.models.backbone import Backbone
 from bedside.models.pretrained import Weights, load_weights

@@ -7,7 +7,6 @@ exact valley, and a network of one hidden neuron on breast masses, whose loss ha
 import copy
 import math
 from collections.abc import Callable
-from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -19,9 +18,9 @@ from torch.func import vmap
 
 from bedside.learn.explorables.lands import Land, land_named, put, where
 from bedside.learn.explorables.networks import cpu, packed
+from bedside.learn.explorables.quiet import once, one_at_a_time
 from bedside.models.losses import Supervised
 from bedside.settings import Settings, TrainSettings
-from bedside.training.hardware import limited_threads
 from bedside.training.loop import make_optimizer, step
 
 GRID = 81
@@ -54,7 +53,7 @@ def go(walk: Walk) -> dict[str, Any]:
     optimiser = make_optimizer(network, settings, cpu())
     objective = Supervised(land.task)
     path, losses = [where(network, land)], [land.loss(torch.tensor(where(network, land), dtype=torch.float32)).item()]
-    with limited_threads(1):
+    with one_at_a_time():
         for _ in range(walk.steps):
             step(cpu(), network, optimiser, (land.inputs, land.target, torch.ones(len(land.target))), objective, None)
             place = where(network, land)
@@ -85,13 +84,13 @@ def _settings(walk: Walk) -> TrainSettings:
     return TrainSettings(optimizer="sgd", momentum=momentum, learning_rate=walk.learning_rate, weight_decay=0.0)
 
 
-@cache
+@once
 def _landscape(name: str) -> dict[str, Any]:
     land = land_named(name)
     (left, right), (low, high) = land.view
     across, up = np.linspace(left, right, GRID), np.linspace(low, high, GRID)
     pairs = torch.tensor(np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2), dtype=torch.float32)
-    with torch.no_grad(), limited_threads(1):
+    with torch.no_grad():
         loss = vmap(land.loss, chunk_size=512)(pairs).double().numpy().reshape(GRID, GRID)
     place, lowest = _lowest(land)
     curvature = np.linalg.eigvalsh(

@@ -18,8 +18,9 @@ from bedside.cohort import Cohort, Fold
 from bedside.data.samples import load
 from bedside.errors import SettingError
 from bedside.learn.explorables import lesions
-from bedside.learn.explorables.lesions import Moment, once
+from bedside.learn.explorables.lesions import Moment
 from bedside.learn.explorables.pictures import png
+from bedside.learn.explorables.quiet import once
 from bedside.models.losses import Supervised, auroc
 from bedside.models.mlp import MLP, MLPSettings
 from bedside.settings import DeviceSettings, FoldSettings, PreparationSettings, Settings, TrainSettings

@@ -1,11 +1,8 @@
 """Generated skin lesions and a small network that learns from them, once per process, for figures that look inside one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, wraps
-from threading import RLock
 from types import SimpleNamespace
-from typing import ParamSpec, TypeVar
 
 import numpy as np
 import torch
@@ -14,13 +11,14 @@ from bedside.cohort import Task
 from bedside.data.arrays import array_inputs
 from bedside.data.dermoscopy import DermoscopySettings, Generated, generate
 from bedside.explain.sight import Sight
+from bedside.learn.explorables.quiet import once
 from bedside.models.cnn import CNN, CNNSettings
 from bedside.models.losses import Supervised
 from bedside.settings import DeviceSettings, TrainSettings
 from bedside.splits.folds import validation_rows
 from bedside.splits.images import ImagePreparation
 from bedside.training.augment import Augmentation
-from bedside.training.hardware import limited_threads, make_fabric, suits_channels_last
+from bedside.training.hardware import make_fabric, suits_channels_last
 from bedside.training.image_batches import ImageBatches
 from bedside.training.isolated import isolated, own_random_numbers
 from bedside.training.loop import fit
@@ -30,25 +28,6 @@ LEARNED, TESTED = 300, 160  # patients, each with one image; the tested ones are
 TASK = Task("binary", ("benign", "malignant"))
 SETTINGS = TrainSettings(epochs=12, early_stopping=False, schedule="onecycle", learning_rate=0.004, weight_decay=0.01)
 _TESTED = np.arange(LEARNED, LEARNED + TESTED)
-_ONE_AT_A_TIME = RLock()
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def once(function: Callable[P, R]) -> Callable[P, R]:
-    """Compute for each argument once per process, however many pages ask at the same time, on one thread.
-
-    These networks are small, and several threads would wait for each other on a machine that is busy.
-    """
-    kept = cache(function)
-
-    @wraps(function)
-    def locked(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _ONE_AT_A_TIME, limited_threads(1):
-            return kept(*args, **kwargs)  # type: ignore[arg-type]
-
-    return locked
 
 
 @once
@@ -100,6 +79,18 @@ def learning(pixels: np.ndarray, target: np.ndarray) -> Iterator[Sight]:
     with own_random_numbers(0):
         network = CNN((3, SIDE, SIDE), 1, CNNSettings(width=8, dropout=0.0)).eval()
     sight = Sight(SimpleNamespace(classifier=network, preparation=preparation), TASK)
+    return steps(sight, pixels, target, train, valid, SETTINGS)
+
+
+def steps(
+    sight: Sight, pixels: np.ndarray, target: np.ndarray, train: np.ndarray, valid: np.ndarray, settings: TrainSettings
+) -> Iterator[Sight]:
+    """Train the network behind `sight` on rows of pixels (n, side, side, 3) that are as its preparation gives them.
+
+    Yields:
+        The network before training, after each epoch, and at last with the weights of its best epoch.
+    """
+    network, preparation = sight.classifier, sight.preparation
     fast = suits_channels_last(network, "cpu")
     if fast:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -121,7 +112,7 @@ def learning(pixels: np.ndarray, target: np.ndarray) -> Iterator[Sight]:
 
     fabric = make_fabric(DeviceSettings(accelerator="cpu"), work=1)
     loaders = batches(train, torch.Generator().manual_seed(0)), batches(valid, None)
-    records = fit(fabric, network, *loaders, Supervised(TASK), SETTINGS)
+    records = fit(fabric, network, *loaders, Supervised(sight.task), settings)
     yield sight
     for _ in isolated(records, seed=0, threads=1, device=torch.device("cpu")):
         yield sight

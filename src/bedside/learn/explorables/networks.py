@@ -1,17 +1,20 @@
 """Small networks of bedside's `mlp` family for explorables, and how their surfaces travel to a page."""
 
 import base64
-from threading import Lock
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import nn
 
+from bedside.learn.explorables.quiet import one_at_a_time
 from bedside.models.mlp import MLP, MLPSettings
 from bedside.settings import DeviceSettings
 from bedside.training.hardware import make_fabric
+from bedside.training.isolated import own_random_numbers
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
 
 Activation = Literal["none", "relu", "tanh", "sigmoid", "gelu", "leaky_relu", "elu"]
 NAMES = {
@@ -23,35 +26,35 @@ NAMES = {
     "elu": "ELU",
     "none": "none",
 }
-_RANDOM = Lock()  # torch has one random state for all threads of the server
 
 
-def make_network(n_inputs: int, hidden: tuple[int, ...], activation: Activation, seed: int, n_outputs: int = 1) -> MLP:
-    """The family's network without dropout; `none` takes its activations out, which the family itself never does."""
+def make_network(
+    n_inputs: int, hidden: tuple[int, ...], activation: Activation, seed: int, dropout: float = 0.0
+) -> MLP:
+    """The family's network; `none` takes its activations out, which the family itself never does."""
     kind = "relu" if activation == "none" else activation
-    settings = MLPSettings(hidden=hidden, activation=kind, dropout=0.0) if hidden else MLPSettings(hidden=())
-    with _RANDOM, torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        network = MLP(n_inputs, n_outputs, settings).float()  # whatever a notebook has made torch's default
+    settings = MLPSettings(hidden=hidden, activation=kind, dropout=dropout) if hidden else MLPSettings(hidden=())
+    with one_at_a_time(), own_random_numbers(seed):
+        network = MLP(n_inputs, 1, settings).float()  # whatever a notebook has made torch's default
     if activation == "none":
         network.hidden = nn.Sequential(
-            *[one if isinstance(one, nn.Linear) else nn.Identity() for one in network.hidden]
+            *[one if isinstance(one, nn.Linear | nn.Dropout) else nn.Identity() for one in network.hidden]
         )
     return network
 
 
 @torch.no_grad()
 def layers_of(network: MLP, rows: torch.Tensor) -> list[torch.Tensor]:
-    """What each hidden layer passes on for rows (n, inputs): one (n, neurons) per layer, after its activation."""
+    """What each hidden layer passes on for rows (n, inputs): one (n, neurons) per layer, after its activation; in evaluation mode."""
     found = []
     for layer in network.hidden:
         rows = layer(rows)
-        if not isinstance(layer, nn.Linear):
+        if not isinstance(layer, nn.Linear | nn.Dropout):
             found.append(rows)
     return found
 
 
-def cpu() -> Fabric:
+def cpu() -> "Fabric":
     """These networks are far too small for anything else."""
     return make_fabric(DeviceSettings(accelerator="cpu"), work=1)
 

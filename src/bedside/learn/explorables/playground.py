@@ -7,7 +7,6 @@ import itertools
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from threading import Lock
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -18,15 +17,18 @@ from torch import Tensor, nn
 from bedside.errors import SettingError
 from bedside.learn.explorables.networks import NAMES, Activation, cpu, layers_of, make_network, packed
 from bedside.learn.explorables.playground_data import TITLES, Points, points
+from bedside.learn.explorables.quiet import one_at_a_time
 from bedside.models.losses import Batch, Supervised
 from bedside.settings import Settings, TrainSettings
 from bedside.training.batches import TensorBatches
-from bedside.training.hardware import limited_threads
+from bedside.training.isolated import own_random_numbers
 from bedside.training.loop import judge, make_optimizer, step
 
 GRID = 44  # places along each side of a surface
 BATCH = 32
 KEPT = 16  # trainings that the server remembers
+_ANY = 0.5  # any dropout lays out its layers; how much of it acts is said with each step
+_STEPS = 1_000_000  # more than anybody waits for
 
 
 class Plan(Settings):
@@ -40,22 +42,23 @@ class Plan(Settings):
 
 
 class More(Settings):
-    """Some more steps of a training; learning rate and weight decay may change on the way."""
+    """Some more steps of a training; learning rate and regularisation may change on the way."""
 
     session: str
     steps: int = Field(default=1, ge=0, le=200)
     learning_rate: float = Field(default=0.03, gt=0, le=10)
     weight_decay: float = Field(default=0.0, ge=0, le=10)
+    dropout: float = Field(default=0.0, ge=0, le=0.9)
 
 
 class Training:
     """A network on its way."""
 
     def __init__(self, plan: Plan) -> None:
-        self.lock = Lock()
+        self.seed = plan.seed
         self.points = points(plan.data, plan.noise)
         self.centred = plan.activation == "sigmoid"
-        self.network = make_network(2, plan.hidden, plan.activation, plan.seed)
+        self.network = make_network(2, plan.hidden, plan.activation, plan.seed, dropout=_ANY)
         self.optimiser = make_optimizer(self.network, TrainSettings(), cpu())
         self.objective = Supervised(self.points.task)
         self.rows = [_batches(self.points, part, None) for part in (~self.points.valid, self.points.valid)]
@@ -65,13 +68,18 @@ class Training:
     def go(self, more: More) -> None:
         for group in self.optimiser.param_groups:
             group.update(lr=more.learning_rate, weight_decay=more.weight_decay)
+        for layer in self.network.modules():
+            if isinstance(layer, nn.Dropout):
+                layer.p = more.dropout
         self.network.train()
         for batch in itertools.islice(self.batches, more.steps):
-            step(cpu(), self.network, self.optimiser, batch, self.objective, None)
+            with own_random_numbers(_STEPS * self.seed + self.steps):  # who drops out belongs to the step
+                step(cpu(), self.network, self.optimiser, batch, self.objective, None)
             self.steps += 1
 
     def view(self) -> dict[str, Any]:
         """Losses, weights, and what each neuron and the network make of every place, from the top row down."""
+        self.network.eval()
         (train, train_auroc), (valid, valid_auroc) = (judge(self.network, rows, self.objective) for rows in self.rows)
         linears = [layer for layer in (*self.network.hidden, self.network.output) if isinstance(layer, nn.Linear)]
         places = _places(self.points.edge)
@@ -95,7 +103,6 @@ class Training:
 
 
 _trainings: OrderedDict[str, Training] = OrderedDict()
-_LOCK = Lock()
 
 
 def about(_: Plan) -> dict[str, Any]:
@@ -105,15 +112,13 @@ def about(_: Plan) -> dict[str, Any]:
 
 def begin(plan: Plan) -> dict[str, Any]:
     """A new training at step 0: its name, the patients, and the surfaces that chance gives."""
-    training = Training(plan)
     name = secrets.token_hex(8)
-    with _LOCK:
-        _trainings[name] = training
+    with one_at_a_time():
+        training = _trainings[name] = Training(plan)
         while len(_trainings) > KEPT:
             _trainings.popitem(last=False)
-    data = training.points
-    with limited_threads(1):
         view = training.view()
+    data = training.points
     inputs = [packed((column.numpy() / data.edge + 1) / 2) for column in _places(data.edge).T]
     return {
         "session": name,
@@ -135,12 +140,11 @@ def train(more: More) -> dict[str, Any]:
     Raises:
         SettingError: the server has forgotten it, because it was restarted or many others began since.
     """
-    with _LOCK:
+    with one_at_a_time():
         training = _trainings.get(more.session)
         if training is None:
             raise SettingError("This training is no longer kept here; press “Start again”.")
         _trainings.move_to_end(more.session)
-    with training.lock, limited_threads(1):
         training.go(more)
         return training.view()
 

@@ -15,8 +15,9 @@ from bedside.explain import attribution
 from bedside.explain.images import overlay
 from bedside.explain.sight import Sight
 from bedside.explain.truth import framed
-from bedside.learn.explorables.lesions import LEARNED, SIDE, accuracy, learning, once, painted, targets
+from bedside.learn.explorables.lesions import LEARNED, SIDE, accuracy, learning, painted, targets
 from bedside.learn.explorables.pictures import png
+from bedside.learn.explorables.quiet import once
 from bedside.settings import Settings
 
 SHOWN = 6  # lesions whose maps are drawn
@@ -93,7 +94,7 @@ def learn(planted: Planted) -> dict[str, Any]:
 def ruled_rows(share: int) -> np.ndarray:
     """Who has a ruler: `share` percent of the malignant lesions, the rest of the benign ones, (n,) bool.
 
-    Learned and tested patients are dealt to on their own, in one order for all shares, so that two shares differ in as
+    Learnt and tested patients are dealt to on their own, in one order for all shares, so that two shares differ in as
     few patients as they can.
     """
     target, place, rng = targets(), np.empty(len(targets())), np.random.default_rng(0)

@@ -5,7 +5,6 @@ those of the report's operating-point panel, and the rules for a threshold are t
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any, Literal
 
 import numpy as np
@@ -13,7 +12,7 @@ from pydantic import Field
 
 from bedside.data.samples import load
 from bedside.evaluation import thresholds
-from bedside.learn.explorables.quiet import one_at_a_time
+from bedside.learn.explorables.quiet import once
 from bedside.report.panel import operating_point, panel_data
 from bedside.settings import DataSettings, FoldSettings, RunSettings, Settings
 from bedside.splits.folds import make_folds
@@ -91,17 +90,12 @@ def _evenly(ranked: np.ndarray, count: int) -> np.ndarray:
     return np.asarray(ranked[places])
 
 
+@once
 def held_out() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Whether each patient is ill, the score as a test patient, and the score as a validation patient; each (n,).
 
-    Every patient is tested in one fold and validates another; neither model had the patient among those it learned from.
+    Every patient is tested in one fold and validates another; neither model had the patient among those it learnt from.
     """
-    with one_at_a_time():
-        return _held_out()
-
-
-@cache
-def _held_out() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     cohort = load("breast-cancer", DataSettings(features=FEATURES))
     settings = RunSettings(folds=FoldSettings(scheme="crossval"))
     test, valid = np.full(len(cohort), np.nan), np.full(len(cohort), np.nan)

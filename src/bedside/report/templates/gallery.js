@@ -13,7 +13,7 @@ function startGallery(dialog) {
   function show(i) {
     shown = i;
     const pictures = document.createElement("div");
-    pictures.className = "triptych";
+    pictures.className = cards[i].querySelector(".triptych").className;
     pictures.append(...[...cards[i].querySelector(".triptych").children].map((picture) => picture.cloneNode(true)));
     frame.replaceChildren(pictures, cards[i].querySelector(".about").cloneNode(true));
     dialog.setAttribute("aria-label", cards[i].getAttribute("aria-label") + ", enlarged");

@@ -44,7 +44,7 @@ const line = (colour, width, dash) => draw("line", { x1: 0, x2: 20, y1: 7, y2: 7
 function draw_fit(found, layers, name) {
   const xs = data.points.map(([a]) => a), ys = data.points.map(([, b]) => b), top = 1.04 * Math.max(...ys);
   const x = scale([Math.min(...xs) - 0.5, Math.max(...xs) + 0.5], [44, W - 10]), y = scale([-100, top], [H - 46, 22]);
-  const canvas = picture(W, H, `What the network predicts, over the patients it learned from; loss ${number(found.loss, 0)}`);
+  const canvas = picture(W, H, `What the network predicts, over the patients it learnt from; loss ${number(found.loss, 0)}`);
   const [slope, shift] = data.line, ends = [found.grid[0], found.grid.at(-1)];
   const clip = draw("clipPath", { id: "fitted" }, draw("rect", { x: 44, y: 16, width: W - 54, height: H - 62 }));
   canvas.append(draw("defs", {}, clip), draw("g", {}, data.points.map(([a, b]) => draw("circle", { cx: x(a), cy: y(b), r: 3, fill: COLOURS.rule, stroke: COLOURS.soft, "stroke-width": 0.7 }))),

@@ -1,6 +1,7 @@
 // The family album: eight members to choose from; those that bedside has are trained on this computer.
 import { COLOURS, ask, axis_x, axis_y, begin, buttons, choice, controls, draw, figure, html, latest, number, picture, say, scale, show, slider } from "./play.js";
 import { drawing } from "./family_drawings.js";
+import { mark, painted, shade } from "./shapes.js";
 
 const EDGE = 3.6;
 const CHOICES = {
@@ -55,8 +56,10 @@ function open(member) {
     badge(member, 14, true),
     html("dl", { style: "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(250px,100%),1fr));gap:0 28px;margin:0" }, row("What goes in", member.goes_in), row("What comes out", member.comes_out), row("What it takes for granted", member.granted), row("In medicine", member.medicine)), place);
   if (member.key === "cnn") lesions(place);
+  else if (member.key === "transformer") patches(place);
+  else if (member.key === "rnn") hearts(place);
   else if (member.live) plane(place, member.key);
-  else show(place, drawing(member, 560), html("p", { style: "font-size:14px;color:var(--soft);margin:8px 0 0" }, member.families.length ? "Drawn, not computed: it is too large to be trained while you wait. In bedside it reads images." : "Drawn, not computed: bedside has no such machine yet."));
+  else show(place, drawing(member, 560), html("p", { style: "font-size:14px;color:var(--soft);margin:8px 0 0" }, "Drawn, not computed: bedside has no such machine yet."));
 }
 
 /** Controls that belong to a member only. */
@@ -110,22 +113,62 @@ function lesions(place) {
   redraw(0);
 }
 
-/** Circles are benign, filled diamonds malignant. */
-function mark(cx, cy, target, r) {
-  return target ? draw("path", { d: `M${cx} ${cy - r * 1.4}l${r * 1.4} ${r * 1.4}l${-r * 1.4} ${r * 1.4}l${-r * 1.4} ${-r * 1.4}z`, fill: COLOURS.event, stroke: COLOURS.paper, "stroke-width": 0.7 }) : draw("circle", { cx, cy, r, fill: COLOURS.paper, stroke: COLOURS.model, "stroke-width": 1.4 });
+/** An image cut in patches, and how much of the decision comes from each, before and after training. */
+function patches(place) {
+  show(place, html("p", { style: "font-size:16px;color:var(--soft)" }, "A small transformer is being trained on this computer; this takes some seconds …"));
+  const percent = (share) => `${number(100 * share, 1)} %`, sharp = "image-rendering:pixelated";
+  const redraw = latest(async (which) => {
+    const found = await ask("attended", { number: which });
+    if (!found || !place.isConnected) return;
+    const cells = found.patches.length, even = 1 / cells ** 2, side = 42, gap = 5, wide = cells * (side + gap) - gap, top = 48;
+    const canvas = picture(740, 238, `A lesion in ${cells * cells} patches, the share of the decision that comes from each before and after training, and the probability that it is malignant: ${Math.round(100 * found.probability)} %`);
+    const heading = (at, words, more) => draw("g", {}, draw("text", { x: at, y: 16, style: "font-size:15px;font-weight:600" }, words), draw("text", { x: at, y: 34, class: "soft", style: "font-size:13.5px" }, more));
+    const grid = (left, cell) => found.patches.map((row, i) => row.map((_, k) => cell(left + k * (side + gap), top + i * (side + gap), i, k)));
+    const shares = (left, map) => grid(left, (x, y, i, k) => {
+      const share = map[i][k], dark = Math.max(0, Math.min(0.9, 0.2 + 2.5 * (share / even - 1)));
+      return [draw("rect", { x, y, width: side, height: side, fill: COLOURS.event, "fill-opacity": dark, stroke: COLOURS.rule }), draw("text", { x: x + side / 2, y: y + side / 2 + 5, "text-anchor": "middle", style: "font-size:13.5px" }, number(100 * share, 1))];
+    });
+    const on = (x) => draw("path", { d: `M${x} ${top + wide / 2}h12m-5 -5l5 5l-5 5`, fill: "none", stroke: COLOURS.soft, "stroke-width": 1.6 });
+    const step = wide + 34, out = 3 * step, tall = wide, probability = found.probability;
+    canvas.append(heading(0, `In: ${cells * cells} patches`, `of ${found.patches[0][0].length} × ${found.patches[0][0].length} pixels`), ...grid(0, (x, y, i, k) => draw("image", { href: coloured(found.patches[i][k]), x, y, width: side, height: side, style: sharp })).flat(), on(wide + 10),
+      heading(step, "Before training", "per cent from each patch"), ...shares(step, found.before).flat(2), on(step + wide + 10),
+      heading(2 * step, "After training", "per cent from each patch"), ...shares(2 * step, found.after).flat(2), on(2 * step + wide + 10),
+      heading(out, "Out", "malignant"), draw("rect", { x: out, y: top, width: 30, height: tall, fill: COLOURS.paper, stroke: COLOURS.soft }), draw("rect", { x: out + 1, y: top + tall * (1 - probability), width: 28, height: tall * probability, fill: COLOURS.event }), draw("text", { x: out + 38, y: Math.min(top + tall - 4, top + tall * (1 - probability) + 5), style: "font-size:17px;font-weight:600" }, `${Math.round(100 * probability)} %`));
+    const coin = found.auroc < 0.5 ? ", no better than a coin" : found.auroc < 0.65 ? ", little better than a coin" : "";
+    show(place, canvas, html("p", { style: "font-size:14px;color:var(--soft);margin:6px 0 0;max-width:72ch" }, `SYNTHETIC lesion, painted as ${found.truth}; one of ${found.unseen} that the network has not seen. On these its AUROC is ${number(found.auroc, 2)}${coin}: it learned from ${found.learned} lesions only, the same that the convolutional network learned from. Compare them.`),
+      html("p", { style: "font-size:14px;color:var(--soft);margin:6px 0 0;max-width:72ch" }, `Trained here from chance: timm's smallest transformer (${found.architecture}), ${found.blocks} blocks, ${Math.round(found.weights / 1000)} thousand weights; the image is enlarged to ${found.image.length} × ${found.image.length} pixels for its patches. The shares are what attention rollout says that each patch passes on to the decision; if all counted alike, each would have ${percent(even)}.`));
+  });
+  own(() => slider({ label: "Lesion", min: 1, max: 12, step: 1, value: 1, change: (v) => redraw(v - 1) }));
+  redraw(0);
 }
 
-/** A picture as an address, from rows of anything and the colour of each. */
-function painted(rows, colour) {
-  const canvas = html("canvas", { width: rows[0].length, height: rows.length }), brush = canvas.getContext("2d"), shown = brush.createImageData(rows[0].length, rows.length);
-  rows.flat(1).forEach((value, k) => shown.data.set([...colour(value), 255], 4 * k));
-  brush.putImageData(shown, 0, 0);
-  return canvas.toDataURL();
+/** A recording read from the beginning to the end, and what the network would say if it ended here. */
+function hearts(place) {
+  show(place, html("p", { style: "font-size:16px;color:var(--soft)" }, "A small recurrent network is being trained on this computer; this takes some seconds …"));
+  const wide = 720, left = 44, row = 92, low = 110;
+  let asked = null, found = null;
+  const paint = () => {
+    if (!found || !place.isConnected) return;
+    const steps = found.answers.length, read = Math.max(1, Math.round(asked.read.value / 100 * steps)), now = found.answers[read - 1];
+    const channels = found.traces.length, high = channels * row + low + 40, x = scale([0, found.seconds], [left, wide - 14]), y = scale([0, 1], [channels * row + low, channels * row + 16]);
+    const canvas = picture(wide, high, `An electrocardiogram read up to ${number(read * found.step, 1)} seconds, and the probability of ischaemia after each step: now ${Math.round(100 * now)} %`);
+    const end = read * found.step, path = (values, line) => `M${values.map((v, k) => `${x((k + 0.5) / values.length * found.seconds).toFixed(1)} ${line(v).toFixed(1)}`).join("L")}`;
+    canvas.append(draw("rect", { x: x(0), y: 4, width: x(end) - x(0), height: channels * row + low - 4, fill: COLOURS.model, "fill-opacity": 0.07 }));
+    found.traces.forEach((values, k) => {
+      const line = scale([Math.min(...values), Math.max(...values)], [(k + 1) * row - 10, k * row + 12]), cut = Math.round(end / found.seconds * values.length);
+      canvas.append(draw("text", { x: 4, y: k * row + row / 2 + 5, class: "soft", style: "font-size:14px" }, found.channels[k]), draw("path", { d: path(values, line), fill: "none", stroke: COLOURS.soft, "stroke-width": 1, "stroke-opacity": 0.55 }),
+        draw("path", { d: `M${values.slice(0, cut).map((v, i) => `${x((i + 0.5) / values.length * found.seconds).toFixed(1)} ${line(v).toFixed(1)}`).join("L")}`, fill: "none", stroke: COLOURS.ink, "stroke-width": 1.6 }));
+    });
+    canvas.append(axis_y(y, left, "probability"), axis_x(x, channels * row + low, "seconds"), draw("path", { d: `M${found.answers.slice(0, read).map((p, k) => `${x((k + 1) * found.step).toFixed(1)} ${y(p).toFixed(1)}`).join("L")}`, fill: "none", stroke: COLOURS.event, "stroke-width": 2.4 }), draw("circle", { cx: x(end), cy: y(now), r: 5.5, fill: COLOURS.event }));
+    show(place, html("p", { style: "font-size:18px;margin:0 0 6px", "aria-live": "polite" }, `After ${number(end, 1)} s: probability of ischaemia `, html("b", {}, `${Math.round(100 * now)} %`), "."), canvas,
+      html("p", { style: "font-size:14px;color:var(--soft);margin:6px 0 0;max-width:72ch" }, `SYNTHETIC recording, made as ${found.truth}; one of ${found.unseen} that the network has not seen, on these its AUROC is ${number(found.auroc, 2)}. It was trained here on ${found.learned} others, whole ones: a GRU with ${Math.round(found.weights / 100) / 10} thousand weights that carries its memory from step to step, ${number(1000 * found.step, 0)} ms each. A recording that ends after half a beat is nothing that it has learned from.`));
+  };
+  const redraw = latest(async (which) => { found = await ask("heard", { number: which }) || found; paint(); });
+  asked = own(() => ({ which: slider({ label: "Recording", min: 1, max: 12, step: 1, value: 1, change: (v) => redraw(v - 1) }), read: slider({ label: "Read so far", min: 4, max: 100, step: 4, value: 100, words: (v) => `${v} %`, change: paint }) }));
+  redraw(0);
 }
+
 const greyed = (map) => painted(map, (value) => [0, 0, 0].map(() => Math.round(255 * value)));
 const coloured = (image) => painted(image, (value) => value);
-/** Blue where benign is more probable, orange where malignant is; paler where it is unsure. */
-const tinted = (surface) => painted([...surface].reverse(), (chance) => {
-  const side = chance < 0.5 ? [27, 85, 131] : [196, 88, 26], strong = 0.06 + 0.5 * Math.abs(2 * chance - 1);
-  return side.map((c) => Math.round(255 + (c - 255) * strong));
-});
+/** Blue where benign is more probable, orange where malignant is; white where it is unsure. */
+const tinted = (surface) => painted([...surface].reverse(), (chance) => shade(chance, 0.56));

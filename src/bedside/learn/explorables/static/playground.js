@@ -25,7 +25,8 @@ begin(async () => {
   const layers = slider({ label: "Hidden layers", min: 0, max: 4, step: 1, value: 2, words: (v) => String(v), help: "Neurons: − and + above each layer.", change: (wished) => { hidden = Array.from({ length: wished }, (_, k) => hidden[k] ?? 4); restart(); } });
   const activation = choice({ label: "Activation", options: Object.entries(known.activations), value: "tanh", change: () => restart() });
   const rate = slider({ label: "Learning rate", min: 0, max: RATES.length - 1, step: 1, value: 4, words: (k) => String(RATES[k]), change: () => {} });
-  const decay = slider({ label: "Regularisation (weight decay)", min: 0, max: DECAYS.length - 1, step: 1, value: 0, words: (k) => String(DECAYS[k]), change: () => {} });
+  const decay = slider({ label: "Regularisation: weight decay", min: 0, max: DECAYS.length - 1, step: 1, value: 0, words: (k) => String(DECAYS[k]), change: () => {} });
+  const dropout = slider({ label: "Regularisation: dropout", min: 0, max: 50, step: 10, value: 0, words: (v) => `${v} %`, change: () => {} });
   const noise = slider({ label: "Measurement noise", min: 0, max: 1, step: 0.1, value: 0, words: (v) => `${number(v, 1)} SD`, change: () => restart() });
 
   restart = latest(async () => {
@@ -41,7 +42,7 @@ begin(async () => {
     update(fresh);
   });
   const train = latest_step(async (steps) => {
-    const session = state.session, view = await ask("train", { session, steps, learning_rate: RATES[rate.value], weight_decay: DECAYS[decay.value] });
+    const session = state.session, view = await ask("train", { session, steps, learning_rate: RATES[rate.value], weight_decay: DECAYS[decay.value], dropout: dropout.value / 100 });
     if (!view) return false;
     if (session === state.session) update(view);
     return true;

@@ -37,6 +37,14 @@ export function shade(share, strength = 0.45) {
 /** Bytes from base64. */
 export const unpacked = (text) => Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
 
+/** A picture as an address, from rows of anything and the colour of each: three numbers up to 255. */
+export function painted(rows, colour) {
+  const canvas = html("canvas", { width: rows[0].length, height: rows.length }), brush = canvas.getContext("2d"), shown = brush.createImageData(rows[0].length, rows.length);
+  rows.flat(1).forEach((value, k) => shown.data.set([...colour(value), 255], 4 * k));
+  brush.putImageData(shown, 0, 0);
+  return canvas.toDataURL();
+}
+
 const small = document.createElement("canvas");
 /** Paints a square of n x n bytes, rows from the top, into a place of a canvas, smoothly. */
 export function paint(context, bytes, n, x, y, size, colour = shade) {

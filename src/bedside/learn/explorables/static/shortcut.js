@@ -68,5 +68,5 @@ function maps(found) {
 
 /** What the network learns from. */
 function groups(planted) {
-  return planted.groups.map((group) => [caption(`Learned from: ${group.name}, ${percent(group.rulers)} with a ruler`), strip(group.images.map((src, k) => photo(src, `${group.name} lesion ${k + 1} of the training`)))]);
+  return planted.groups.map((group) => [caption(`Learnt from: ${group.name}, ${percent(group.rulers)} with a ruler`), strip(group.images.map((src, k) => photo(src, `${group.name} lesion ${k + 1} of the training`)))]);
 }

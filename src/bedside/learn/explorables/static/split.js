@@ -1,5 +1,6 @@
 // Patient split or image split: the same images and the same model, two tests, and what new patients show.
 import { COLOURS, ask, axis_x, begin, buttons, choice, draw, figure, html, latest, number, numbers, picture, player, scale, show, slider } from "./play.js";
+import { painted } from "./shapes.js";
 
 const WIDTH = 820, LEFT = 178, ROUND = 12;
 const x = scale([0.3, 1], [LEFT, WIDTH - 18]);
@@ -95,10 +96,8 @@ function draw_album() {
   caption.textContent = `Planted data: 60 patients, half of them ill, ${wished().images} ${wished().images === 1 ? "image" : "images"} of 12 × 12 pixels of each${wished().images > columns ? `, ${columns} shown` : ""}. Bars are 95 % intervals with the patient as the unit; every small dot is the same study with other patients.`;
 }
 
-/** A small grey image as an address. */
+/** A small grey image as an address, from its pixels one after the other. */
 function tile(pixels) {
-  const side = Math.sqrt(pixels.length), canvas = html("canvas", { width: side, height: side }), brush = canvas.getContext("2d"), shown = brush.createImageData(side, side);
-  pixels.forEach((grey, k) => shown.data.set([grey, grey, grey, 255], 4 * k));
-  brush.putImageData(shown, 0, 0);
-  return canvas.toDataURL();
+  const side = Math.sqrt(pixels.length);
+  return painted(Array.from({ length: side }, (_, row) => pixels.slice(row * side, (row + 1) * side)), (grey) => [grey, grey, grey]);
 }

@@ -24,7 +24,7 @@ begin(async () => {
     axis_x(x, BASE + LOW + 4, "score of the model", (value) => number(value, 1)), line, rule, draw("g", {}, dots), ...Object.values(labels).map((one) => one.place));
   show(drawing, canvas);
   show(figure, facts, words, drawing, html("p", { style: "font-size:14px;color:var(--soft);margin:8px 0 0" },
-    `Scores of a logistic regression that sees two measurements of a breast mass, ${data.features.join(" and ")}, for ${data.patients} real patients it had not learned from (five folds); ${data.ill} of the masses were malignant, here called ill. The 1,000 are dealt evenly from these scores.`));
+    `Scores of a logistic regression that sees two measurements of a breast mass, ${data.features.join(" and ")}, for ${data.patients} real patients it had not learnt from (five folds); ${data.ill} of the masses were malignant, here called ill. The 1,000 are dealt evenly from these scores.`));
   const redraw = latest(look);
   const change = () => redraw({ threshold: threshold.value, prevalence: prevalence.value / 100 });
   const threshold = slider({ label: "Threshold", min: 0, max: 1, step: 0.01, value: 0.5, words: (v) => number(v, 2), help: "A score at or above it is called ill.", change });

@@ -1,0 +1,1 @@
+"""The pictures on the pages of families; python docs/make_family_figures.py draws them."""

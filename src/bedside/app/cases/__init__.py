@@ -1,0 +1,1 @@
+"""Cases: from the confusion matrix to the patients in it, with notes."""

@@ -1,0 +1,1 @@
+"""Operating point: another threshold and another prevalence, and everything that follows."""

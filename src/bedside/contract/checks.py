@@ -1,0 +1,209 @@
+"""What is asked of a model family, one check for each promise.
+
+Each check works on computed patients, needs nothing but an empty folder, and takes a second or a few. It fails with an
+AssertionError that says what was found and what was needed.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from sklearn.metrics import log_loss
+from torch import nn
+
+from bedside.cohort import Cohort, Task, TaskKind
+from bedside.contract.cohorts import image_cohort, signal_cohort, table_cohort
+from bedside.errors import SettingError
+from bedside.models import build_model, family_named, model_settings, settings_class
+from bedside.run import train
+from bedside.settings import RunSettings, build, describe
+from bedside.splits.folds import make_folds
+from bedside.training.events import FoldFit
+from bedside.training.fits import train_folds
+from bedside.training.isolated import own_random_numbers
+from bedside.training.saved import load_members
+
+COHORTS: dict[str, Callable[..., Cohort]] = {"image": image_cohort, "signal": signal_cohort}
+FILES = {".skops", ".safetensors", ".json"}
+SHAPES = {"table": (5,), "image": (3, 32, 32), "signal": (3, 67)}
+_LEARNS = {"epochs": 30, "learning_rate": 0.01}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One promise of a family; called with an empty folder, it holds or raises AssertionError."""
+
+    name: str
+    run: Callable[[Path], None]
+
+    def __call__(self, folder: str | Path) -> None:
+        self.run(Path(folder))
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def checks(name: str, model: Mapping[str, Any] | None = None) -> list[Check]:
+    """Every check of a family.
+
+    Args:
+        name: as `bedside families` prints it.
+        model: settings of the family with which it learns a hundred patients in a second, such as {"width": 16}.
+
+    Raises:
+        SettingError: if there is no family of that name: is the package that brings it installed?
+    """
+    family, chosen = family_named(name), dict(model or {})
+    found = [Check(f"{name}: settings", lambda _: _settings(name))]
+    if family.network:
+        found += [Check(f"{name}: gradients", lambda _: _gradients(name, chosen))]
+    if family.network and family.data == "signal":
+        found += [Check(f"{name}: what lies behind the end", lambda _: _behind_the_end(name, chosen))]
+    found += [Check(f"{name}: learning, {task}", partial(_learning, name, chosen, task)) for task in family.tasks]
+    return [*found, Check(f"{name}: a whole run", partial(_whole_run, name, chosen))]
+
+
+def _settings(name: str) -> None:
+    """Every setting says what it means, and what is no setting is refused."""
+    family = family_named(name)
+    _require(bool(family.summary), f"Family '{name}' has no summary; menus and documentation show it.")
+    for record in describe(settings_class(name), "model."):
+        _require(bool(record["meaning"]), f"{record['name']} has no docstring; write what it means below the field.")
+    try:
+        model_settings(name, {"no_such_setting": 1})
+    except SettingError:
+        return
+    raise AssertionError(f"'{name}' takes settings that it does not know; inherit from bedside.settings.Settings.")
+
+
+def _gradients(name: str, model: dict[str, Any]) -> None:
+    """Logits of the right shape, with finite gradients in every weight, for one output as for several."""
+    shape = SHAPES[family_named(name).data]
+    for n_outputs in (1, 3):
+        network = _network(name, model, n_outputs).train()
+        logits = network(_noise(shape))
+        _require(
+            tuple(logits.shape) == (4, n_outputs),
+            f"{tuple(shape)} of 4 samples gave {tuple(logits.shape)}; needed are logits of shape (4, {n_outputs}).",
+        )
+        logits.square().sum().backward()
+        wrong = [key for key, weight in network.named_parameters() if weight.grad is None]
+        _require(not wrong, f"No gradient reaches {', '.join(wrong)}; use these weights in forward, or leave them out.")
+        wrong = [key for key, weight in network.named_parameters() if not torch.isfinite(weight.grad).all()]  # type: ignore[arg-type]
+        _require(not wrong, f"Gradients of {', '.join(wrong)} are not finite.")
+
+
+def _behind_the_end(name: str, model: dict[str, Any]) -> None:
+    """Zeros behind the end of a recording change nothing, in training as in use."""
+    for training in (False, True):
+        network = _network(name, model, 3).double().train(training)
+        for part in network.modules():  # nothing but the recordings may differ
+            if isinstance(part, nn.Dropout):
+                part.p = 0.0
+        x = _noise(SHAPES["signal"]).double()
+        x[1, :, 40:] = 0  # ends earlier
+        with torch.no_grad():
+            moved = float((network(F.pad(x, (0, 13))) - network(x)).abs().max())
+        _require(
+            moved < 1e-6,
+            f"13 zeros behind the end moved the logits by {moved:.2g}; multiply features by what was recorded after each "
+            "layer, as models.cnn1d does.",
+        )
+
+
+def _learning(name: str, model: dict[str, Any], task: TaskKind, folder: Path) -> None:
+    """Better than no features; the same scores from a saved copy; for one sample alone as among others; plain files."""
+    cohort, settings = _asked(name, model, task)
+    folds = make_folds(cohort, settings.folds, seed=0)
+    (kept,) = (event for event in train_folds(name, cohort, folds, settings) if isinstance(event, FoldFit))
+    tested, truth = cohort.inputs.take(kept.fold.test), cohort.target[kept.fold.test]
+    fitted: Any = kept.fitted
+    scores = fitted.scores(tested)
+    gain, needed = _gain(scores, truth, cohort.task)
+    if family_named(name).data != "any":  # those that read nothing cannot learn
+        _require(
+            gain > needed, f"It beats no features by {gain:.1%} of their loss; {needed:.0%} are there to be learnt."
+        )
+    else:
+        _require(gain <= needed, f"It reads nothing, and beats no features by {gain:.1%} of their loss.")
+
+    place = folder / "fold"
+    place.mkdir()
+    fitted.save(place)
+    again: Any = load_members([place], name, model, cohort.task)[0]
+    same = np.array_equal(again.scores(tested), scores)
+    _require(same, "A saved copy gives other scores; everything that a network learns must be a parameter or a buffer.")
+    apart = float(np.abs(again.scores(tested.take(np.array([3]))) - scores[3:4]).max())
+    allowed = 1e-5 if family_named(name).network and family_named(name).data == "image" else 1e-12
+    _require(apart <= allowed, f"Among others a sample has another score than alone, by {apart:.2g}.")
+    kinds = {file.suffix for file in place.rglob("*") if file.is_file()}
+    _require(
+        kinds <= FILES, f"It saves {', '.join(sorted(kinds - FILES))}; plain files are {', '.join(sorted(FILES))}."
+    )
+
+
+def _whole_run(name: str, model: dict[str, Any], folder: Path) -> None:
+    """`bedside train` in three folds, from data to report, with the explanation if it can be explained."""
+    family = family_named(name)
+    cohort = COHORTS.get(family.data, table_cohort)(90, task=family.tasks[0])
+    quick = {"train": {"epochs": 3, "patience": 2}, "evaluation": {"resamples": 100}, "explain": {"samples": 2}}
+    run = train(
+        cohort,
+        {**(quick if family.network else {"evaluation": quick["evaluation"], "explain": quick["explain"]})},
+        folder=folder / "run",
+        family=name,
+        model=model,
+        folds={"scheme": "crossval", "number": 3},
+        device={"threads": 1},
+    )
+    _require(run.finished, "The run did not come to its end.")
+    tested = run.predictions[run.predictions["part"] == "test"]
+    _require(sorted(tested["sample"]) == sorted(cohort.samples.index), "Not every sample was tested exactly once.")
+    _require((run.path / "report.html").is_file(), "There is no report.")
+    explained = any((run.path / "explanations").glob("*.csv")) if (run.path / "explanations").is_dir() else False
+    _require(explained or not family.explains(cohort.inputs.kind), "There is no explanation.")
+
+
+def _asked(name: str, model: dict[str, Any], task: TaskKind) -> tuple[Cohort, RunSettings]:
+    """150 patients that the family can learn from, and settings with which it does so in seconds."""
+    family = family_named(name)
+    options: dict[str, Any] = {"family": name, "model": model}
+    if family.network:
+        options |= {"train": _LEARNS, "device": {"threads": 1}}  # checks run beside each other
+    return COHORTS.get(family.data, table_cohort)(150, task=task), build(RunSettings, options)
+
+
+def _gain(scores: np.ndarray, truth: np.ndarray, task: Task) -> tuple[float, float]:
+    """Share of the loss of a model without features that is gone, and the share that is asked."""
+    if task.kind == "regression":
+        _require(scores.shape == (len(truth),), f"Scores have shape {scores.shape}; needed is ({len(truth)},).")
+        return 1 - float(np.mean((scores - truth) ** 2) / truth.var()), 0.2
+    wanted = (len(truth), len(task.classes))
+    _require(scores.shape == wanted, f"Scores have shape {scores.shape}; needed is {wanted}.")
+    _require(bool(np.allclose(scores.sum(axis=1), 1)), "Scores of a sample do not add up to 1.")
+    shares = np.tile(np.bincount(truth) / len(truth), (len(truth), 1))
+    return 1 - float(log_loss(truth, scores) / log_loss(truth, shares)), 0.05
+
+
+def _network(name: str, model: dict[str, Any], n_outputs: int) -> nn.Module:
+    with own_random_numbers(1):
+        network: nn.Module = build_model(name, SHAPES[family_named(name).data], n_outputs, model_settings(name, model))
+    return network
+
+
+def _noise(shape: tuple[int, ...]) -> torch.Tensor:
+    """Four samples, (4, *shape); recordings are there from beginning to end."""
+    x = torch.randn(4, *shape, generator=torch.Generator().manual_seed(0))
+    if len(shape) == 2:
+        x[:, -1] = 1
+    return x
+
+
+def _require(held: bool, message: str) -> None:
+    if not held:
+        raise AssertionError(message)

@@ -1,0 +1,149 @@
+"""Small cohorts of every kind, computed, whose target is known to follow from what a family reads; built without files."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from bedside.cohort import Cohort, Roles, Task, TaskKind
+from bedside.data.arrays import array_inputs
+from bedside.data.images import make_image_cohort
+from bedside.data.signals.inputs import SignalInputs
+from bedside.data.table import read_table
+from bedside.settings import DataSettings
+
+CLASSES = {"binary": ("low", "high"), "multiclass": ("high", "low", "middle"), "regression": ()}
+
+
+def table(n_patients: int = 90, *, seed: int = 0, task: TaskKind = "binary", visits: int = 2) -> pd.DataFrame:
+    """Patients with 1 to `visits` samples; `dose` and `age` carry the target, `noise` does not, 8 % of cells are gaps."""
+    rng = np.random.default_rng(seed)
+    patient = np.repeat(np.arange(n_patients), rng.integers(1, visits + 1, n_patients))
+    n = len(patient)
+    dose, age, noise = rng.normal(5, 2, n), rng.normal(60, 10, n), rng.normal(size=n)
+    signal = (dose - 5) / 2 + (age - 60) / 20 + 0.3 * rng.normal(size=n)
+    signal = pd.Series(signal).groupby(patient).transform("mean").to_numpy()
+    target = {
+        "binary": np.where(signal > 0.2, "sick", "well"),
+        "multiclass": np.array(["mild", "moderate", "severe"])[np.digitize(signal, [-0.6, 0.6])],
+        "regression": np.round(10 + 3 * signal, 3),
+    }[task]
+    frame = pd.DataFrame({"dose": dose.round(4), "age": age.round(3), "noise": noise.round(4)})
+    frame["drug"] = rng.choice(["A", "B", "C"], n, p=[0.5, 0.4, 0.1])
+    frame = frame.mask(rng.random(frame.shape) < 0.08)
+    frame.insert(0, "patient", [f"p{number:03d}" for number in patient])
+    frame["site"] = np.array(["north", "south", "west"])[patient % 3]
+    frame["sex"] = np.where(patient % 2, "f", "m")
+    frame["year"] = 2000 + np.arange(n) * 20 // n
+    frame["outcome"] = target
+    return frame
+
+
+def table_cohort(
+    n_patients: int = 90, *, seed: int = 0, task: TaskKind = "binary", visits: int = 2, **options: Any
+) -> Cohort:
+    """The same as a `Cohort` with patient, site and a subgroup."""
+    given: dict[str, Any] = {
+        "target": "outcome",
+        "patient": "patient",
+        "site": "site",
+        "subgroups": ("sex",),
+        "exclude": ("year",),
+    }
+    if task == "binary":
+        given["positive"] = "sick"
+    return read_table(table(n_patients, seed=seed, task=task, visits=visits), **{**given, **options})
+
+
+def spots(
+    n: int, *, seed: int = 0, size: int = 32, task: TaskKind = "binary"
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Images (n, size, size, 3) with a bright or dark spot whose size carries the target, the targets, and the
+    spots' masks (n, size, size). Skin-coloured noise, place, colour of the light carry nothing."""
+    rng = np.random.default_rng(seed)
+    yy, xx = np.mgrid[:size, :size]
+    strength = rng.uniform(0, 1, n)
+    images, masks = np.empty((n, size, size, 3), dtype=np.uint8), np.empty((n, size, size), dtype=bool)
+    for k in range(n):
+        centre, radius = rng.uniform(0.3, 0.7, 2) * size, (0.06 + 0.22 * strength[k]) * size
+        masks[k] = (yy - centre[0]) ** 2 + (xx - centre[1]) ** 2 < radius**2
+        light = rng.uniform(0.9, 1.1, 3) * [200, 160, 140]
+        image = light + rng.normal(0, 8, (size, size, 3))
+        image[masks[k]] = light * 0.45 + rng.normal(0, 8, (int(masks[k].sum()), 3))
+        images[k] = image.clip(0, 255)
+    target = {
+        "binary": np.where(strength > 0.5, "large", "small"),
+        "multiclass": np.array(["large", "medium", "small"])[2 - np.digitize(strength, [0.33, 0.66])],
+        "regression": np.round(10 * strength, 3),
+    }[task]
+    return images, target, masks
+
+
+def image_cohort(
+    n: int = 120, *, seed: int = 0, size: int = 32, task: TaskKind = "binary", per_patient: int = 1
+) -> Cohort:
+    """The same as a `Cohort` of images with patient, site and sex."""
+    images, target, _ = spots(n, seed=seed, size=size, task=task)
+    patient = np.arange(n) // per_patient
+    frame = pd.DataFrame(
+        {
+            "patient": [f"p{number:03d}" for number in patient],
+            "site": np.array(["north", "south", "west"])[patient % 3],
+            "sex": np.where(patient % 2, "f", "m"),
+            "outcome": target,
+        },
+        index=pd.Index([f"image-{k + 1:04d}" for k in range(n)], name="sample"),
+    )
+    given: dict[str, Any] = {"target": "outcome", "patient": "patient", "site": "site", "subgroups": ("sex",)}
+    if task == "binary":
+        given["positive"] = "large"
+    return make_image_cohort(array_inputs(images), frame, DataSettings(**given), name="spots")
+
+
+def pulses(n: int, *, seed: int = 0, channels: int = 2, apart: float = 0.05) -> tuple[list[np.ndarray], np.ndarray]:
+    """Traces of unequal length with one pulse in the first channel, and its height between 0 and 1, (n,).
+
+    The pulse lies in the first half; `apart` is the share of 40 time points by which its place varies, either way. Noise, the
+    other channels and the length carry nothing.
+    """
+    rng = np.random.default_rng(seed)
+    strength, traces = rng.uniform(0, 1, n), []
+    for height in strength:
+        length, place = rng.integers(60, 81), 20 + rng.uniform(-apart, apart) * 40
+        trace = rng.normal(0, 0.2, (channels, length))
+        trace[0] += 3 * height * np.exp(-0.5 * ((np.arange(length) - place) / 3) ** 2)
+        traces.append(trace.astype(np.float32))
+    return traces, strength
+
+
+def signal_cohort(
+    n: int = 150,
+    *,
+    seed: int = 0,
+    task: TaskKind = "binary",
+    per_patient: int = 1,
+    channels: int = 2,
+    apart: float = 0.05,
+) -> Cohort:
+    """The same as a `Cohort` with patient, site and sex, at 50 Hz; the height of the pulse is the target."""
+    traces, strength = pulses(n, seed=seed, channels=channels, apart=apart)
+    target = {
+        "binary": np.where(strength > 0.5, "high", "low"),
+        "multiclass": np.array(["low", "middle", "high"])[np.digitize(strength, [0.33, 0.66])],
+        "regression": 10 * strength,
+    }[task]
+    patient = np.arange(n) // per_patient
+    samples = pd.DataFrame(
+        {
+            "patient": [f"p{number:03d}" for number in patient],
+            "target": target,
+            "site": np.array(["north", "south", "west"])[patient % 3],
+            "sex": np.where(patient % 2, "f", "m"),
+        },
+        index=pd.Index([f"recording-{k + 1:04d}" for k in range(n)], name="sample"),
+    )
+    names = tuple(f"channel{k + 1}" for k in range(traces[0].shape[0]))
+    roles = Roles("target", "patient", "site", subgroups=("sex",))
+    return Cohort(
+        "pulses", samples, roles, Task(task, CLASSES[task]), SignalInputs(tuple(traces), names, 50.0), np.arange(n)
+    )
