@@ -2,8 +2,11 @@
 
 import pytest
 from app_server import Server, strangers, watched
+from playwright.sync_api import expect
 
 from report_runs import chromium
+
+expect.set_options(timeout=30_000)  # what a live page says is asked again until it holds: it changes message by message
 
 
 @pytest.fixture(scope="session")

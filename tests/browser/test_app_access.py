@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+from playwright.sync_api import expect
 
 pytestmark = pytest.mark.browser
 NAMELESS = """[...document.querySelectorAll('button, a[href], input, select, summary')].filter((one) => one.getClientRects().length
@@ -93,4 +94,4 @@ def test_an_address_without_a_page_is_told_in_the_frame_with_a_way_back(visitor)
     page.get_by_role("heading", name="Von Daten zu einem ehrlichen Bericht").wait_for()
     page.goto("/cases/nothing")
     page.get_by_text("Hier ist kein Lauf 'nothing'.").wait_for()
-    assert page.get_by_role("main").get_by_role("link", name="Läufe").get_attribute("href") == "/runs"
+    expect(page.get_by_role("main").get_by_role("link", name="Läufe")).to_have_attribute("href", "/runs")

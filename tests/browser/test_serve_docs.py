@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import expect
 
 from bedside.web import start
 from report_runs import chromium
@@ -33,13 +34,13 @@ def test_the_example_and_a_csv_of_ones_own_are_answered(browser, served_table, t
     part = page.get_by_role("region", name="POST /v1/predict")
     part.get_by_role("button", name="Try it").click()
     part.get_by_text("Status 200").wait_for()
-    assert '"notice": "Research and teaching only' in part.get_by_label("Answer").text_content()
+    expect(part.get_by_label("Answer")).to_contain_text('"notice": "Research and teaching only')
     (tmp_path / "new.csv").write_text("dose;age\n1,5;50\n")
     part.get_by_label("Or a CSV of your own").set_input_files(tmp_path / "new.csv")
     part.get_by_role("button", name="Try it").click()
     part.get_by_text("Status 422").wait_for()
-    assert "?separator=;" in part.get_by_label("Answer").text_content()
-    assert page.get_by_text("outcome: well, sick").is_visible()
+    expect(part.get_by_label("Answer")).to_contain_text("?separator=;")
+    expect(page.get_by_text("outcome: well, sick")).to_be_visible()
     assert [one for one in seen if "422" not in one] == []  # browsers write refusals to the console
 
 
@@ -52,6 +53,6 @@ def test_maps_of_images_are_drawn(browser, served_images, tmp_path):  # noqa: F8
     picture = part.get_by_role("img", name="Where the evidence lies")
     picture.wait_for()
     assert picture.evaluate("one => one.decode().then(() => one.naturalWidth)") > 0
-    assert part.get_by_text("spot.png: evidence for large").is_visible()
-    assert "(drawn above)" in part.get_by_label("Answer").text_content()
+    expect(part.get_by_text("spot.png: evidence for large")).to_be_visible()
+    expect(part.get_by_label("Answer")).to_contain_text("(drawn above)")
     assert seen == []
