@@ -58,7 +58,7 @@ def settled(cohort: Cohort, settings: RunSettings) -> RunSettings:
 
 def _written_out(cohort: Cohort, settings: RunSettings) -> RunSettings:
     """The settings with what a network takes from its weights and from what images or recordings are."""
-    if not family_named(str(settings.family)).network or cohort.inputs.kind == "table":
+    if not family_named(str(settings.family)).network or cohort.inputs.kind in ("table", "graph"):
         return settings
     if cohort.inputs.kind == "signal":
         from bedside.training.signal_augment import resolve

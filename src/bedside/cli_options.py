@@ -16,6 +16,7 @@ COLUMNS = "Columns"
 FILE = "Reading the file"
 IMAGES = "Images"
 SIGNALS = "Signals"
+MOLECULES = "Molecules"
 
 SOURCE = "A built-in cohort, a table (CSV, TSV, Parquet, Excel), a folder of images or recordings, or an .npz file of either."
 Source = Annotated[str | None, typer.Argument(help=SOURCE)]
@@ -53,7 +54,10 @@ LabelPattern = Annotated[
 ]
 Modality = Annotated[str | None, typer.Option(help="dermoscopy, histology, xray or photo.", rich_help_panel=IMAGES)]
 SkipUnreadable = Annotated[
-    bool, typer.Option("--skip-unreadable", help="Leave out images that cannot be read.", rich_help_panel=IMAGES)
+    bool,
+    typer.Option(
+        "--skip-unreadable", help="Leave out images or molecules that cannot be read.", rich_help_panel=IMAGES
+    ),
 ]
 Signal = Annotated[
     list[str] | None,
@@ -61,6 +65,9 @@ Signal = Annotated[
         help="Columns of a recording, such as 't*'; repeat for more channels. Or the column of WFDB records.",
         rich_help_panel=SIGNALS,
     ),
+]
+Smiles = Annotated[
+    str | None, typer.Option(help="Column with molecules, written in SMILES.", rich_help_panel=MOLECULES)
 ]
 Recording = Annotated[
     str | None, typer.Option(help="Column of the recording, if rows are time points.", rich_help_panel=SIGNALS)
@@ -117,6 +124,7 @@ READING: dict[str, tuple[str, Any]] = {
     "image": ("image", Image),
     "signal": ("signal", Signal),
     "recording": ("recording", Recording),
+    "smiles": ("smiles", Smiles),
     "at": ("at", At),
     "rate": ("rate", Rate),
     "label_pattern": ("label_pattern", LabelPattern),
@@ -136,6 +144,7 @@ READING_NEW = (
     "recording",
     "at",
     "rate",
+    "smiles",
     *READING_TABLES,
 )  # of data that meet a finished model
 WAY: dict[str, tuple[str, Any]] = {"jobs": ("jobs", Jobs), "cluster": ("cluster", Cluster)}

@@ -7,7 +7,7 @@ splits give, a predictions table what training gives, and an `Estimate` what eva
 import hashlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Literal, Protocol, Self
 
@@ -69,7 +69,7 @@ class Task:
 class Inputs(Protocol):
     """How the samples of a cohort are read; one class per kind of data, no torch inside."""
 
-    kind: str  # "table", "image" or "signal"
+    kind: str  # "table", "image", "signal" or "graph"
 
     def __len__(self) -> int: ...
 
@@ -117,7 +117,8 @@ class Cohort:
     text, or a number), then `site` and `time` if they have a role, then one column per subgroup under its own name.
     `linked` numbers groups of samples that must stay together because they are duplicates, shape (n,);
     samples without a duplicate have a number of their own. `split` is the division that came with the data, "train",
-    "valid" or "test" for each sample, shape (n,), or None. `truth` makes what is known of generated samples when it is
+    "valid" or "test" for each sample, shape (n,), or None. `scaffolds` names the skeleton of each molecule, text, shape (n,);
+    None for other kinds. `truth` makes what is known of generated samples when it is
     asked for; it is None for real ones and no part of the fingerprint.
     """
 
@@ -130,6 +131,7 @@ class Cohort:
     findings: tuple[Finding, ...] = ()
     about: dict[str, str] = field(default_factory=dict)  # source and licence, for the report
     split: np.ndarray | None = None
+    scaffolds: np.ndarray | None = None
     truth: Callable[[], KnownTruth] | None = None
 
     def __len__(self) -> int:
@@ -139,6 +141,10 @@ class Cohort:
     def target(self) -> np.ndarray:
         """Integers from 0 in the order of `task.classes`, or numbers for regression; shape (n,)."""
         return self.task.encode(self.samples["target"])
+
+    def with_scaffolds(self, scaffolds: np.ndarray) -> "Cohort":
+        """The same cohort with the skeleton of each molecule, text, shape (n,)."""
+        return replace(self, scaffolds=scaffolds)
 
     @property
     def patients(self) -> np.ndarray:

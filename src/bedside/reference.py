@@ -1,7 +1,7 @@
 """The known patients of a run, in counts: the folder `reference/` of a run, and new samples counted in the same way.
 
 Tables are counted column by column. Images are counted by what a person could measure on them without looking at what
-they show (brightness, contrast, sharpness, size), recordings by level, amplitude, roughness, length and gaps.
+they show (brightness, contrast, sharpness, size), recordings by level, amplitude, roughness, length and gaps, molecules by weight, solubility and the like.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from bedside.cohort import Cohort
+from bedside.data.molecules.measured import measured as measured_molecules
 from bedside.data.signals.measured import measured as measured_signals
 from bedside.errors import RunError
 from bedside.evaluation.histograms import counted, histogram
@@ -21,7 +22,9 @@ from bedside.splits.image_statistics import measured as measured_images
 from bedside.splits.images import learned_white
 
 FOLDER, COLUMNS = "reference", "columns.json"
-MOST = {"image": 2000, "signal": 20_000}  # that are measured, each of another patient
+MOST = {"image": 2000, "signal": 20_000, "graph": 20_000}  # that are measured, each of another patient
+
+_MEASURED = {"signal": measured_signals, "graph": measured_molecules}
 
 
 @dataclass(frozen=True)
@@ -62,11 +65,11 @@ def read_columns(folder: Path) -> dict[str, Any]:
 
 
 def columns_of(inputs: Any, record: dict[str, Any]) -> Sequence[Column]:
-    """The columns of samples: those of a table, or what can be measured on images and recordings as the record says."""
+    """The columns of samples: those of a table, or what can be measured on images, recordings and molecules as the record says."""
     if record["kind"] == "image":
         return _numbers(*measured_images(inputs, record["channels"], record["white"]))
-    if record["kind"] == "signal":
-        return _numbers(*measured_signals(inputs))
+    if record["kind"] in _MEASURED:
+        return _numbers(*_MEASURED[record["kind"]](inputs))
     return [
         Column(
             feature.name,

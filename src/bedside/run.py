@@ -32,6 +32,7 @@ from bedside.evaluation.conformal import calibration_scores
 from bedside.evaluation.groups import refuse_idle_bands
 from bedside.explain import explain_run
 from bedside.explain.choose import FOLDER
+from bedside.explain.molecules import explain_molecules
 from bedside.explain.tables import explain_table
 from bedside.explain.traces import explain_traces
 from bedside.fold_parts import HERE, PARTS, FitTask, Way, fit_folds, kept_epochs, kept_recalibrations, record, tidy
@@ -54,7 +55,12 @@ from bedside.training.novelty import FACTS as NOVELTY_FACTS
 from bedside.training.novelty import Novelty, learn
 from bedside.training.saved import load_members
 
-_EXPLAIN: dict[str, Any] = {"table": explain_table, "image": explain_run, "signal": explain_traces}
+_EXPLAIN: dict[str, Any] = {
+    "table": explain_table,
+    "image": explain_run,
+    "signal": explain_traces,
+    "graph": explain_molecules,
+}
 
 
 @dataclass(frozen=True)
@@ -217,7 +223,7 @@ def explain_steps(
     cohort = read_again(run, settings, source, verb="explain")
     if not explainable(settings, cohort):
         raise SettingError(
-            f"`bedside explain` shows what a model of a table or a network for images or recordings uses; this is "
+            f"`bedside explain` shows what a model of a table or a network for images, recordings or molecules uses; this is "
             f"{settings.family} on {cohort.inputs.kind} data, which looks at no single column or place."
         )
     if method is not None and cohort.inputs.kind == "table":

@@ -12,6 +12,7 @@ from scipy.stats import binom
 from bedside.cohort import Finding
 from bedside.data.align import Aligned, align, outside
 from bedside.data.codes import count, finding, plural
+from bedside.data.molecules.new import read_new_molecules
 from bedside.data.new_images import read_new_images
 from bedside.data.signals.new import read_new_signals
 from bedside.data.table import TableInputs
@@ -26,6 +27,7 @@ from bedside.training.novelty import Judged, judge
 _FROM_FILES = {
     "image": ("images", "an image, a folder, a table of images or an .npy file"),
     "signal": ("recordings", "a folder, a table or an .npz file"),
+    "graph": ("molecules", "a table with a column of SMILES"),
 }
 RANKED = ("youden", "sensitivity", "specificity")  # rules that choose a threshold by whom it finds, not by its risk
 
@@ -269,5 +271,5 @@ def read_new(model: Model, source: pd.DataFrame | str | Path, settings: DataSett
         kind = "data frame" if isinstance(source, pd.DataFrame) else type(source).__name__
         what, places = _FROM_FILES[model.kind]
         raise SettingError(f"This model reads {what} from files, not a {kind}; name {places}.")
-    read = {"image": read_new_images, "signal": read_new_signals}[model.kind]
+    read = {"image": read_new_images, "signal": read_new_signals, "graph": read_new_molecules}[model.kind]
     return read(source, model.known, settings or DataSettings())

@@ -95,11 +95,13 @@ def _equal(inputs: Any, cohort: Cohort, learned: set[str]) -> np.ndarray | None:
 
 def _marks(inputs: Any, like: Any) -> np.ndarray:
     """What equal samples share, (n,): a hash of the cells of a table, in the columns of `like`, of the pixels of an image, or of
-    the values of a recording."""
+    the values of a recording; the canonical SMILES of a molecule."""
     if inputs.kind == "signal":
         return np.array(
             [sha256(repr(one.shape).encode() + canonical(one).tobytes()).hexdigest() for one in inputs.traces]
         )
+    if inputs.kind == "graph":
+        return np.array([molecule.smiles for molecule in inputs.molecules])
     if inputs.kind == "image":
         return np.asarray(inputs.records["sha256"].astype(str))
     cells = {}

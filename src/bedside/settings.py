@@ -84,18 +84,20 @@ class DataSettings(Settings):
     """Columns of a recording: its time points in a table with one row per recording, such as `t*`, one pattern per channel; its channels with `recording`; or the one column that names WFDB records."""
     recording: str | None = None
     """Column that says which recording a row belongs to, in a table with one row per time point."""
-    at: str | None = Field(default=None)
+    at: str | None = None
     """Column with the time in seconds, in a table with one row per time point; without it, rows come in order."""
     rate: float | None = Field(default=None, gt=0, le=1e6)
     """Time points per second (Hz) of recordings whose files do not say it."""
     resample: float | None = Field(default=None, gt=0, le=1e6)
     """Time points per second (Hz) that all recordings are brought to; by default the lowest rate among them."""
+    smiles: str | None = None
+    """Column with the structure of each molecule, in SMILES."""
     label_pattern: str | None = None
     """Regular expression for image names whose groups `target`, `patient` and `site` are read from the name."""
     modality: Literal["dermoscopy", "histology", "xray", "photo"] | None = None
     """What the images are; decides which augmentations are harmless. By default what the files themselves say."""
     skip_unreadable: bool = False
-    """Leave out images that cannot be read; the report counts them."""
+    """Leave out images or molecules that cannot be read; the report counts them."""
     synthetic: dict[str, Any] = Field(default_factory=dict)
     """Settings of a generated cohort; see `bedside settings --cohort dermoscopy`."""
     features: tuple[str, ...] = ()
@@ -128,7 +130,9 @@ class FoldSettings(Settings):
     seeds: int = Field(default=1, ge=1, le=1000)
     """Trainings of every fold that differ by chance alone: first weights, order, dropout. They show how much luck there is; each counts as a repeat."""
     link_duplicates: bool = True
-    """Keep duplicates (identical features, the same or nearly the same image) on one side of every split, so that nobody is recognised instead of diagnosed."""
+    """Keep duplicates (identical features, the same or nearly the same image, the same compound) on one side of every split, so that nobody is recognised instead of diagnosed."""
+    link_scaffolds: bool = True
+    """Keep molecules with the same scaffold (their rings and what joins them) on one side of every split, so that the test asks for new chemistry. The report says how much better the same model looks on a random split."""
 
 
 class PreparationSettings(Settings):

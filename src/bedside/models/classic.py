@@ -29,6 +29,13 @@ class ForestSettings(Settings):
     """Most questions that a tree may ask in a row; by default as many as it likes."""
 
 
+class FingerprintForestSettings(Settings):
+    trees: int = Field(default=300, ge=1, le=100_000)
+    """Number of decision trees whose answers are averaged."""
+    leaf_samples: int = Field(default=1, ge=1)
+    """Fewest training samples that a tree may decide by; more give smoother probabilities."""
+
+
 class BoostingSettings(Settings):
     trees: int = Field(default=100, ge=1, le=100_000)
     """Number of decision trees, each of which corrects those before (per class)."""
@@ -81,6 +88,11 @@ def forest(task: Task, settings: ForestSettings, seed: int) -> Any:
         max_depth=settings.depth,
         random_state=seed % 2**32,
     )
+
+
+def fingerprint_forest(task: Task, settings: FingerprintForestSettings, seed: int) -> Any:
+    """Trees that ask which fragments a molecule has."""
+    return forest(task, ForestSettings(trees=settings.trees, leaf_samples=settings.leaf_samples), seed)
 
 
 def boosting(task: Task, settings: BoostingSettings, seed: int) -> Any:

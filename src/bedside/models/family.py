@@ -15,15 +15,16 @@ class Family:
 
     `builder` is imported only when a model is built. A network's builder takes (shape, n_outputs, settings), where
     shape is that of one prepared sample: (columns,) of a table, (channels, size, size) of an image, (channels + 1,
-    length) of a recording, whose last row says what was recorded; it gives an `nn.Module` that maps (batch, *shape) to
+    length) of a recording, whose last row says what was recorded, (places, 1 + features + places) of a graph, see
+    `splits.graphs.GraphPreparation`; it gives an `nn.Module` that maps (batch, *shape) to
     (batch, n_outputs) of logits, for images a `models.classifier.Classifier`, for recordings a
-    `models.sequence.SequenceClassifier`.
+    `models.sequence.SequenceClassifier`, for graphs a `models.graph.GraphClassifier`.
     Any other builder takes (task, settings, seed) and gives a scikit-learn estimator.
     """
 
     builder: str  # "module:function"
     settings: str  # "module:class"
-    data: str  # kind of inputs: "table", "image", "signal", or "any" for a family that reads none
+    data: str  # kind of inputs: "table", "image", "signal", "graph", or "any" for a family that reads none
     tasks: tuple[TaskKind, ...]
     network: bool
     summary: str
@@ -38,5 +39,5 @@ class Family:
 
     def explains(self, data: str) -> bool:
         """Whether it can be said what it uses of a sample: columns of a table, or, by a network, places of an image or a
-        recording."""
+        recording, or atoms of a molecule."""
         return self.data == "table" if data == "table" else self.network

@@ -7,6 +7,7 @@ _OF_RECORDINGS = {
     **_LEARNING,
     "train.batch_size": "8,16,32",
 }  # few recordings need small batches to learn in enough steps
+_OF_GRAPHS = {**_LEARNING, "model.width": "32,64,128", "model.layers": "2..5", "model.dropout": "0.0..0.5"}
 _RECURRENT = {**_OF_RECORDINGS, "model.width": "32,64,128", "model.layers": "1..3", "model.stride": "2,4,8"}
 
 FAMILIES: dict[str, Family] = {
@@ -175,6 +176,51 @@ FAMILIES: dict[str, Family] = {
             "model.patch": "4,8,16",
             "model.dropout": "0.0..0.5",
         },
+    ),
+    "gin": Family(
+        builder="bedside.models.gin:build",
+        settings="bedside.models.gin:GraphSettings",
+        data="graph",
+        tasks=ALL,
+        network=True,
+        summary="Graph isomorphism network: atoms add up what their neighbours say, bond by bond",
+        source="Xu et al. 2019, arXiv:1810.00826; Hu et al. 2020, arXiv:1905.12265",
+        prefer="molecules, some hundred or more: the first choice",
+        search=_OF_GRAPHS,
+    ),
+    "gcn": Family(
+        builder="bedside.models.gcn:build",
+        settings="bedside.models.gin:GraphSettings",
+        data="graph",
+        tasks=ALL,
+        network=True,
+        summary="Graph convolutional network: atoms take the mean of their neighbours, whatever the bond",
+        source="Kipf and Welling 2017, arXiv:1609.02907",
+        prefer="few molecules, or as the simplest network to understand",
+        search=_OF_GRAPHS,
+    ),
+    "graph-transformer": Family(
+        builder="bedside.models.graph_transformer:build",
+        settings="bedside.models.graph_transformer:GraphTransformerSettings",
+        data="graph",
+        tasks=ALL,
+        network=True,
+        summary="Graph transformer: every atom looks at every other one; slower, for many molecules",
+        source="Rampášek et al. 2022, arXiv:2205.12454; Dwivedi et al. 2022, arXiv:2110.07875",
+        prefer="many thousands of molecules, or effects between distant parts",
+        search=_OF_GRAPHS,
+    ),
+    "fingerprint-forest": Family(
+        builder="bedside.models.classic:fingerprint_forest",
+        settings="bedside.models.classic:FingerprintForestSettings",
+        data="graph",
+        tasks=ALL,
+        network=False,
+        summary="Random forest on fingerprints, the fragments of a molecule: the baseline that is hard to beat",
+        source="Rogers and Hahn 2010, doi:10.1021/ci100050t; Breiman 2001, doi:10.1023/A:1010933404324",
+        prefer="fewer than some thousand molecules: often as good as any network",
+        search={"model.leaf_samples": "1..20 log"},
+        trusted=("sklearn.tree._tree.Tree",),
     ),
     "nearest-signal": Family(
         builder="bedside.models.classic:nearest_signal",

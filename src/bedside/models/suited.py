@@ -8,6 +8,7 @@ from bedside.errors import SettingError
 from bedside.models import OFFLINE, default_family, families, family_named, model_settings, small_images
 from bedside.models.backbone import frozen_part
 from bedside.settings import AugmentSettings, DataSettings, RunSettings
+from bedside.splits.folds import joins_scaffolds
 
 CODES = {
     "class-weights": "Classes were weighted or drawn equally often, so scores are not probabilities.",
@@ -17,7 +18,11 @@ CODES = {
 
 SIGNAL_CHANGES = ("noise", "scaling", "shift")  # of recordings
 _CHANGES = tuple(name for name in AugmentSettings.model_fields if name not in ("views", "test_time", *SIGNAL_CHANGES))
-_METHODS = {"image": ("grad-cam", "attention", "occlusion"), "signal": ("integrated-gradients", "occlusion")}
+_METHODS = {
+    "image": ("grad-cam", "attention", "occlusion"),
+    "signal": ("integrated-gradients", "occlusion"),
+    "graph": ("integrated-gradients", "occlusion"),
+}
 _PREPARES = {  # the kinds of data that each setting of the preparation acts on
     "scale": ("table", "image", "signal"),
     "missing_indicators": ("table",),
@@ -26,6 +31,8 @@ _PREPARES = {  # the kinds of data that each setting of the preparation acts on
     "image_size": ("image",),
     "framing": ("image",),
 }
+
+_READS = {"modality": ("image",), "skip_unreadable": ("image", "graph")}  # the same for settings of the data
 
 
 def refuse_unsuited(settings: RunSettings, cohort: Cohort) -> None:
@@ -79,19 +86,22 @@ def idle(settings: RunSettings, cohort: Cohort) -> Iterator[tuple[str, str, str]
             yield "data", setting, "the cohort is read already; give it to read_table"
     if settings.folds.scheme in ("auto", "holdout", "time", "given"):
         yield "", "final", f"with folds.scheme={settings.folds.scheme} the model that was tested is the final one"
-    yield from _idle_by_kind(settings, cohort.inputs.kind, network=family.network)
+    yield from _idle_by_kind(settings, cohort, network=family.network)
 
 
-def _idle_by_kind(settings: RunSettings, data: str, *, network: bool) -> Iterator[tuple[str, str, str]]:
+def _idle_by_kind(settings: RunSettings, cohort: Cohort, *, network: bool) -> Iterator[tuple[str, str, str]]:
     """What acts on one kind of data only, or only on what a network looks at."""
+    data = cohort.inputs.kind
+    if not joins_scaffolds(cohort, settings.folds.model_copy(update={"link_scaffolds": True})):
+        yield "folds", "link_scaffolds", "only molecules have scaffolds, and only holdout and crossval deal by them"
     for setting, kinds in _PREPARES.items():
         if data not in kinds:
             yield "preparation", setting, f"it does not change how {data} data are prepared"
     if settings.preparation.scale == "each" and data != "signal":
         yield "preparation", "scale", "`each` is for recordings"
-    if data != "image":
-        for setting in ("modality", "skip_unreadable"):
-            yield "data", setting, f"this is {data} data, without images"
+    for setting, kinds in _READS.items():
+        if data not in kinds:
+            yield "data", setting, f"this is {data} data"
     if settings.explain.method not in ("auto", *_METHODS.get(data, (settings.explain.method,))):
         suited = " and ".join(_METHODS[data])
         yield "explain", "method", f"{settings.explain.method} does not explain {data}s; {suited} do"
@@ -99,7 +109,12 @@ def _idle_by_kind(settings: RunSettings, data: str, *, network: bool) -> Iterato
         yield "reference", "keep", f"{data}s are not kept; the last hidden layer is"
     if family_named(str(settings.family)).data == "any" and data != "image":
         yield "explain", "", f"family '{settings.family}' reads no features"
-    yield from {"table": _idle_on_tables, "image": _idle_on_images, "signal": _idle_on_signals}[data](settings, network)
+    yield from {
+        "table": _idle_on_tables,
+        "image": _idle_on_images,
+        "signal": _idle_on_signals,
+        "graph": _idle_on_graphs,
+    }[data](settings, network)
 
 
 def _idle_on_tables(settings: RunSettings, network: bool) -> Iterator[tuple[str, str, str]]:
@@ -114,6 +129,14 @@ def _idle_on_signals(settings: RunSettings, network: bool) -> Iterator[tuple[str
         reason = f"family '{settings.family}' is not a neural network"
         yield "augment", "", reason
         yield "explain", "", reason
+    elif settings.explain.samples == 0:
+        yield "explain", "method", "explain.samples is 0"
+
+
+def _idle_on_graphs(settings: RunSettings, network: bool) -> Iterator[tuple[str, str, str]]:
+    yield "augment", "", "molecules are not changed"
+    if not network:
+        yield "explain", "", f"family '{settings.family}' is not a neural network"
     elif settings.explain.samples == 0:
         yield "explain", "method", "explain.samples is 0"
 

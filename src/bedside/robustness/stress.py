@@ -16,7 +16,7 @@ from bedside.explain.choose import learned_from, member_of
 from bedside.folder import Run, locked, open_run, write_json, write_table
 from bedside.models import family_named
 from bedside.report.stress import write_stress
-from bedside.robustness import images, signals, tables
+from bedside.robustness import images, molecules, signals, tables
 from bedside.robustness.effects import Effect, effects, sentences
 from bedside.robustness.units import mistakes
 from bedside.run import Event, Explained, Finished, Stage
@@ -24,7 +24,7 @@ from bedside.seeds import derive
 from bedside.settings import RunSettings, build
 from bedside.training.model import load_model
 
-MOST = {"table": 5000, "image": 300, "signal": 2000}  # test samples that are stressed by default
+MOST = {"table": 5000, "image": 300, "signal": 2000, "graph": 2000}  # test samples that are stressed by default
 _PLACE = 0xE2
 
 
@@ -135,6 +135,8 @@ class Bench:
             return list(images.changes()), []
         if self.cohort.inputs.kind == "signal":
             return list(signals.changes(self.cohort.inputs)), []
+        if self.cohort.inputs.kind == "graph":
+            return list(molecules.changes()), []
         frame = self.cohort.inputs.frame.iloc[np.unique(np.concatenate(list(self.train.values())))]
         numbers = [feature.name for feature in self.cohort.inputs.features if feature.kind == "number"]
         medians = {name: float(frame[name].median()) for name in numbers}
@@ -159,6 +161,8 @@ class Bench:
             return change(inputs, seed, named=hasattr(self.members[name], "versions"))
         if self.cohort.inputs.kind == "signal":
             return change(inputs, signals.spread(self.cohort.inputs.take(self.train[name])), seed)
+        if self.cohort.inputs.kind == "graph":
+            return change(inputs)
         numbers = [feature.name for feature in inputs.features if feature.kind == "number"]
         learned = self.cohort.inputs.frame.iloc[self.train[name]]
         return change(inputs, learned[numbers].std(ddof=0).fillna(0.0), seed)

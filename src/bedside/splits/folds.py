@@ -37,7 +37,7 @@ def make_folds(cohort: Cohort, settings: FoldSettings, *, seed: int) -> list[Fol
     """Deal the patients of a cohort to folds, the same way for the same seed.
 
     Args:
-        cohort: any kind of data; only patients, targets, sites, times and linked duplicates are looked at.
+        cohort: any kind of data; only patients, targets, sites, times, linked duplicates and scaffolds are looked at.
         settings: scheme, number of folds, repeats, seeds.
         seed: shuffles the groups before they are dealt.
 
@@ -52,9 +52,11 @@ def make_folds(cohort: Cohort, settings: FoldSettings, *, seed: int) -> list[Fol
     Source:
         Varma & Simon 2006, doi:10.1186/1471-2105-7-91 (choices must not see the test fold).
     """
-    groups = join_groups(cohort, link_duplicates=settings.link_duplicates)
-    strata = group_strata(cohort, groups)
     scheme = chosen_scheme(cohort, settings)
+    groups = join_groups(
+        cohort, link_duplicates=settings.link_duplicates, link_scaffolds=joins_scaffolds(cohort, settings)
+    )
+    strata = group_strata(cohort, groups)
     match scheme:
         case "holdout":
             folds = _crossval(cohort, groups, strata, number=5, repeats=1, seed=seed)[:1]
@@ -91,19 +93,34 @@ def chosen_scheme(cohort: Cohort, settings: FoldSettings) -> str:
     return "holdout" if cohort.split is None else "given"
 
 
-def join_groups(cohort: Cohort, *, link_duplicates: bool = True) -> np.ndarray:
-    """Number the groups that must stay together: one patient, or patients joined by duplicates; shape (n,).
+def joins_scaffolds(cohort: Cohort, settings: FoldSettings) -> bool:
+    """Whether molecules with one scaffold are dealt together; a split by site or time, or one that was given, asks for
+    something else that is new."""
+    scheme = chosen_scheme(cohort, settings)
+    return settings.link_scaffolds and cohort.scaffolds is not None and scheme in ("holdout", "crossval")
 
-    Patient and duplicate numbers are the two sides of a graph, samples its edges; its connected parts are the groups.
+
+def join_groups(cohort: Cohort, *, link_duplicates: bool = True, link_scaffolds: bool = False) -> np.ndarray:
+    """Number the groups that must stay together: one patient, or patients joined by duplicates or, of molecules, by a
+    scaffold; shape (n,).
+
+    Source: Bemis & Murcko 1996, doi:10.1021/jm9602928 (scaffolds); Wu et al. 2018, doi:10.1039/C7SC02664A (as a split).
     """
-    patients, names = pd.factorize(cohort.samples["patient"])
-    if not link_duplicates:
-        return np.asarray(patients, dtype=np.int64)
-    links, kinds = pd.factorize(cohort.linked)
-    size = len(names) + len(kinds)
-    edges = coo_array((np.ones(len(cohort)), (patients, len(names) + links)), shape=(size, size))
+    groups = np.asarray(pd.factorize(cohort.samples["patient"])[0], dtype=np.int64)
+    if link_duplicates:
+        groups = _joined(groups, cohort.linked)
+    if link_scaffolds and cohort.scaffolds is not None:
+        groups = _joined(groups, cohort.scaffolds)
+    return groups
+
+
+def _joined(groups: np.ndarray, links: np.ndarray) -> np.ndarray:
+    """Groups and links are the two sides of a graph, samples its edges; its connected parts are the new groups, (n,)."""
+    others, kinds = pd.factorize(links)
+    first = int(groups.max(initial=-1)) + 1
+    edges = coo_array((np.ones(len(groups)), (groups, first + others)), shape=(first + len(kinds),) * 2)
     _, part = connected_components(edges, directed=False)
-    return np.asarray(pd.factorize(part[patients])[0], dtype=np.int64)
+    return np.asarray(pd.factorize(part[groups])[0], dtype=np.int64)
 
 
 def linked_patients(cohort: Cohort) -> np.ndarray | None:

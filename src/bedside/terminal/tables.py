@@ -22,7 +22,13 @@ def plain(words: str) -> str:
     return escape(words.replace("−", "-"))
 
 
-_KINDS = {"table": "for tables", "image": "for images", "signal": "for recordings", "any": "for everything"}
+_KINDS = {
+    "table": "for tables",
+    "image": "for images",
+    "signal": "for recordings",
+    "graph": "for molecules",
+    "any": "for everything",
+}
 
 
 def _table(title: str, *columns: str) -> Table:

@@ -10,7 +10,7 @@ from bedside.models.backbone import frozen_part
 from bedside.seeds import derive
 from bedside.settings import RunSettings
 from bedside.training.events import Extracted, FoldFit, Plan, Progress
-from bedside.training.fitted import PREPARATIONS, FittedEstimator, rows_of
+from bedside.training.fitted import FittedEstimator, preparation_of, rows_of
 from bedside.training.groups import Job, never_stacked, train_members
 from bedside.training.hardware import limited_threads, make_fabric, threads_for
 from bedside.training.members import ESTIMATOR, Arrays, Member, array_member
@@ -87,7 +87,7 @@ def _estimators(job: Job) -> Iterator[Plan | FoldFit]:
         if fold.name in job.finished:
             continue
         inputs = cohort.inputs.take(fold.train)
-        preparation = PREPARATIONS[family_named(family).data].fit(inputs, settings.preparation)
+        preparation = preparation_of(family).fit(inputs, settings.preparation)
         seed = derive(settings.seed, fold.repeat, fold.number, ESTIMATOR)
         estimator = build_model(family, cohort.task, options, seed)
         x = rows_of(preparation(inputs))

@@ -20,12 +20,13 @@ from bedside.cohort import Task
 from bedside.errors import RunError
 from bedside.models import build_model, families, family_named, model_settings
 from bedside.models.losses import Supervised
+from bedside.splits.graphs import FingerprintPreparation, GraphPreparation
 from bedside.splits.image_statistics import StatisticsPreparation
 from bedside.splits.preparation import NoPreparation, TablePreparation, load_skops
 from bedside.splits.signals import SignalPreparation
 from bedside.training.features import ahead
 
-ROWS_AT_ONCE = {"table": 65_536, "image": 256, "signal": 1024}  # bounds the memory of scoring
+ROWS_AT_ONCE = {"table": 65_536, "image": 256, "signal": 1024, "graph": 1024}  # bounds the memory of scoring
 _NUMBERS_AT_ONCE = 100_000  # of recordings that a network sees together, each of which it makes many more of
 
 Reader = Callable[[Any], np.ndarray]
@@ -112,7 +113,7 @@ class FittedNetwork(Scoring):
     that it learned from, which explanations start from; None if the run was to keep nothing of its patients.
     """
 
-    preparation: TablePreparation | SignalPreparation
+    preparation: TablePreparation | SignalPreparation | GraphPreparation
     network: nn.Module
     task: Task
     shape: tuple[int, ...]
@@ -129,7 +130,7 @@ class FittedNetwork(Scoring):
 
     def place(self, prepared: np.ndarray) -> np.ndarray:
         """Prepared features themselves, because a network may fold what is unusual onto an ordinary place; of recordings,
-        whose points have no distance that means anything, the last hidden layer."""
+        whose points have no distance that means anything, and of graphs, the last hidden layer."""
         latent = self.latent(prepared) if prepared.ndim > 2 else None
         return prepared.reshape(len(prepared), -1) if latent is None else latent
 
@@ -154,7 +155,7 @@ class FittedNetwork(Scoring):
         shape = tuple(facts["shape"])
         network = build_model(family, shape, task.n_outputs, model_settings(family, settings))
         load_weights(network, folder / "weights.safetensors", family)
-        preparation = PREPARATIONS[family_named(family).data].load(folder / "preparation.skops")
+        preparation = preparation_of(family).load(folder / "preparation.skops")
         average = None if facts.get("average") is None else np.array(facts["average"], dtype=np.float64)
         return cls(preparation, network, task, shape, facts["centre"], facts["scale"], average)
 
@@ -163,7 +164,7 @@ class FittedNetwork(Scoring):
 class FittedEstimator(Scoring):
     """A fitted scikit-learn estimator with the preparation of its fold."""
 
-    preparation: TablePreparation | StatisticsPreparation | SignalPreparation | NoPreparation
+    preparation: TablePreparation | StatisticsPreparation | SignalPreparation | FingerprintPreparation | NoPreparation
     estimator: Any
     task: Task
 
@@ -194,7 +195,7 @@ class FittedEstimator(Scoring):
     @classmethod
     def load(cls, folder: Path, family: str, settings: dict[str, Any], task: Task, facts: dict[str, Any]) -> Self:
         estimator = load_skops(folder / "estimator.skops", families()[family].trusted)
-        preparation = PREPARATIONS[families()[family].data].load(folder / "preparation.skops")
+        preparation = preparation_of(family).load(folder / "preparation.skops")
         return cls(preparation, estimator, task)
 
 
@@ -203,8 +204,17 @@ PREPARATIONS: dict[str, Any] = {
     "table": TablePreparation,
     "image": StatisticsPreparation,
     "signal": SignalPreparation,
+    "graph": GraphPreparation,
     "any": NoPreparation,
 }
+_FOR_ESTIMATORS: dict[str, Any] = {"graph": FingerprintPreparation}  # where they read something else than networks
+
+
+def preparation_of(name: str) -> Any:
+    """The class that prepares samples for a family."""
+    family = family_named(name)
+    own = {} if family.network else _FOR_ESTIMATORS
+    return own.get(family.data, PREPARATIONS[family.data])
 
 
 def rows_of(prepared: np.ndarray) -> np.ndarray:
@@ -258,7 +268,8 @@ def outputs_in_64_bits(network: nn.Module, prepared: np.ndarray) -> torch.Tensor
     exact = {id(value): value.double().cpu() if value.is_floating_point() else value.cpu() for value in tensors}
     alone = copy.deepcopy(network, exact).eval()  # of its own, because others may score with the network meanwhile
     samples = torch.from_numpy(np.ascontiguousarray(prepared))
-    size = len(samples) if samples.dim() == 2 else max(1, _NUMBERS_AT_ONCE // max(1, samples[:1].numel()))
+    usual = len(samples) if samples.dim() == 2 else _NUMBERS_AT_ONCE // max(1, samples[:1].numel())
+    size = getattr(network, "at_once", usual)
     return torch.cat([alone(some.double()) for some in samples.split(max(1, size))])
 
 

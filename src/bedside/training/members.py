@@ -14,7 +14,7 @@ from bedside.seeds import derive
 from bedside.settings import RunSettings, TrainSettings
 from bedside.training.augment import Augmentation
 from bedside.training.batches import Augmented, Batches, TensorBatches, to_device
-from bedside.training.fitted import PREPARATIONS, Fitted, FittedNetwork
+from bedside.training.fitted import Fitted, FittedNetwork, preparation_of
 from bedside.training.image_batches import ImageBatches
 from bedside.training.isolated import own_random_numbers
 from bedside.training.signal_augment import augmentation_of
@@ -27,7 +27,8 @@ _NUMBERS = 4_000_000  # in a validation batch of larger samples
 
 @dataclass(frozen=True)
 class Arrays:
-    """Samples as arrays in memory, ready for the loop: vectors of a table, recordings of one length.
+    """Samples as arrays in memory, ready for the loop: vectors of a table, recordings of one length,
+    padded graphs.
 
     `augmentation` changes a batch of training samples at random, with the random numbers of a generator.
     """
@@ -130,7 +131,7 @@ def judged_at_once(samples: torch.Tensor) -> int:
 
 def array_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings) -> Member:
     """Preparation fitted on the training samples, arrays, and a network with its own initial weights."""
-    preparation = PREPARATIONS[cohort.inputs.kind].fit(cohort.inputs.take(fold.train), settings.preparation)
+    preparation = preparation_of(family).fit(cohort.inputs.take(fold.train), settings.preparation)
     target = Target.of(cohort, fold)
     prepared = torch.from_numpy(preparation(cohort.inputs.take(np.concatenate([fold.train, fold.valid]))))
     known = len(fold.train)

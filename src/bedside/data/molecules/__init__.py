@@ -1,0 +1,1 @@
+"""Molecules: structures in SMILES become graphs of atoms and bonds."""
