@@ -186,7 +186,7 @@ def test_cells_of_a_shorter_recording_end_with_it():
     prepared[0, -1], prepared[1, -1, :50] = 1, 1
     cells = Cells.of(prepared, 10)
     assert cells.pooled(prepared[:, -1:])[:, 0].tolist() == [[10.0] * 10, [5.0] * 10]
-    assert cells.number()[1, 50:].tolist() == [-1] * 50
+    assert cells.number[1, 50:].tolist() == [-1] * 50
 
 
 def test_what_is_deleted_is_joined_by_a_straight_line():

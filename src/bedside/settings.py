@@ -84,7 +84,7 @@ class DataSettings(Settings):
     """Columns of a recording: its time points in a table with one row per recording, such as `t*`, one pattern per channel; its channels with `recording`; or the one column that names WFDB records."""
     recording: str | None = None
     """Column that says which recording a row belongs to, in a table with one row per time point."""
-    at: str | None = Field(default=None)
+    at: str | None = None
     """Column with the time in seconds, in a table with one row per time point; without it, rows come in order."""
     rate: float | None = Field(default=None, gt=0, le=1e6)
     """Time points per second (Hz) of recordings whose files do not say it."""
