@@ -347,6 +347,7 @@ def test_what_cannot_read_recordings_yet_says_so(run):
         ({"preparation": {"image_size": 64}}, "does not change how signal data are prepared"),
         ({"family": "mlp", "model": {}}, "mlp' does"),
         ({"reference": {"keep": "inputs"}}, "signals are not kept"),
+        ({"train": {"batch_size": 1}}, "'cnn1d' normalises over several samples in a batch; raise train.batch_size"),
     ],
 )
 def test_settings_that_cannot_act_on_recordings_are_refused(asked, said, tmp_path):
