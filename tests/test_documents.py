@@ -203,7 +203,7 @@ def test_the_numbers_of_the_items_are_the_official_ones():
 def test_every_item_is_filled_asked_or_not_applicable_and_the_count_at_the_top_is_that_of_the_rows(runs):
     for run in runs.values():
         document = checklist(run)
-        lists = [tripod, claim] if run.is_image else [tripod]
+        lists = [tripod, claim] if run.kind == "image" else [tripod]
         assert [block.text for block in document.blocks if isinstance(block, Heading)] == [one.NAME for one in lists]
         text = (run.path / "checklist.md").read_text(encoding="utf-8")
         for one, part in zip(lists, text.split("\n## ")[1:], strict=True):
@@ -370,7 +370,7 @@ def planted(folder, parts):
 
 def test_every_patient_stands_once_on_each_level(tmp_path, runs):
     for run in runs.values():
-        if not run.is_image:
+        if run.kind != "image":
             adds_up(flow(run))
     held_out = ["train"] * 6 + ["valid"] * 2 + ["test"] * 4
     run = planted(tmp_path / "a", {0: held_out, 1: held_out[::-1]})

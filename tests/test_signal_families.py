@@ -260,6 +260,15 @@ def test_the_nearest_recording_decides_as_in_scikit_learn(planted, tmp_path):
     assert np.array_equal(again.scores(planted.inputs.take(kept.fold.test)), scores)
 
 
+def test_more_neighbours_than_there_are_to_learn_from_are_refused(planted):
+    settings = build(RunSettings, {"family": "nearest-signal", "model": {"neighbours": len(planted)}})
+    folds = make_folds(planted, settings.folds, seed=0)
+    with pytest.raises(
+        SettingError, match=rf"neighbours={len(planted)}, but .* has {len(folds[0].train)} training recordings; choose"
+    ):
+        list(train_folds("nearest-signal", planted, folds, settings))
+
+
 # The transformer for tables
 
 

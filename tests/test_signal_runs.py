@@ -186,7 +186,7 @@ def test_cells_of_a_shorter_recording_end_with_it():
     prepared[0, -1], prepared[1, -1, :50] = 1, 1
     cells = Cells.of(prepared, 10)
     assert cells.pooled(prepared[:, -1:])[:, 0].tolist() == [[10.0] * 10, [5.0] * 10]
-    assert cells.number()[1, 50:].tolist() == [-1] * 50
+    assert cells.number[1, 50:].tolist() == [-1] * 50
 
 
 def test_what_is_deleted_is_joined_by_a_straight_line():
@@ -347,6 +347,7 @@ def test_what_cannot_read_recordings_yet_says_so(run):
         ({"preparation": {"image_size": 64}}, "does not change how signal data are prepared"),
         ({"family": "mlp", "model": {}}, "mlp' does"),
         ({"reference": {"keep": "inputs"}}, "signals are not kept"),
+        ({"train": {"batch_size": 1}}, "'cnn1d' normalises over several samples in a batch; raise train.batch_size"),
     ],
 )
 def test_settings_that_cannot_act_on_recordings_are_refused(asked, said, tmp_path):

@@ -5,7 +5,6 @@ patients by their identifiers, which the run keeps itself.
 """
 
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ import pandas as pd
 from bedside.begin import read_again
 from bedside.cohort import Cohort
 from bedside.data.align import Aligned
-from bedside.data.signals.inputs import canonical
 from bedside.errors import BedsideError
 from bedside.folder import Run
 from bedside.scoring import Scorer, read_new, reading_of
@@ -97,9 +95,7 @@ def _marks(inputs: Any, like: Any) -> np.ndarray:
     """What equal samples share, (n,): a hash of the cells of a table, in the columns of `like`, of the pixels of an image, or of
     the values of a recording; the canonical SMILES of a molecule."""
     if inputs.kind == "signal":
-        return np.array(
-            [sha256(repr(one.shape).encode() + canonical(one).tobytes()).hexdigest() for one in inputs.traces]
-        )
+        return np.asarray(inputs.digests())
     if inputs.kind == "graph":
         return np.array([molecule.smiles for molecule in inputs.molecules])
     if inputs.kind == "image":

@@ -53,11 +53,20 @@ def tested_by(run: Run, task: Task, members: Mapping[str, Any]) -> tuple[pd.Data
         RunError: if the member of a fold is missing.
     """
     test = decided(run, task)
+    return test, testers(run, test, members)
+
+
+def testers(run: Run, test: pd.DataFrame, members: Mapping[str, Any]) -> pd.Series:
+    """Name of the member that explains each test prediction, with its index.
+
+    Raises:
+        RunError: if the member of a fold is missing.
+    """
     names = test.apply(lambda row: member_of(row, list(members)), axis=1)
     missing = sorted(set(names) - set(members))
     if missing:
-        raise RunError(f"{run.path} has no network of {', '.join(missing)}; give the members that tested each fold.")
-    return test, names
+        raise RunError(f"{run.path} has no model of {', '.join(missing)}; give the members that tested each fold.")
+    return names
 
 
 def sample_table(

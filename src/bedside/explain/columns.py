@@ -14,8 +14,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 
 from bedside.cohort import Cohort, Task
-from bedside.errors import RunError
-from bedside.explain.choose import decided, learned_from, member_of
+from bedside.explain.choose import learned_from, tested_by
 from bedside.folder import Run
 from bedside.recalibration import RAW
 
@@ -114,11 +113,7 @@ def scene_of(run: Run, cohort: Cohort, members: Mapping[str, Any], seed: int) ->
     Raises:
         RunError: if the member of a fold is missing.
     """
-    test = decided(run, cohort.task)
-    names = test.apply(lambda row: member_of(row, list(members)), axis=1)
-    missing = sorted(set(names) - set(members))
-    if missing:
-        raise RunError(f"{run.path} has no model of {', '.join(missing)}; give the members that tested each fold.")
+    test, names = tested_by(run, cohort.task, members)
     columns = tuple(feature.name for feature in cohort.inputs.features)
     number = {name: k for k, name in enumerate(columns)}
     rows = np.asarray(cohort.samples.index.get_indexer(pd.Index(test["sample"])))

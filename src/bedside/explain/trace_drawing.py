@@ -9,7 +9,7 @@ import numpy as np
 
 WIDTH, ROW, LEFT, BOTTOM = 560, 92, 46, 26  # of the drawing, one channel, the names, the axis; in pixels
 MOST = 700  # points of a line; of longer recordings the extremes of each step are drawn
-FOR, AGAINST, INK, QUIET = "#d9822b", "#3f6fa8", "#22303a", "#8a949c"
+FOR, AGAINST, PAPER, INK, QUIET = "#d9822b", "#3f6fa8", "#fbfbf9", "#22303a", "#8a949c"
 FADE = 0.08  # share of the strongest evidence below which nothing is drawn
 COVER = 0.62  # opacity of the strongest
 
@@ -41,7 +41,7 @@ def drawing(
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(title)}" '
         'font-family="system-ui, sans-serif" font-size="11">',
-        f'<rect width="{WIDTH}" height="{height}" fill="#fbfbf9"/>',
+        f'<rect width="{WIDTH}" height="{height}" fill="{PAPER}"/>',
     ]
     strongest = 0.0 if found is None else float(np.abs(found).max())
     for row in range(channels):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,11 @@ class Cells:
         lengths = prepared[:, -1].astype(bool).sum(axis=1)
         return cls(lengths, prepared.shape[-1], int(max(1, min(most, lengths.min() if len(lengths) else 1))))
 
+    def take(self, rows: np.ndarray) -> "Cells":
+        """The same cells of some of the recordings."""
+        return Cells(self.lengths[rows], self.time, self.count)
+
+    @cached_property
     def number(self) -> np.ndarray:
         """Which cell each time point is in, (n, time); -1 behind the end."""
         points = np.arange(self.time)[None]
@@ -85,12 +91,12 @@ class Cells:
 
     def pooled(self, values: np.ndarray) -> np.ndarray:
         """Sums of values (n, channels, time) over each cell, (n, channels, count)."""
-        one_hot = self.number()[:, :, None] == np.arange(self.count)
+        one_hot = self.number[:, :, None] == np.arange(self.count)
         return np.asarray(np.einsum("nct,ntk->nck", values, one_hot.astype(values.dtype)))
 
     def points(self, chosen: np.ndarray, row: int) -> np.ndarray:
         """Cells of one recording (..., channels, count) as time points (..., channels, time)."""
-        number = self.number()[row]
+        number = self.number[row]
         return np.asarray(np.where(number >= 0, chosen[..., np.maximum(number, 0)], False))
 
 

@@ -17,7 +17,7 @@ from bedside.explain import sanity
 from bedside.explain import truth as known
 from bedside.explain.choose import FOLDER, for_checks, gallery, sample_table, tested_by
 from bedside.explain.latent import choose_space, lay_out
-from bedside.explain.trace_drawing import draw
+from bedside.explain.trace_drawing import AGAINST, FOR, PAPER, draw
 from bedside.explain.trace_maps import CELLS, deletion, maps, method_for, occlude
 from bedside.explain.trace_sight import Cells, TraceSight, sights_of, tensor
 from bedside.explain.trace_truth import TraceEye
@@ -69,7 +69,7 @@ def explain_traces(
     asked = [(place, name) for place, name in enumerate(sights) if (names[wanted.index] == name).any()]
     for place, name in asked:
         rows = wanted[names[wanted.index] == name]
-        parts.append(_look(sights[name], cohort, rows, method, derive(seed, 2, place)))
+        parts.append(_look(sights[name], cohort, rows, set(shown.index), method, derive(seed, 2, place)))
         yield len(parts), len(asked) + 1 + told
     with whole_folder(run.path / FOLDER) as folder:
         _write_gallery(folder, cohort, shown, parts, method)
@@ -86,18 +86,21 @@ def explain_traces(
     yield len(asked) + 1 + told, len(asked) + 1 + told
 
 
-def _look(sight: TraceSight, cohort: Cohort, rows: pd.DataFrame, method: str, seed: int) -> _Found:
-    """Maps and numbers of the samples of one member."""
+def _look(sight: TraceSight, cohort: Cohort, rows: pd.DataFrame, shown: set[Any], method: str, seed: int) -> _Found:
+    """Maps and numbers of the samples of one member; occlusion only of those that will be looked at."""
     outputs = rows["shown"].to_numpy(dtype=np.int64, copy=True)
     inputs = cohort.inputs.take(cohort.samples.index.get_indexer(pd.Index(rows["sample"])))
     prepared = sight.preparation(inputs)
     cells = Cells.of(prepared, CELLS)
-    occlusions = occlude(sight, prepared, outputs, cells)
+    drawn = rows.index.isin(list(shown)) | (method == "occlusion")
+    occlusions = np.zeros((len(prepared), prepared.shape[1] - 1, cells.count))
+    if drawn.any():
+        occlusions[drawn] = occlude(sight, prepared[drawn], outputs[drawn], cells.take(drawn))
     found = occlusions if method == "occlusion" else maps(method, sight, prepared, outputs, cells)
     table = pd.DataFrame(index=rows.index)
     table["deletion"] = deletion(sight, prepared, found, outputs, cells, derive(seed, 0))
     table["randomised"] = _randomised(sight, method, prepared, outputs, found, cells, seed)
-    table["agreement"] = np.nan if method == "occlusion" else sanity.correlation(found, occlusions)
+    table["agreement"] = np.where(drawn & (method != "occlusion"), sanity.correlation(found, occlusions), np.nan)
     return _Found(found, occlusions, cells.lengths, table)
 
 
@@ -139,8 +142,7 @@ def _verdict(
     """sanity.json; see `sanity.verdict`."""
     looked = pd.concat([part.table for part in parts]) if parts else None
     facts = sanity.verdict(task, looked, checked, derive(seed, 4), refit=list(members) == ["everything"])
-    colours = ["#3f6fa8", "#fbfbf9", "#d9822b"]
-    return {"method": method, **facts, "what": what(task), "colours": colours}
+    return {"method": method, **facts, "what": what(task), "colours": [AGAINST, PAPER, FOR]}
 
 
 def what(task: Task) -> str:

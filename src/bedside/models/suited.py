@@ -31,6 +31,7 @@ _PREPARES = {  # the kinds of data that each setting of the preparation acts on
     "image_size": ("image",),
     "framing": ("image",),
 }
+_NORMALISES_BATCHES = ("cnn1d",)  # where a single short recording may have one value per filter, and so no spread
 
 _READS = {"modality": ("image",), "skip_unreadable": ("image", "graph")}  # the same for settings of the data
 
@@ -52,6 +53,11 @@ def refuse_unsuited(settings: RunSettings, cohort: Cohort) -> None:
     options = model_settings(name, settings.model)
     if getattr(options, "normalisation", None) == "batch" and settings.train.batch_size == 1:
         raise SettingError("model.normalisation=batch needs several samples in a batch; raise train.batch_size from 1.")
+    if name in _NORMALISES_BATCHES and settings.train.batch_size == 1:
+        raise SettingError(
+            f"Family '{name}' normalises over several samples in a batch; raise train.batch_size from 1, or choose "
+            f"another family: {', '.join(other for other, it in families().items() if it.suits(kind, data) and other != name)}."
+        )
     for section, setting, reason in idle(settings, cohort):
         owner: Any = getattr(settings, section) if section else settings
         asked = setting in owner.model_fields_set if setting else section in settings.model_fields_set

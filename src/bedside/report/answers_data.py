@@ -5,10 +5,8 @@ from bedside.report import kinds
 from bedside.report.answers import Answer, at, file
 from bedside.report.document import Link
 from bedside.report.flow import part_range, range_text
-from bedside.report.image_words import modality
-from bedside.report.images import duplicates, short_facts
+from bedside.report.images import duplicates
 from bedside.report.methods import preparation as table_preparation
-from bedside.report.signals import channel_words
 from bedside.report.told import Told
 from bedside.report.words import number, percent
 
@@ -99,10 +97,9 @@ def outcome(run: Told) -> Answer:
 
 
 def predictors_words(run: Told) -> str:
-    if run.is_image:
-        return f"The model saw the pixels of each image and nothing else ({short_facts(run.description)})."
-    if run.is_signal:
-        return f"The model read each recording and nothing else ({channel_words(run.description)}; {kinds.input_fact(run.description)[1]})."
+    own = kinds.facts_of(run.description)
+    if own is not None:
+        return str(own.predictors(run.description))
     data, features = run.settings.get("data", {}), run.description["features"]
     how = "named one by one" if data.get("features") else "every column without another role"
     out = f", without {', '.join(data['exclude'])}, which a person excluded" if data.get("exclude") else ""
@@ -113,14 +110,14 @@ def predictors_words(run: Told) -> str:
 
 def choice_of_predictors(run: Told) -> Answer:
     where = at(run, "data", "findings") + file("settings.yaml")
-    if run.is_image or run.is_signal:
+    if run.kind != "table":
         return Answer(predictors_words(run), at(run, "data"))
     return Answer(predictors_words(run), where, "Why these columns, and were others dropped before the file was made?")
 
 
 def definition_of_predictors(run: Told) -> Answer:
     question = "How and when was each predictor measured, and did whoever measured it know the outcome?"
-    if run.is_image or run.is_signal:
+    if run.kind != "table":
         return Answer(acquisition(run).shown, at(run, "data"), question)
     return Answer(
         "Kind, median or levels, range and gaps of each feature are listed.",
@@ -130,21 +127,18 @@ def definition_of_predictors(run: Told) -> Answer:
 
 
 def acquisition(run: Told) -> Answer:
-    """How images or recordings were taken, as far as their files tell."""
-    if run.is_signal:
-        shown = f"{channel_words(run.description)}; {kinds.input_fact(run.description)[1]}."
-        return Answer(shown, at(run, "data"), "With which devices, leads, filters and settings were they recorded?")
-    shown = f"{short_facts(run.description)}; kind of image: {modality(run.description) or 'not said'}."
-    return Answer(shown, at(run, "data"), "With which devices, protocols and settings were the images taken?")
+    """How samples that are no rows of a table were taken, as far as their files tell."""
+    own = kinds.facts_of(run.description)
+    assert own is not None, "columns have no one way of being taken"
+    shown, question = own.acquisition(run.description)
+    return Answer(shown, at(run, "data"), question)
 
 
 def missing_words(run: Told, *, filled: bool = True) -> str:
     """How many gaps there were and, if `filled`, how they were handled."""
-    if run.is_image:
-        return f"Images cannot have gaps. {excluded_words(run)}"
-    if run.is_signal:
-        filled_by = " Gaps within a recording became the mean of their channel." if filled else ""
-        return f"Recordings may have gaps.{filled_by} {excluded_words(run)}"
+    own = kinds.facts_of(run.description)
+    if own is not None:
+        return f"{own.gaps(filled=filled)} {excluded_words(run)}"
     features, samples = run.description["features"], run.description["samples"]
     gaps = sorted((feature for feature in features if feature["missing"]), key=lambda feature: -feature["missing"])
     if not gaps:
@@ -220,7 +214,7 @@ def characteristics(run: Told) -> Answer:
     question = (
         "Which dates, demographics, treatments and follow-up describe these patients, overall, by part and by group?"
     )
-    if run.is_image or run.is_signal:
+    if run.kind != "table":
         return Answer(f"{patients_words(run)}. {class_words(run)}", at(run, "data"), question)
     shown = f"{patients_words(run)}. {class_words(run)} Every feature with its median or levels and its gaps is listed."
     return Answer(
@@ -253,4 +247,4 @@ def compared_parts(run: Told) -> Answer:
 
 def copies(run: Told) -> Answer:
     """Duplicates and what was done about them."""
-    return Answer(duplicates(run.description["linked"]), at(run, "data")) if run.is_image else Answer()
+    return Answer(duplicates(run.description["linked"]), at(run, "data")) if run.kind == "image" else Answer()

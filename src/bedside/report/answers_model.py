@@ -10,6 +10,12 @@ from bedside.report.image_words import weights as weights_words
 from bedside.report.told import Told
 from bedside.report.words import estimate_text, find, metric_name
 
+_POOR_INPUT = {
+    "table": "bedside predict fills gaps as in training and refuses a table that lacks a column.",
+    "image": "An image that cannot be read gets no score.",
+    "signal": "bedside predict refuses recordings that lack a channel of training, and says where amplitude or length are new.",
+}
+
 
 def paragraph(run: Told, title: str) -> str:
     """A paragraph of the methods by its title, or nothing."""
@@ -174,13 +180,8 @@ def software(run: Told) -> Answer:
 
 
 def poor_input(run: Told) -> Answer:
-    shown = (
-        "An image that cannot be read gets no score." if run.is_image else
-        "bedside predict refuses recordings that lack a channel of training, and says where amplitude or length are new." if run.is_signal else
-        "bedside predict fills gaps as in training and refuses a table that lacks a column."
-    )  # fmt: skip
     return Answer(
-        shown,
+        _POOR_INPUT[run.kind],
         at(run, "methods"),
         "At the bedside, who checks the quality of the input, and what is done if it is poor?",
     )

@@ -5,11 +5,11 @@ from typing import Any
 import pandas as pd
 
 from bedside.cohort import Task
+from bedside.data.description import kind_of
 from bedside.evaluation.unchecked import Known
 from bedside.evaluation.verdict import Said, verdict
 from bedside.folder import Run
 from bedside.report.gallery import verdicts
-from bedside.report.kinds import kind_of
 
 USED = ("train", "valid")
 
@@ -59,7 +59,7 @@ def leaking(null: dict[str, Any] | None) -> bool:
 
 def maps(run: Run) -> str:
     """Why nothing is known of what a network for images or recordings looked at; empty if something is, or there is nothing to look at."""
-    if kind_of(run.description) is None or run.history is None:
+    if kind_of(run.description) == "table" or run.history is None:
         return ""
     if run.environment.get("explanation_problem"):
         return "its maps could not be made"

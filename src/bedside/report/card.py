@@ -108,9 +108,9 @@ def _training(run: Told) -> list[Line]:
         text(answer.shown, *answer.where),
         text(f"Preparation: {run.paragraphs['Preparation']}", *at(run, "methods")),
     ]
-    if run.is_image or run.is_signal:
+    if run.kind != "table":
         lines.append(text(data.acquisition(run).shown, *at(run, "data")))
-    if run.is_image:
+    if run.kind == "image":
         lines.append(text(f"Duplicates: {data.copies(run).shown}", *at(run, "data")))
     if "Augmentation" in run.paragraphs:
         lines.append(text(f"Augmentation: {run.paragraphs['Augmentation']}", *at(run, "methods")))

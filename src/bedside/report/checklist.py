@@ -11,11 +11,12 @@ from bedside.report.told import Told
 
 _HEAD = ("Item", "It asks", "Answer", "Where")
 _WIDTHS = (0.13, 0.21, 0.46, 0.2)
+_MORE: dict[str, list[Any]] = {"image": [claim]}
 
 
 def checklist(run: Told) -> Document:
     """The document with one table per checklist."""
-    lists: list[Any] = [tripod, claim] if run.is_image else [tripod]
+    lists: list[Any] = [tripod, *_MORE.get(run.kind, ())]
     blocks: list[Block] = []
     for one in lists:
         blocks += _section(run, one.NAME, one.SOURCE, one.ITEMS)

@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 
 from bedside.cohort import Estimate, level_text, minus
+from bedside.data.description import kind_of
 from bedside.errors import RunError
 from bedside.folder import Run
 from bedside.report.words import metric_name
@@ -53,6 +54,7 @@ RECORDINGS = {
     "mark": "colour",
     "marks": "The colour behind a recording shows",
 }
+_THINGS = {"image": IMAGES, "signal": RECORDINGS}
 _PICTURES = ("image", "map", "occlusion")
 _MIME = {
     ".webp": "image/webp",
@@ -127,7 +129,7 @@ def verdicts(run: Run) -> dict[str, Any] | None:
 
 def _words(run: Run) -> dict[str, str]:
     """What samples and their parts are called."""
-    return RECORDINGS if "signals" in run.description else IMAGES
+    return _THINGS.get(kind_of(run.description), IMAGES)
 
 
 def truth(run: Run) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ from typing import Any
 from bedside.cohort import level_text, minus
 from bedside.folder import Run
 from bedside.report import groups as groups_of
-from bedside.report import image_words, kinds, page, tables
+from bedside.report import kinds, page, tables
 from bedside.report import methods as words_of
 from bedside.report.calibration import calibration_section, decision_section
 from bedside.report.columns import columns
@@ -102,7 +102,7 @@ def page_context(run: Told, drawings: dict[str, list[Drawing]]) -> dict[str, Any
         "methods": run.paragraphs,
         "settings": tables.setting_rows(run.settings),
         "command": words_of.repeat_command(run),
-        "record": page.record(run, *(image_words.record(run) if "images" in description else [])),
+        "record": page.record(run, *kinds.record(run)),
         "folder": run.path.name,
     }
 

@@ -63,6 +63,27 @@ def short_facts(description: dict[str, Any]) -> str:
     return f"{formats}, {size} px"
 
 
+def predictors(description: dict[str, Any]) -> str:
+    """What a model saw of a sample."""
+    return f"The model saw the pixels of each image and nothing else ({short_facts(description)})."
+
+
+def read(description: dict[str, Any]) -> str:
+    """The predictors, in a few words."""
+    return "the pixels of the images"
+
+
+def acquisition(description: dict[str, Any]) -> tuple[str, str]:
+    """How the images were taken, as far as their files tell, and what to ask of it."""
+    shown = f"{short_facts(description)}; kind of image: {modality(description) or 'not said'}."
+    return shown, "With which devices, protocols and settings were the images taken?"
+
+
+def gaps(*, filled: bool) -> str:
+    """What can lack within a sample."""
+    return "Images cannot have gaps."
+
+
 def duplicates(linked: dict[str, Any]) -> str:
     """How many images were there more than once, and what the division that came with the data made of it."""
     if not linked["groups"]:

@@ -1,45 +1,49 @@
-"""What a report says in another way of tables, images and recordings: one place that asks which of them a run is about."""
+"""What a report says in another way of tables, images and recordings: a row in each table for what has no columns."""
 
+from types import ModuleType
 from typing import Any
 
+from bedside.data.description import DESCRIBED, kind_of
 from bedside.folder import Run
 from bedside.report import image_words, images, signals
 
-_WORDS = {"images": image_words, "signals": signals}
-_HEADS = {"images": "Images", "signals": "Recordings"}
-_FACTS = {"images": images, "signals": signals}
+_WORDS = {"image": image_words, "signal": signals}
+_HEADS = {"image": "Images", "signal": "Recordings"}
+_FACTS = {"image": images, "signal": signals}
+_ALIKE = {"image": "the same or nearly the same image", "signal": "the same recording"}
+_RECORDS = {"image": image_words.record}
 
 
-def kind_of(description: dict[str, Any]) -> str | None:
-    """ "images" or "signals"; None for a table."""
-    return next((kind for kind in _HEADS if kind in description), None)
+def facts_of(description: dict[str, Any]) -> ModuleType | None:
+    """The module that says what such samples are: `short_facts`, `predictors`, `read`, `acquisition` and `gaps`; None for a table."""
+    return _FACTS.get(kind_of(description))
 
 
 def input_fact(description: dict[str, Any]) -> tuple[str, str]:
     """For the line of facts: what a sample is, or how many features it has."""
-    kind = kind_of(description)
-    if kind is None:
+    own = facts_of(description)
+    if own is None:
         return "Features", f"{len(description['features']):,}"
-    return _HEADS[kind], _FACTS[kind].short_facts(description)
+    return _HEADS[kind_of(description)], own.short_facts(description)
 
 
 def synthetic(description: dict[str, Any]) -> dict[str, str] | None:
     """For a banner: what was made by a computer, and how; None if patients are behind the data."""
     kind = kind_of(description)
-    said = description[kind].get("synthetic") if kind else None
-    return {"what": _HEADS[str(kind)].lower(), "said": str(said).rstrip(".")} if said else None
+    said = description[DESCRIBED[kind]].get("synthetic") if kind in DESCRIBED else None
+    return {"what": _HEADS[kind].lower(), "said": str(said).rstrip(".")} if said else None
 
 
 def preparation(run: Run) -> str | None:
     """How samples became what a model reads; None for a table, whose preparation follows from its settings alone."""
-    kind = kind_of(run.description)
-    return _WORDS[kind].preparation(run) if kind else None
+    own = _WORDS.get(kind_of(run.description))
+    return own.preparation(run) if own else None
 
 
 def augmentation(run: Run) -> str:
     """What was changed at random in training."""
-    kind = kind_of(run.description)
-    return _WORDS[kind].augmentation(run) if kind else ""
+    own = _WORDS.get(kind_of(run.description))
+    return own.augmentation(run) if own else ""
 
 
 def baseline_words(estimates: dict[str, Any]) -> str:
@@ -49,5 +53,10 @@ def baseline_words(estimates: dict[str, Any]) -> str:
 
 def alike(description: dict[str, Any]) -> str:
     """What duplicates have in common."""
-    known = {"images": "the same or nearly the same image", "signals": "the same recording"}
-    return known.get(str(kind_of(description)), "identical features")
+    return _ALIKE.get(kind_of(description), "identical features")
+
+
+def record(run: Run) -> list[tuple[str, str]]:
+    """What somebody needs beside versions and seed who wants the same model again."""
+    own = _RECORDS.get(kind_of(run.description))
+    return own(run) if own else []

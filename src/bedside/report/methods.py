@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from bedside.cohort import level_text
+from bedside.data.description import kind_of
 from bedside.errors import RunError
 from bedside.folder import Run
 from bedside.report import image_words, kinds
@@ -18,7 +19,7 @@ _SCHEMES = {
 
 def methods(run: Run) -> list[dict[str, str]]:
     """Paragraphs with a title each, in the order in which the work was done."""
-    images, read = "images" in run.description, kinds.preparation(run)
+    images, read = kind_of(run.description) == "image", kinds.preparation(run)
     paragraphs = {
         "Patients and splits": splits(run),
         "Preparation": preparation(run.settings.get("preparation", {})) if read is None else read,

@@ -3,6 +3,7 @@
 from bedside.cohort import Estimate, level_text, minus
 from bedside.evaluation.metrics import HEADLINE, LABELS
 from bedside.report import answers_data as data
+from bedside.report import kinds
 from bedside.report.document import Ask, Block, Document, Heading, Line, Paragraph, Subheading, text
 from bedside.report.document_parts import (
     class_table,
@@ -15,7 +16,6 @@ from bedside.report.document_parts import (
 )
 from bedside.report.methods import what_is_predicted
 from bedside.report.paper_words import calibration, comparison, decision, groups, learned, shares, spread, uncertain
-from bedside.report.signals import channel_words
 from bedside.report.told import Told
 from bedside.report.words import find
 
@@ -70,10 +70,9 @@ def _outcome(run: Told) -> str:
 
 
 def _predictors(run: Told) -> str:
-    if run.is_image:
-        return f"The predictors were the pixels of the images. {data.preparation_words(run)} {run.paragraphs.get('Augmentation', '')}".strip()
-    if run.is_signal:
-        told = f"The predictors were the recordings ({channel_words(run.description)})."
+    own = kinds.facts_of(run.description)
+    if own is not None:
+        told = f"The predictors were {own.read(run.description)}."
         return f"{told} {data.preparation_words(run)} {run.paragraphs.get('Augmentation', '')}".strip()
     n = len(run.description["features"])
     return f"{n:,} {'predictor was' if n == 1 else 'predictors were'} used. {data.missing_words(run, filled=False)} {data.preparation_words(run)}"

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
+from bedside.data.description import kind_of
 from bedside.folder import Run
-from bedside.report.kinds import kind_of
 
 HEADINGS = {
     "findings": "Findings",
@@ -27,14 +27,13 @@ HEADINGS = {
     "settings": "Settings",
     "reproducibility": "Reproducibility",
 }  # in their order; a run has some of them
+_SEEN = {"image": "What the network looked at", "signal": "What the network read"}
 
 
 def headings(run: Run) -> dict[str, str]:
     """{id: heading} of every section, as this run calls them."""
     own = dict(HEADINGS)
-    looked = {"images": "What the network looked at", "signals": "What the network read"}
-    if (kind := kind_of(run.description)) is not None:
-        own["seen"] = looked[kind]
+    own["seen"] = _SEEN.get(kind_of(run.description), own["seen"])
     if not learned_in_epochs(run):
         own["learning"] = spread_title(run.estimates["spread"])
     return own

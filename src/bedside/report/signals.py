@@ -68,6 +68,28 @@ def channel_words(description: dict[str, Any]) -> str:
     return ", ".join(names[:_MOST_NAMED]) + more
 
 
+def predictors(description: dict[str, Any]) -> str:
+    """What a model read of a sample."""
+    facts = f"{channel_words(description)}; {short_facts(description)}"
+    return f"The model read each recording and nothing else ({facts})."
+
+
+def read(description: dict[str, Any]) -> str:
+    """The predictors, in a few words."""
+    return f"the recordings ({channel_words(description)})"
+
+
+def acquisition(description: dict[str, Any]) -> tuple[str, str]:
+    """How the recordings were taken, as far as their files tell, and what to ask of it."""
+    shown = f"{channel_words(description)}; {short_facts(description)}."
+    return shown, "With which devices, leads, filters and settings were they recorded?"
+
+
+def gaps(*, filled: bool) -> str:
+    """What can lack within a sample and, if `filled`, how it was handled."""
+    return f"Recordings may have gaps.{' Gaps within a recording became the mean of their channel.' if filled else ''}"
+
+
 def preparation(run: Run) -> str:
     """How a recording became what the model reads."""
     settings, known = run.settings.get("preparation", {}), run.description["signals"]

@@ -3,13 +3,13 @@
 from functools import cached_property
 from typing import Any
 
+from bedside.data.description import kind_of
 from bedside.evaluation.verdict import Said
 from bedside.folder import Run
 from bedside.report import brief, methods
 from bedside.report.flow import flow
 from bedside.report.flow_figures import flow_figure
 from bedside.report.gallery import verdicts
-from bedside.report.kinds import kind_of
 from bedside.report.sections import headings
 from bedside.report.style import Drawing
 
@@ -43,15 +43,12 @@ class Told(Run):
     @cached_property
     def maps(self) -> dict[str, Any] | None:
         """How many samples were explained, and what the checks said; None if nothing was explained."""
-        return verdicts(self) if kind_of(self.description) is not None else None
+        return verdicts(self) if self.kind != "table" else None
 
-    @property
-    def is_image(self) -> bool:
-        return "images" in self.description
-
-    @property
-    def is_signal(self) -> bool:
-        return "signals" in self.description
+    @cached_property
+    def kind(self) -> str:
+        """What its samples are; see `data.description.kind_of`."""
+        return kind_of(self.description)
 
 
 def told(run: Run) -> Told:

@@ -9,10 +9,10 @@ import pandas as pd
 
 from bedside.begin import read_again
 from bedside.cohort import Cohort
-from bedside.errors import RunError, SettingError
+from bedside.errors import SettingError
 from bedside.evaluation import panels
 from bedside.evaluation.metrics import HEADLINE
-from bedside.explain.choose import learned_from, member_of
+from bedside.explain.choose import learned_from, testers
 from bedside.folder import Run, locked, open_run, write_json, write_table
 from bedside.models import family_named
 from bedside.report.stress import write_stress
@@ -123,10 +123,7 @@ class Bench:
     def __init__(self, cohort: Cohort, rows: pd.DataFrame, members: Mapping[str, Any], run: Run, seed: int) -> None:
         self.cohort, self.rows, self.members, self.seed = cohort, rows, members, seed
         self.places = np.asarray(cohort.samples.index.get_indexer(pd.Index(rows["sample"])))
-        self.names = rows.apply(lambda row: member_of(row, list(members)), axis=1).to_numpy(dtype=object)
-        missing = sorted(set(self.names) - set(members))
-        if missing:
-            raise RunError(f"{run.path} has no model of {', '.join(missing)}.")
+        self.names = testers(run, rows, members).to_numpy(dtype=object)
         self.train = {name: learned_from(run, cohort, name) for name in dict.fromkeys(self.names)}
 
     def changes(self, units: Mapping[str, str]) -> tuple[list[Any], list[str]]:

@@ -67,7 +67,7 @@ class Served:
     @property
     def images(self) -> bool:
         """Whether it reads images; else rows of a table."""
-        return self.model.images is not None and family_named(self.model.family).data != "table"
+        return self.model.images is not None
 
     def _layout(self) -> Layout:
         patient = self.run.description["roles"]["patient"]

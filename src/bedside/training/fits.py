@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Container, Iterator, Mapping, Sequence
 
 from bedside.cohort import Cohort, Fold
-from bedside.errors import TrainingError
+from bedside.errors import SettingError, TrainingError
 from bedside.models import build_model, family_named, model_settings
 from bedside.models.backbone import frozen_part
 from bedside.seeds import derive
@@ -81,6 +81,7 @@ def _fit(job: Job) -> Events:
 def _estimators(job: Job) -> Iterator[Plan | FoldFit]:
     family, cohort, settings = job.family, job.cohort, job.settings
     options = model_settings(family, settings.model)
+    _refuse_too_many(getattr(options, "neighbours", 1), job.folds)
     threads = threads_for(settings.device, work=len(cohort) * len(cohort.inputs.features))
     yield Plan("cpu", threads, None, (1,) * len(job.folds))
     for fold in job.folds:
@@ -98,6 +99,15 @@ def _estimators(job: Job) -> Iterator[Plan | FoldFit]:
             except Warning as warning:
                 raise TrainingError(f"Family '{family}' did not converge in {fold.name}: {warning}") from None
         yield FoldFit(fold, FittedEstimator(preparation, estimator, cohort.task))
+
+
+def _refuse_too_many(neighbours: int, folds: Sequence[Fold]) -> None:
+    fewest = min(folds, key=lambda fold: len(fold.train))
+    if neighbours > len(fewest.train):
+        raise SettingError(
+            f"model.neighbours={neighbours}, but {fewest.name} has {len(fewest.train)} training recordings; "
+            f"choose {len(fewest.train)} or fewer."
+        )
 
 
 def _array_networks(job: Job) -> Events:

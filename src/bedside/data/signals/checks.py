@@ -11,7 +11,6 @@ from bedside.cohort import Cohort, Finding, share_text
 from bedside.data.codes import count, finding, listing, plural
 from bedside.data.leaks import SUSPICIOUS_AUC, SUSPICIOUS_CORRELATION
 from bedside.data.shortcuts import Look, shortcuts
-from bedside.data.signals.copies import content
 from bedside.data.signals.inputs import SignalInputs
 
 CLIPPED_RUN = 4  # equal extreme values in a row from which an amplifier was at its limit
@@ -42,7 +41,7 @@ def check(cohort: Cohort) -> list[Finding]:
 def alike(cohort: Cohort) -> str:
     """What linked samples have in common."""
     linked = pd.Series(cohort.linked).duplicated(keep=False)
-    equal = int((linked & pd.Series(content(cohort.inputs)).duplicated(keep=False)).sum())
+    equal = int((linked & pd.Series(cohort.inputs.digests()).duplicated(keep=False)).sum())
     return f"the same recording, {equal:,} of them value by value and {int(linked.sum()) - equal:,} nearly"
 
 

@@ -1,6 +1,7 @@
 """Recordings in memory, each of its own length; what all of them share is the sampling rate and the channels."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -39,10 +40,18 @@ class SignalInputs:
     def fingerprint(self) -> str:
         """sha256 of channels, rate and every value, 64 hexadecimal digits."""
         digest = hashlib.sha256(repr((self.channels, self.rate, self.units, len(self))).encode())
-        for trace in self.traces:
-            digest.update(repr(trace.shape).encode())
-            digest.update(canonical(trace).tobytes())
+        for values in self.contents():
+            digest.update(values)
         return digest.hexdigest()
+
+    def contents(self) -> Iterator[bytes]:
+        """Shape and values of each recording in one form: equal bytes, equal recordings."""
+        for trace in self.traces:
+            yield repr(trace.shape).encode() + canonical(trace).tobytes()
+
+    def digests(self) -> np.ndarray:
+        """sha256 of the shape and values of each recording, (n,); equal if all channels are."""
+        return np.array([hashlib.sha256(values).hexdigest() for values in self.contents()])
 
 
 def canonical(trace: np.ndarray) -> np.ndarray:
