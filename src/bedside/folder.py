@@ -308,6 +308,11 @@ class Run:
         return dict(self._json("null.json")) if (self.path / "null.json").exists() else None
 
     @cached_property
+    def random_split(self) -> dict[str, Any] | None:
+        """What the same training scored on a random split of the molecules; None where there is no other split."""
+        return dict(self._json("random_split.json")) if (self.path / "random_split.json").exists() else None
+
+    @cached_property
     def stress(self) -> dict[str, Any] | None:
         """What noise, gaps, wrong units or poor images do to the model; None if that was not tried."""
         return dict(self._json("stress.json")) if (self.path / "stress.json").exists() else None

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from bedside import random_split
 from bedside.begin import (
     begin,
     explainable,
@@ -178,6 +179,9 @@ def train_steps(
         if settings.null_runs and not (run.path / NULL).exists():
             yield Stage("shuffled targets", str(settings.family), len(folds) * settings.null_runs)
             yield from null_steps(run, cohort, settings, way)
+        if random_split.wanted(cohort, settings) and not (run.path / random_split.RANDOM).exists():
+            yield Stage("random split", str(settings.family), len(folds))
+            yield from random_split.random_steps(run, cohort, settings, way)
         if explainable(settings, cohort) and settings.explain.samples and not (run.path / FOLDER).exists():
             yield from _explain_if_possible(Run(run.path), cohort, settings)
         yield Stage("report")

@@ -132,7 +132,9 @@ class FoldSettings(Settings):
     link_duplicates: bool = True
     """Keep duplicates (identical features, the same or nearly the same image, the same compound) on one side of every split, so that nobody is recognised instead of diagnosed."""
     link_scaffolds: bool = True
-    """Keep molecules with the same scaffold (their rings and what joins them) on one side of every split, so that the test asks for new chemistry. The report says how much better the same model looks on a random split."""
+    """Keep molecules with the same scaffold (their rings and what joins them) on one side of every split, so that the test asks for new chemistry."""
+    random_beside: bool = Field(default=True, json_schema_extra=only_when(link_scaffolds=True))
+    """Also train on a random split of the molecules, so that the report can say how much better the same model looks there."""
 
 
 class PreparationSettings(Settings):

@@ -99,7 +99,8 @@ def _idle_by_kind(settings: RunSettings, cohort: Cohort, *, network: bool) -> It
     """What acts on one kind of data only, or only on what a network looks at."""
     data = cohort.inputs.kind
     if not joins_scaffolds(cohort, settings.folds.model_copy(update={"link_scaffolds": True})):
-        yield "folds", "link_scaffolds", "only molecules have scaffolds, and only holdout and crossval deal by them"
+        for setting in ("link_scaffolds", "random_beside"):
+            yield "folds", setting, "only molecules have scaffolds, and only holdout and crossval deal by them"
     for setting, kinds in _PREPARES.items():
         if data not in kinds:
             yield "preparation", setting, f"it does not change how {data} data are prepared"

@@ -14,6 +14,7 @@ _POOR_INPUT = {
     "table": "bedside predict fills gaps as in training and refuses a table that lacks a column.",
     "image": "An image that cannot be read gets no score.",
     "signal": "bedside predict refuses recordings that lack a channel of training, and says where amplitude or length are new.",
+    "graph": "bedside predict refuses structures that cannot be read, and names elements, sizes and charges that training never saw.",
 }
 
 

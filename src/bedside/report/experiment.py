@@ -10,6 +10,7 @@ from bedside.errors import RunError
 from bedside.folder import Fit, Run, read_yaml
 from bedside.report import kinds, methods, page, tables
 from bedside.report.images import image_facts
+from bedside.report.molecules import molecule_facts
 from bedside.report.signals import signal_facts
 from bedside.report.style import Drawing
 
@@ -84,6 +85,7 @@ def page_context(run: Experiment) -> dict[str, Any]:
         "level": level_text(run.estimates["level"]),
         "images": image_facts(description),
         "signals": signal_facts(description),
+        "molecules": molecule_facts(description),
         "synthetic": kinds.synthetic(description),
         "splits": splits,
         "patient_ranges": tables.split_ranges(splits, "patients"),

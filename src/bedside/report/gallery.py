@@ -46,15 +46,31 @@ CHECKS = {
     "deletion": "If the highlighted {parts} matter, deleting them must lower the score faster than deleting as many "
     "random ones (Petsiuk et al. 2018, arXiv:1806.07421).",
 }
-IMAGES = {"thing": "image", "things": "images", "parts": "pixels", "mark": "heat", "marks": "The heat shows"}
+IMAGES = {
+    "thing": "image",
+    "things": "images",
+    "parts": "pixels",
+    "mark": "heat",
+    "marks": "The heat shows",
+    "covered": "each part of the image is covered",
+}
 RECORDINGS = {
     "thing": "recording",
     "things": "recordings",
     "parts": "parts",
     "mark": "colour",
     "marks": "The colour behind a recording shows",
+    "covered": "each part of the recording is replaced by a straight line",
 }
-_THINGS = {"image": IMAGES, "signal": RECORDINGS}
+MOLECULES = {
+    "thing": "molecule",
+    "things": "molecules",
+    "parts": "atoms",
+    "mark": "colour",
+    "marks": "The colour behind an atom shows",
+    "covered": "each atom is made unknown, all but its bonds,",
+}
+_THINGS = {"image": IMAGES, "signal": RECORDINGS, "graph": MOLECULES}
 _PICTURES = ("image", "map", "occlusion")
 _MIME = {
     ".webp": "image/webp",

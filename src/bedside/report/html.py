@@ -14,9 +14,11 @@ from bedside.report.documents import present
 from bedside.report.figures import draw
 from bedside.report.gallery import gallery
 from bedside.report.images import image_facts
+from bedside.report.molecules import molecule_facts
 from bedside.report.null import null
 from bedside.report.operating import point
 from bedside.report.panel import panel, static_rows
+from bedside.report.random_split import random_split
 from bedside.report.sample_size import sample_size
 from bedside.report.signals import signal_facts
 from bedside.report.style import Drawing
@@ -91,6 +93,8 @@ def page_context(run: Told, drawings: dict[str, list[Drawing]]) -> dict[str, Any
         "sample_size": sample_size(run),
         "images": image_facts(description),
         "signals": signal_facts(description),
+        "molecules": molecule_facts(description),
+        "random": random_split(run),
         "synthetic": kinds.synthetic(description),
         "splits": splits,
         "patient_ranges": tables.split_ranges(splits, "patients"),
@@ -137,6 +141,7 @@ def _contents(
     """Sections that this run has, in order: (id, heading)."""
     missing = {
         "baseline": estimates["baseline"] is None,
+        "random": run.random_split is None,
         "calibration": "calibration" not in estimates,
         "decision-curve": not drawings["decision"],
         "operating": not estimates.get("operating"),

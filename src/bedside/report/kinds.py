@@ -5,12 +5,12 @@ from typing import Any
 
 from bedside.data.description import DESCRIBED, kind_of
 from bedside.folder import Run
-from bedside.report import image_words, images, signals
+from bedside.report import image_words, images, molecules, signals
 
-_WORDS = {"image": image_words, "signal": signals}
-_HEADS = {"image": "Images", "signal": "Recordings"}
-_FACTS = {"image": images, "signal": signals}
-_ALIKE = {"image": "the same or nearly the same image", "signal": "the same recording"}
+_WORDS = {"image": image_words, "signal": signals, "graph": molecules}
+_HEADS = {"image": "Images", "signal": "Recordings", "graph": "Molecules"}
+_FACTS = {"image": images, "signal": signals, "graph": molecules}
+_ALIKE = {"image": "the same or nearly the same image", "signal": "the same recording", "graph": "the same compound"}
 _RECORDS = {"image": image_words.record}
 
 
@@ -48,7 +48,11 @@ def augmentation(run: Run) -> str:
 
 def baseline_words(estimates: dict[str, Any]) -> str:
     """What the baseline is, where its name does not say it."""
-    return image_words.baseline_words(estimates) or signals.baseline_words(estimates)
+    return (
+        image_words.baseline_words(estimates)
+        or signals.baseline_words(estimates)
+        or molecules.baseline_words(estimates)
+    )
 
 
 def alike(description: dict[str, Any]) -> str:

@@ -17,7 +17,12 @@ MOST_BARS = 12  # levels of a category that are drawn
 WIDTH, HEIGHT = 160.0, 34.0  # of a small histogram
 
 
-_MEASURED = {"table": "Column by column", "image": "Images, measured", "signal": "Recordings, measured"}
+_MEASURED = {
+    "table": "Column by column",
+    "image": "Images, measured",
+    "signal": "Recordings, measured",
+    "graph": "Molecules, measured",
+}
 
 
 def write_monitor(folder: Path, record: dict[str, Any], run: Run) -> Path:

@@ -10,6 +10,7 @@ HEADINGS = {
     "findings": "Findings",
     "estimates": "Estimates",
     "baseline": "Against the baseline",
+    "random": "On a random split",
     "calibration": "Calibration",
     "decision-curve": "Is it worth deciding by the score?",
     "performance": "Performance in figures",
@@ -27,7 +28,11 @@ HEADINGS = {
     "settings": "Settings",
     "reproducibility": "Reproducibility",
 }  # in their order; a run has some of them
-_SEEN = {"image": "What the network looked at", "signal": "What the network read"}
+_SEEN = {
+    "image": "What the network looked at",
+    "signal": "What the network read",
+    "graph": "Which atoms the network read",
+}
 
 
 def headings(run: Run) -> dict[str, str]:
