@@ -7,19 +7,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bedside.models.gin import GraphSettings
-from bedside.models.graph import GraphClassifier, Graphs, features_of
+from bedside.models.graph import GraphClassifier, Graphs, features_of, layers
 
 
 class GCN(GraphClassifier):
     """Layers of means over neighbours, normalised, added to what was known."""
 
     def __init__(self, n_features: int, n_outputs: int, settings: GraphSettings) -> None:
-        from torch_geometric.nn import GCNConv
-
         width = settings.width
         super().__init__(n_features, width, n_outputs, settings.dropout)
         self.dropout = settings.dropout
-        self.means = nn.ModuleList(GCNConv(width, width) for _ in range(settings.layers))
+        self.means = nn.ModuleList(layers().GCNConv(width, width) for _ in range(settings.layers))
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(settings.layers))
 
     def atoms(self, x: Tensor, graphs: Graphs) -> Tensor:

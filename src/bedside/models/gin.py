@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from bedside.models.graph import KINDS, GraphClassifier, Graphs, features_of
+from bedside.models.graph import KINDS, GraphClassifier, Graphs, features_of, layers
 from bedside.settings import Settings
 
 
@@ -27,13 +27,11 @@ class GIN(GraphClassifier):
     """Layers of sums over neighbours, each with a small network of its own, normalised, added to what was known."""
 
     def __init__(self, n_features: int, n_outputs: int, settings: GraphSettings) -> None:
-        from torch_geometric.nn import GINEConv
-
         width = settings.width
         super().__init__(n_features, width, n_outputs, settings.dropout)
         self.dropout = settings.dropout
         self.sums = nn.ModuleList(
-            GINEConv(_two_layers(width), train_eps=True, edge_dim=KINDS) for _ in range(settings.layers)
+            layers().GINEConv(_two_layers(width), train_eps=True, edge_dim=KINDS) for _ in range(settings.layers)
         )
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(settings.layers))
 

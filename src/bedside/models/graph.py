@@ -1,11 +1,15 @@
 """What every network for graphs has in common: atoms and bonds out of padded arrays, atoms that learn of each other, and
 a last layer that reads their mean."""
 
+import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from bedside.errors import SettingError
 
 KINDS = 4  # of bonds, numbered from 1 in prepared graphs
 
@@ -54,6 +58,21 @@ class GraphClassifier(nn.Module):
         """Prepared graphs (n, places, 1 + features + places) -> logits (n, n_outputs)."""
         logits: Tensor = self.head(self.embed(packed))
         return logits
+
+
+def layers() -> Any:
+    """PyTorch Geometric's module of layers.
+
+    Raises:
+        SettingError: if it is not installed.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
+            from torch_geometric import nn as found
+    except ImportError:
+        raise SettingError("Networks for graphs need PyTorch Geometric: pip install 'bedside[graphs]'") from None
+    return found
 
 
 def features_of(shape: tuple[int, ...]) -> int:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from bedside.models.gin import GraphSettings
-from bedside.models.graph import KINDS, GraphClassifier, Graphs, features_of
+from bedside.models.graph import KINDS, GraphClassifier, Graphs, features_of, layers
 
 WALKS = 8  # longest walk by which an atom is placed
 
@@ -31,18 +31,16 @@ class GraphTransformer(GraphClassifier):
     """Layers that add what comes along bonds to what attention finds anywhere in the graph."""
 
     def __init__(self, n_features: int, n_outputs: int, settings: GraphTransformerSettings) -> None:
-        from torch_geometric.nn import GINEConv, GPSConv
-
         width = settings.width
         super().__init__(n_features, width, n_outputs, settings.dropout)
         self.place = nn.Linear(WALKS, width)
 
         def along_bonds() -> nn.Module:
             steps = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
-            return GINEConv(steps, edge_dim=KINDS)
+            return layers().GINEConv(steps, edge_dim=KINDS)
 
         self.layers = nn.ModuleList(
-            GPSConv(width, along_bonds(), heads=settings.heads, dropout=settings.dropout)
+            layers().GPSConv(width, along_bonds(), heads=settings.heads, dropout=settings.dropout)
             for _ in range(settings.layers)
         )
 

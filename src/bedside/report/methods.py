@@ -40,8 +40,17 @@ def scheme(run: Run) -> str:
     if folds.get("scheme") == "crossval":
         divisions = n.get("divisions", n["repeats"])
         times = f", repeated {divisions} times with new folds" if divisions > 1 else ""
-        return f"{folds.get('number', n['folds'])}-fold cross-validation{times}: in each fold one part was tested, the next validated, the others trained.{_seeds(run)}"
-    return _SCHEMES.get(str(folds.get("scheme")), "") + _seeds(run)
+        return f"{folds.get('number', n['folds'])}-fold cross-validation{times}: in each fold one part was tested, the next validated, the others trained.{_scaffolds(run)}{_seeds(run)}"
+    return _SCHEMES.get(str(folds.get("scheme")), "") + _scaffolds(run) + _seeds(run)
+
+
+def _scaffolds(run: Run) -> str:
+    together = run.settings.get("folds", {}).get("link_scaffolds")
+    return (
+        " Molecules with the same scaffold were kept together, so those that were tested are new chemistry."
+        if together
+        else ""
+    )
 
 
 def _seeds(run: Run) -> str:
@@ -60,6 +69,8 @@ def splits(run: Run) -> str:
     unit = (
         _separation(run)
         if n["patient_column"]
+        else "Each molecule counts as its own patient."
+        if kind_of(run.description) == "graph"
         else (
             "There is no patient column, so each sample counts as its own patient; leakage between samples of one patient cannot be ruled out."
         )
