@@ -6,6 +6,7 @@ on which a run is judged, says how far a published number from a random split wo
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from math import hypot
 
 import numpy as np
@@ -81,21 +82,16 @@ def gap(new: Estimate, known: Estimate) -> Estimate:
 
     The test patients are not the same, and the interval is made of the two intervals.
     """
-    common = {
-        "level": new.level,
-        "n_patients": new.n_patients,
-        "n_samples": new.n_samples,
-        "method": METHOD,
-        "of": new.of,
-    }
+    unknown = replace(new, value=None, low=None, high=None, method="not defined on one of the splits")
     if new.value is None or known.value is None:
-        return Estimate(new.metric, None, None, None, **common | {"method": "not defined on one of the splits"})
-    value = known.value - new.value
-    if None in (new.low, new.high, known.low, known.high):
-        return Estimate(new.metric, value, None, None, **common)
-    below = hypot(known.value - known.low, new.high - new.value)  # type: ignore[operator]
-    above = hypot(known.high - known.value, new.value - new.low)  # type: ignore[operator]
-    return Estimate(new.metric, value, value - below, value + above, **common)
+        return unknown
+    found = replace(unknown, value=known.value - new.value, method=METHOD)
+    if new.low is None or new.high is None or known.low is None or known.high is None:
+        return found
+    below = hypot(known.value - known.low, new.high - new.value)
+    above = hypot(known.high - known.value, new.value - new.low)
+    difference = known.value - new.value
+    return replace(found, low=difference - below, high=difference + above)
 
 
 def shared_scaffolds(cohort: Cohort, folds: pd.DataFrame) -> float:

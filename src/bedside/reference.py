@@ -4,7 +4,7 @@ Tables are counted column by column. Images are counted by what a person could m
 they show (brightness, contrast, sharpness, size), recordings by level, amplitude, roughness, length and gaps, molecules by weight, solubility and the like.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,10 @@ from bedside.splits.images import learned_white
 FOLDER, COLUMNS = "reference", "columns.json"
 MOST = {"image": 2000, "signal": 20_000, "graph": 20_000}  # that are measured, each of another patient
 
-_MEASURED = {"signal": measured_signals, "graph": measured_molecules}
+_MEASURED: dict[str, Callable[[Any], tuple[list[str], np.ndarray]]] = {
+    "signal": measured_signals,
+    "graph": measured_molecules,
+}
 
 
 @dataclass(frozen=True)
