@@ -45,9 +45,9 @@ def scheme(run: Run) -> str:
 
 
 def _scaffolds(run: Run) -> str:
-    together = run.settings.get("folds", {}).get("link_scaffolds")
+    together = kind_of(run.description) == "graph" and run.settings.get("folds", {}).get("link_scaffolds")
     return (
-        " Molecules with the same scaffold were kept together, so those that were tested are new chemistry."
+        " No scaffold stands on two sides of a split, so the tested molecules are new chemistry."
         if together
         else ""
     )
