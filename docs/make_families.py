@@ -60,7 +60,7 @@ def listed(kind: str) -> str:
     rows = [
         (f"[`{name}`]({page_of(name)}.md)", family.summary, ", ".join(family.tasks))
         for name, family in FAMILIES.items()
-        if family.data == kind
+        if kind in family.kinds
     ]
     return table(("family", "what it is", "tasks"), rows)
 

@@ -39,7 +39,7 @@ def refuse_unsuited(settings: RunSettings, cohort: Cohort) -> None:
     if not family.suits(kind, data):
         suited = [other for other, it in families().items() if it.suits(kind, data)]
         raise SettingError(
-            f"Family '{name}' does {' or '.join(family.tasks)} on {family.data} data, but this is {kind} "
+            f"Family '{name}' does {' or '.join(family.tasks)} on {' or '.join(family.kinds)} data, but this is {kind} "
             f"on {data} data. Suited here: {', '.join(suited)}."
         )
     options = model_settings(name, settings.model)
@@ -63,7 +63,11 @@ def idle(settings: RunSettings, cohort: Cohort) -> Iterator[tuple[str, str, str]
         yield "train", "", reason
         for setting in ("accelerator", "precision"):
             yield "device", setting, reason
-    if family.data == "any":
+    if family.objective:
+        for setting in ("class_weights", "sampling"):
+            yield "train", setting, f"family '{settings.family}' learns without the classes"
+        yield "preparation", "missing_indicators", f"family '{settings.family}' always knows what is missing"
+    if "any" in family.kinds:
         yield "preparation", "", f"family '{settings.family}' reads no features"
     if task.kind != "binary":
         for setting in ("threshold", "threshold_value", "threshold_bound"):
@@ -97,7 +101,7 @@ def _idle_by_kind(settings: RunSettings, data: str, *, network: bool) -> Iterato
         yield "explain", "method", f"{settings.explain.method} does not explain {data}s; {suited} do"
     if data != "table" and settings.reference.keep == "inputs":
         yield "reference", "keep", f"{data}s are not kept; the last hidden layer is"
-    if family_named(str(settings.family)).data == "any" and data != "image":
+    if "any" in family_named(str(settings.family)).kinds and data != "image":
         yield "explain", "", f"family '{settings.family}' reads no features"
     yield from {"table": _idle_on_tables, "image": _idle_on_images, "signal": _idle_on_signals}[data](settings, network)
 

@@ -60,7 +60,7 @@ def metric_figure(history: pd.DataFrame) -> Drawing | None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return Drawing(
         "learning-metric",
-        f"Learning curves: {LABELS.get(names[0], names[0])}",
+        f"Learning curves: {LABELS.get(names[0], names[0].replace('_', ' '))}",
         "The same epochs, in the metric that was followed.",
         "Training and validation values per epoch.",
         to_svg(figure, "learning-metric"),

@@ -87,7 +87,7 @@ def _estimators(job: Job) -> Iterator[Plan | FoldFit]:
         if fold.name in job.finished:
             continue
         inputs = cohort.inputs.take(fold.train)
-        preparation = PREPARATIONS[family_named(family).data].fit(inputs, settings.preparation)
+        preparation = PREPARATIONS[family_named(family).kinds[0]].fit(inputs, settings.preparation)
         seed = derive(settings.seed, fold.repeat, fold.number, ESTIMATOR)
         estimator = build_model(family, cohort.task, options, seed)
         x = rows_of(preparation(inputs))

@@ -146,15 +146,16 @@ class FittedNetwork(Scoring):
         self.preparation.save(folder / "preparation.skops")
         save_weights(self.network, folder / "weights.safetensors")
         average = None if self.average is None else self.average.tolist()
-        facts = {"kind": "network", "shape": self.shape, "centre": self.centre, "scale": self.scale, "average": average}
-        (folder / "member.json").write_text(json.dumps(facts))
+        data = next(name for name, kind in PREPARATIONS.items() if type(self.preparation) is kind)
+        facts = {"kind": "network", "data": data, "shape": self.shape, "centre": self.centre, "scale": self.scale}
+        (folder / "member.json").write_text(json.dumps({**facts, "average": average}))
 
     @classmethod
     def load(cls, folder: Path, family: str, settings: dict[str, Any], task: Task, facts: dict[str, Any]) -> Self:
         shape = tuple(facts["shape"])
         network = build_model(family, shape, task.n_outputs, model_settings(family, settings))
         load_weights(network, folder / "weights.safetensors", family)
-        preparation = PREPARATIONS[family_named(family).data].load(folder / "preparation.skops")
+        preparation = PREPARATIONS[facts.get("data", family_named(family).kinds[0])].load(folder / "preparation.skops")
         average = None if facts.get("average") is None else np.array(facts["average"], dtype=np.float64)
         return cls(preparation, network, task, shape, facts["centre"], facts["scale"], average)
 
@@ -194,7 +195,7 @@ class FittedEstimator(Scoring):
     @classmethod
     def load(cls, folder: Path, family: str, settings: dict[str, Any], task: Task, facts: dict[str, Any]) -> Self:
         estimator = load_skops(folder / "estimator.skops", families()[family].trusted)
-        preparation = PREPARATIONS[families()[family].data].load(folder / "preparation.skops")
+        preparation = PREPARATIONS[families()[family].kinds[0]].load(folder / "preparation.skops")
         return cls(preparation, estimator, task)
 
 
