@@ -11,6 +11,7 @@ from bedside.settings import AugmentSettings, DataSettings, RunSettings
 
 CODES = {
     "class-weights": "Classes were weighted or drawn equally often, so scores are not probabilities.",
+    "anomaly-score": "Scores say how unusual a sample is, not how probable the class.",
     "modality": "Nobody said what the images are, so they are augmented with what harms no kind of image.",
     "weak-family": "No pretrained weights are installed, so a small network learned large images from scratch.",
 }
@@ -177,8 +178,29 @@ def setting_findings(settings: RunSettings, cohort: Cohort) -> Iterator[Finding]
             f"{how}: scores are then too high for rare classes and are not probabilities.",
             "Judge calibration before using scores as risks, or leave it off and choose the threshold.",
         )
+    if family_named(str(settings.family)).score == "anomaly":
+        yield _anomaly(settings, cohort)
     if cohort.inputs.kind == "image" and family_named(str(settings.family)).network:
         yield from _image_findings(settings, cohort)
+
+
+def _anomaly(settings: RunSettings, cohort: Cohort) -> Finding:
+    whom = getattr(model_settings(str(settings.family), settings.model), "learn_from", "all")
+    learned = (
+        f"It learned from training samples of class '{cohort.task.classes[0]}' alone"
+        if whom == "other"
+        else "It learned from all training samples without their classes"
+    )
+    recalibrated = settings.evaluation.recalibrate != "none"
+    return Finding(
+        "note" if recalibrated else "warning",
+        "anomaly-score",
+        f"Scores are the share of samples that '{settings.family}' is better used to. {learned}; the baseline learned from both.",
+        "They were made into probabilities by recalibration on validation samples."
+        if recalibrated
+        else "They rank patients but are no probabilities, so poor calibration is no surprise; "
+        "evaluation.recalibrate=platt makes them probabilities.",
+    )
 
 
 def _image_findings(settings: RunSettings, cohort: Cohort) -> Iterator[Finding]:

@@ -136,11 +136,15 @@ class FittedNetwork(Scoring):
     def latent(self, prepared: np.ndarray) -> np.ndarray | None:
         """What the hidden layers make of prepared samples, (n, width); None for a network without any."""
         if callable(getattr(self.network, "embed", None)):
-            return outputs_in_64_bits(Embedding(self.network), prepared).numpy()
+            return outputs_in_64_bits(Part(self.network, "embed"), prepared).numpy()
         hidden = getattr(self.network, "hidden", None)
         if not isinstance(hidden, nn.Sequential) or not len(hidden):
             return None
         return outputs_in_64_bits(hidden, prepared).numpy()
+
+    def given_back(self, prepared: np.ndarray) -> np.ndarray:
+        """Prepared samples as a network that reconstructs them gives them back, of the same shape."""
+        return outputs_in_64_bits(Part(self.network, "reconstruct"), prepared).numpy()
 
     def save(self, folder: Path) -> None:
         self.preparation.save(folder / "preparation.skops")
@@ -213,16 +217,16 @@ def rows_of(prepared: np.ndarray) -> np.ndarray:
     return prepared.reshape(len(prepared), -1).astype(np.float64)
 
 
-class Embedding(nn.Module):
-    """A network without its last layer."""
+class Part(nn.Module):
+    """What a network computes on the way, by the name of its method: `embed` or `reconstruct`."""
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, network: nn.Module, method: str) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.method = network, method
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        vectors: torch.Tensor = self.network.embed(x)
-        return vectors
+        found: torch.Tensor = getattr(self.network, self.method)(x)
+        return found
 
 
 def save_weights(network: nn.Module, path: Path) -> None:
