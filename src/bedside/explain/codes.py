@@ -12,6 +12,8 @@ from bedside.explain.sight import Says
 class CodeSight(Says):
     """A member that makes a code of a sample."""
 
+    layer = "the code"
+
     def __init__(self, member: Any) -> None:
         self.member = member
 

@@ -109,8 +109,8 @@ def _over_all(
 
 def _sentences(record: dict[str, Any]) -> list[str]:
     told = {
-        "numbers": ("Numbers", "the median of the training samples", "root mean squared error"),
-        "levels": ("Categories", "the most frequent level of the training samples", "share of wrong guesses"),
+        "numbers": ("numbers", "the median of the training samples", "root mean squared error"),
+        "levels": ("categories", "the most frequent level of the training samples", "share of wrong guesses"),
     }
     said = []
     for name, (what, usual, error) in told.items():
@@ -118,18 +118,17 @@ def _sentences(record: dict[str, Any]) -> list[str]:
         if one is None:
             continue
         if one["low"] is None or one["high"] is None:
-            said.append(f"{what}: too few patients to tell whether the model fills gaps better than {usual} does.")
+            said.append(f"Too few patients to tell whether the model guesses {what} better than {usual} does.")
             continue
-        verdict = "not shown to be better than"
+        verdict = f"The model is not shown to guess {what} better than {usual} does"
         if one["high"] < 1:
-            verdict = "better than"
+            verdict = f"The model guesses {what} better than {usual} does"
         elif one["low"] > 1:
-            verdict = "worse than"
-        more = "" if verdict == "better than" else f" Fill gaps with {usual} instead."
+            verdict = f"The model guesses {what} worse than {usual} does"
+        more = "" if one["high"] < 1 else " The simple way is as good; take that."
         unit = " standard deviations" if name == "numbers" else ""
         said.append(
-            f"{what} are filled {verdict} by {usual}: {error} {one['model']:.2f}{unit} against {one['usual']:.2f}, "
-            f"ratio {one['ratio']:.2f} [{one['low']:.2f}, {one['high']:.2f}] on {one['cells']:,} hidden cells of "
-            f"{one['patients']:,} patients.{more}"
+            f"{verdict}: {error} {one['model']:.2f}{unit} against {one['usual']:.2f}, ratio {one['ratio']:.2f} "
+            f"[{one['low']:.2f}, {one['high']:.2f}] on {one['cells']:,} hidden cells of {one['patients']:,} patients.{more}"
         )
     return said

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from bedside.cohort import Task
 from bedside.models.losses import Batch, weighted_mean
 
-KNOTS = 101  # of the curve from errors to scores
+KNOTS = 21  # of the curve from errors to scores
 
 
 class HowItLearns(Protocol):

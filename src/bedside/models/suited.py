@@ -195,7 +195,8 @@ def _anomaly(settings: RunSettings, cohort: Cohort) -> Finding:
     return Finding(
         "note" if recalibrated else "warning",
         "anomaly-score",
-        f"Scores are the share of samples that '{settings.family}' is better used to. {learned}; the baseline learned from both.",
+        f"Scores say how unusual a sample is: the share of held-out ones that '{settings.family}' gives back better. {learned}; "
+        "the baseline learned from both classes.",
         "They were made into probabilities by recalibration on validation samples."
         if recalibrated
         else "They rank patients but are no probabilities, so poor calibration is no surprise; "
