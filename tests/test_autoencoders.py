@@ -167,7 +167,7 @@ def test_settings_that_ask_for_classes_or_marks_are_refused():
 @pytest.mark.parametrize("family", ["autoencoder", "vae"])
 def test_what_fills_a_gap_changes_no_error(prepared, made, family):
     """The error compares nothing with a cell that was missing: what stands there may be anything."""
-    preparation, x = prepared
+    x = prepared[1]
     network = made(family)
     given = network._coded(x)[0].detach()
     gaps = 1 - network.known(x)

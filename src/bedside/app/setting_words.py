@@ -91,6 +91,10 @@ LABELS = {
     "model.blocks": later("Blocks"),
     "model.kernel": later("What a filter sees"),
     "model.layers": later("Layers"),
+    "model.code": later("Numbers of the code"),
+    "model.hide": later("Hidden in training"),
+    "model.learn_from": later("Whom it learns from"),
+    "model.beta": later("What the code costs"),
     "model.bidirectional": later("Read both ways"),
     "model.stride": later("Time points of a step"),
     "model.patch": later("Time points of a patch"),
@@ -186,6 +190,7 @@ CHOICES = {
         "leaky_relu": "leaky ReLU",
         "elu": "ELU",
     },
+    "model.learn_from": {"other": later("those without the condition"), "all": later("everybody")},
     "model.normalisation": {
         "none": later("no normalisation"),
         "batch": later("over the batch"),

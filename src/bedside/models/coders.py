@@ -67,12 +67,21 @@ class TableCoder(Reconstructor):
     average: Tensor
 
     def __init__(
-        self, columns: int, *, width: int, layers: int, code: int, hide: float, beta: float | None = None
+        self,
+        columns: int,
+        *,
+        width: int,
+        layers: int,
+        code: int,
+        hide: float,
+        beta: float | None = None,
+        encoder: nn.Module | None = None,
     ) -> None:
+        """`encoder` is another network's layers, from `columns` to `width` numbers, instead of new ones."""
         super().__init__()
         there, back = [columns, *[width] * layers], [code, *[width] * layers]
         decoder = nn.Sequential(_layers(back), nn.Linear(width, columns))
-        self.coder = Settled(_layers(there), width, code, decoder, beta)
+        self.coder = Settled(_layers(there) if encoder is None else encoder, width, code, decoder, beta)
         self.hide = nn.Dropout(hide)
         self.register_buffer("kind", torch.zeros(columns, dtype=torch.long))
         self.register_buffer("first", torch.arange(columns))  # the first column of the same cell

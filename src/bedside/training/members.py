@@ -17,6 +17,7 @@ from bedside.training.batches import Augmented, Batches, TensorBatches, to_devic
 from bedside.training.fitted import PREPARATIONS, Fitted, FittedNetwork
 from bedside.training.image_batches import ImageBatches
 from bedside.training.isolated import own_random_numbers
+from bedside.training.pretraining import unfolded
 from bedside.training.signal_augment import augmentation_of
 
 # What a seed is for; the last number of its path.
@@ -78,7 +79,10 @@ class Images:
 
 @dataclass(frozen=True)
 class Member:
-    """`finish` makes what is kept out of the trained network, which learned the `objective`."""
+    """`finish` makes what is kept out of the trained network, which learned the `objective`.
+
+    `before` trains a part of the same network first, in place, towards another aim.
+    """
 
     fold: Fold
     network: nn.Module
@@ -86,6 +90,7 @@ class Member:
     objective: Objective
     finish: Callable[[nn.Module], Fitted] = field(repr=False)
     trained_before: bool = False
+    before: "Member | None" = None
 
     @property
     def n_train(self) -> int:
@@ -152,7 +157,11 @@ def array_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings)
         scoring = objective.finish(trained, held)
         return FittedNetwork(preparation, scoring, cohort.task, shape, target.centre, target.scale, average)
 
-    return Member(fold, network, data, objective, finish)
+    before = None
+    if getattr(model_settings(family, settings.model), "start", "random") == "autoencoder":
+        learner, aim = unfolded(network, preparation, learned, fold, settings, cohort.task)
+        before = Member(fold, learner, data, aim, lambda trained: finish(network))
+    return Member(fold, network, data, objective, finish, before=before)
 
 
 def _learned_from(objective: Objective, target: "Target", rows: np.ndarray) -> np.ndarray:
