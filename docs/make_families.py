@@ -31,6 +31,7 @@ LANGUAGES = {".py": "python", ".toml": "toml"}
 TOGETHER = {  # families that share a page; every other one has its own
     "lstm": "recurrent",
     "gru": "recurrent",
+    "vae": "autoencoder",
     "vit_small_patch16_224": "vision-transformers",
     **{
         name: "backbones"

@@ -1,5 +1,6 @@
 """Autoencoders: what they learn, what does not count, whom they call unusual, and what they put into gaps."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,9 +24,12 @@ from bedside.settings import PreparationSettings, RunSettings, build
 from bedside.splits.backwards import numbers_of, shares_of
 from bedside.splits.folds import make_folds
 from bedside.splits.preparation import TablePreparation
-from bedside.training.events import FoldFit
+from bedside.training.events import FoldFit, Progress
 from bedside.training.fits import train_folds
+from bedside.training.groups import Job, train_members
+from bedside.training.hardware import make_fabric
 from bedside.training.isolated import own_random_numbers
+from bedside.training.members import array_member
 
 QUICK = {"width": 32}
 LEARNS = {"train": {"epochs": 60, "learning_rate": 0.005}, "device": {"threads": 1}}
@@ -350,3 +354,68 @@ def test_a_run_that_stops_after_a_fold_ends_with_the_same_bytes(tmp_path):
     again = train(cohort, settings, resume=tmp_path / "cut")
     assert again.environment["resumed"]
     assert (whole.path / "predictions.csv").read_bytes() == (again.path / "predictions.csv").read_bytes()
+
+
+# A start for a classifier
+
+
+@pytest.fixture(scope="module")
+def started():
+    """`started(family settings)`: the phases of a training and what its fold fit scores."""
+    cohort = table_outliers(90)
+    fold = make_folds(cohort, build(RunSettings, {}).folds, seed=0)[0]
+
+    def start(**model):
+        asked = {"family": "mlp", "model": {"hidden": [16], **model}, "train": {"epochs": 4}, "device": {"threads": 1}}
+        events = list(train_folds("mlp", cohort, [fold], build(RunSettings, asked)))
+        phases = [event.phase for event in events if isinstance(event, Progress)]
+        (fitted,) = (event.fitted for event in events if isinstance(event, FoldFit))
+        return phases, fitted.scores(cohort.inputs.take(fold.test))
+
+    return start
+
+
+def test_a_perceptron_may_begin_from_an_autoencoder(started):
+    phases, scores = started(start="autoencoder")
+    assert phases == ["autoencoder"] * 4 + ["network"] * 4
+    plain, others = started()
+    assert plain == [""] * 4
+    assert not np.array_equal(scores, others)
+
+
+def test_what_a_start_learns_from_are_the_training_samples_of_the_fold():
+    """Other test samples, other targets: the hidden layers after the first phase are the same to the last bit."""
+    cohort = table_outliers(90)
+    fold = make_folds(cohort, build(RunSettings, {}).folds, seed=0)[0]
+    settings = build(
+        RunSettings, {"family": "mlp", "model": {"hidden": [16], "start": "autoencoder"}, "train": {"epochs": 2}}
+    )
+    found = []
+    for changed in (False, True):
+        frame = cohort.inputs.frame.copy()
+        if changed:
+            frame.iloc[fold.test, :6] = 99.0
+        samples = cohort.samples.assign(target=cohort.samples["target"].to_numpy()[:: -1 if changed else 1])
+        other = replace(cohort, inputs=TableInputs(frame, cohort.inputs.features), samples=samples)
+        member = array_member("mlp", other, fold, settings)
+        job = Job("mlp", other, [fold], settings)
+        assert list(
+            train_members(make_fabric(settings.device, work=1), [member.before], job, work=1, phase="autoencoder")
+        )
+        found.append(member.network.hidden[0].weight.detach().clone())
+    assert torch.equal(*found)
+
+
+def test_a_start_needs_a_hidden_layer():
+    with pytest.raises(SettingError, match="no effect without a hidden layer"):
+        model_settings("mlp", {"hidden": [], "start": "autoencoder"})
+
+
+def test_the_curves_of_the_report_are_those_of_the_task(tmp_path):
+    run = train(
+        table_outliers(60), {"train": {"epochs": 3}, "device": {"threads": 1}, "evaluation": {"resamples": 100}},
+        folder=tmp_path / "run", family="mlp", model={"hidden": [8], "start": "autoencoder"}, explain={"samples": 0},
+    )  # fmt: skip
+    assert run.history["phase"].tolist() == ["autoencoder"] * 3 + ["network"] * 3
+    assert "error explained" not in (run.path / "report.html").read_text(encoding="utf-8")
+    assert run.history.loc[run.history["best"] == 1, "phase"].tolist() == ["network"]

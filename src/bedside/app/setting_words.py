@@ -95,6 +95,7 @@ LABELS = {
     "model.hide": later("Hidden in training"),
     "model.learn_from": later("Whom it learns from"),
     "model.beta": later("What the code costs"),
+    "model.start": later("First weights"),
     "model.bidirectional": later("Read both ways"),
     "model.stride": later("Time points of a step"),
     "model.patch": later("Time points of a patch"),
@@ -190,6 +191,7 @@ CHOICES = {
         "leaky_relu": "leaky ReLU",
         "elu": "ELU",
     },
+    "model.start": {"random": later("random"), "autoencoder": later("from an autoencoder")},
     "model.learn_from": {"other": later("those without the condition"), "all": later("everybody")},
     "model.normalisation": {
         "none": later("no normalisation"),

@@ -125,7 +125,11 @@ def _sentences(record: dict[str, Any]) -> list[str]:
             verdict = f"The model guesses {what} better than {usual} does"
         elif one["low"] > 1:
             verdict = f"The model guesses {what} worse than {usual} does"
-        more = "" if one["high"] < 1 else " The simple way is as good; take that."
+        more = (
+            ""
+            if one["high"] < 1
+            else " Take the simple way, or let the model learn from all samples (model.learn_from=all)."
+        )
         unit = " standard deviations" if name == "numbers" else ""
         said.append(
             f"{verdict}: {error} {one['model']:.2f}{unit} against {one['usual']:.2f}, ratio {one['ratio']:.2f} "
