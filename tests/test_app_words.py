@@ -30,7 +30,7 @@ def sentences():
 def fields():
     """Every setting that a form can show, of every family."""
     for name, family in families().items():
-        for kind in {"table", "image", "signal"} if family.data == "any" else {family.data}:
+        for kind in {"table", "image", "signal"} if "any" in family.kinds else set(family.kinds):
             for entry in forms.entries(name, TABLE | {"kind": kind}).values():
                 yield f"{name}: {entry.name}", entry
 
