@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from sklearn.metrics import log_loss
 from torch import nn
 
 from bedside.cohort import Cohort, Task, TaskKind
-from bedside.contract.cohorts import image_cohort, signal_cohort, table_cohort
+from bedside.contract import unmoved
+from bedside.contract.cohorts import image_cohort, molecule_cohort, signal_cohort, table_cohort
+from bedside.contract.unmoved import SHAPES, samples_of, still
 from bedside.errors import SettingError
 from bedside.models import build_model, family_named, model_settings, settings_class
 from bedside.run import train
@@ -28,10 +29,27 @@ from bedside.training.fits import train_folds
 from bedside.training.isolated import own_random_numbers
 from bedside.training.saved import load_members
 
-COHORTS: dict[str, Callable[..., Cohort]] = {"image": image_cohort, "signal": signal_cohort}
+COHORTS: dict[str, Callable[..., Cohort]] = {"image": image_cohort, "signal": signal_cohort, "graph": molecule_cohort}
 FILES = {".skops", ".safetensors", ".json"}
-SHAPES = {"table": (5,), "image": (3, 32, 32), "signal": (3, 67)}
 _LEARNS = {"epochs": 30, "learning_rate": 0.01}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of a network in double precision, and whether also while it trains."""
+
+    of: Callable[[nn.Module], None]
+    in_training: bool = True
+
+
+_UNMOVED: dict[str, dict[str, _Asked]] = {
+    "signal": {"what lies behind the end": _Asked(unmoved.behind_the_end)},
+    "graph": {
+        "empty places": _Asked(unmoved.empty_places),
+        "the order of atoms": _Asked(unmoved.order_of_atoms),
+        "neighbours in the batch": _Asked(partial(unmoved.neighbours, kind="graph"), in_training=False),
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -62,8 +80,11 @@ def checks(name: str, model: Mapping[str, Any] | None = None) -> list[Check]:
     found = [Check(f"{name}: settings", lambda _: _settings(name))]
     if family.network:
         found += [Check(f"{name}: gradients", lambda _: _gradients(name, chosen))]
-    if family.network and family.data == "signal":
-        found += [Check(f"{name}: what lies behind the end", lambda _: _behind_the_end(name, chosen))]
+    if family.network:
+        found += [
+            Check(f"{name}: {what}", partial(_unmoved, name, chosen, asked))
+            for what, asked in _UNMOVED.get(family.data, {}).items()
+        ]
     found += [Check(f"{name}: learning, {task}", partial(_learning, name, chosen, task)) for task in family.tasks]
     return [*found, Check(f"{name}: a whole run", partial(_whole_run, name, chosen))]
 
@@ -83,13 +104,13 @@ def _settings(name: str) -> None:
 
 def _gradients(name: str, model: dict[str, Any]) -> None:
     """Logits of the right shape, with finite gradients in every weight, for one output as for several."""
-    shape = SHAPES[family_named(name).data]
+    x = samples_of(family_named(name).data)
     for n_outputs in (1, 3):
         network = _network(name, model, n_outputs).train()
-        logits = network(_noise(shape))
+        logits = network(x)
         _require(
             tuple(logits.shape) == (4, n_outputs),
-            f"{tuple(shape)} of 4 samples gave {tuple(logits.shape)}; needed are logits of shape (4, {n_outputs}).",
+            f"{tuple(x.shape[1:])} of 4 samples gave {tuple(logits.shape)}; needed are logits of shape (4, {n_outputs}).",
         )
         logits.square().sum().backward()
         wrong = [key for key, weight in network.named_parameters() if weight.grad is None]
@@ -98,22 +119,11 @@ def _gradients(name: str, model: dict[str, Any]) -> None:
         _require(not wrong, f"Gradients of {', '.join(wrong)} are not finite.")
 
 
-def _behind_the_end(name: str, model: dict[str, Any]) -> None:
-    """Zeros behind the end of a recording change nothing, in training as in use."""
-    for training in (False, True):
-        network = _network(name, model, 3).double().train(training)
-        for part in network.modules():  # nothing but the recordings may differ
-            if isinstance(part, nn.Dropout):
-                part.p = 0.0
-        x = _noise(SHAPES["signal"]).double()
-        x[1, :, 40:] = 0  # ends earlier
+def _unmoved(name: str, model: dict[str, Any], asked: _Asked, _: Path) -> None:
+    """What may not change an answer does not, in training as in use."""
+    for training in (False, True) if asked.in_training else (False,):
         with torch.no_grad():
-            moved = float((network(F.pad(x, (0, 13))) - network(x)).abs().max())
-        _require(
-            moved < 1e-6,
-            f"13 zeros behind the end moved the logits by {moved:.2g}; multiply features by what was recorded after each "
-            "layer, as models.cnn1d does.",
-        )
+            asked.of(still(_network(name, model, 3), training=training))
 
 
 def _learning(name: str, model: dict[str, Any], task: TaskKind, folder: Path) -> None:
@@ -194,14 +204,6 @@ def _network(name: str, model: dict[str, Any], n_outputs: int) -> nn.Module:
     with own_random_numbers(1):
         network: nn.Module = build_model(name, SHAPES[family_named(name).data], n_outputs, model_settings(name, model))
     return network
-
-
-def _noise(shape: tuple[int, ...]) -> torch.Tensor:
-    """Four samples, (4, *shape); recordings are there from beginning to end."""
-    x = torch.randn(4, *shape, generator=torch.Generator().manual_seed(0))
-    if len(shape) == 2:
-        x[:, -1] = 1
-    return x
 
 
 def _require(held: bool, message: str) -> None:
