@@ -12,15 +12,22 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from sklearn.metrics import log_loss, roc_auc_score
 from torch import nn
 
 from bedside.cohort import Cohort, Task, TaskKind
-from bedside.contract.cohorts import image_cohort, signal_cohort, signal_outliers, table_cohort, table_outliers
+from bedside.contract import unmoved
+from bedside.contract.cohorts import (
+    image_cohort,
+    molecule_cohort,
+    signal_cohort,
+    signal_outliers,
+    table_cohort,
+    table_outliers,
+)
+from bedside.contract.unmoved import SHAPES, samples_of, still
 from bedside.errors import SettingError
 from bedside.models import build_model, family_named, model_settings, settings_class
-from bedside.models.reconstruction import Noise
 from bedside.run import train
 from bedside.settings import RunSettings, build, describe
 from bedside.splits.folds import make_folds
@@ -29,12 +36,29 @@ from bedside.training.fits import train_folds
 from bedside.training.isolated import own_random_numbers
 from bedside.training.saved import load_members
 
-COHORTS: dict[str, Callable[..., Cohort]] = {"image": image_cohort, "signal": signal_cohort}
+COHORTS: dict[str, Callable[..., Cohort]] = {"image": image_cohort, "signal": signal_cohort, "graph": molecule_cohort}
 OUTLIERS: dict[str, Callable[..., Cohort]] = {"table": table_outliers, "signal": signal_outliers}
 FOUND = 0.8  # AUROC against planted outliers
 FILES = {".skops", ".safetensors", ".json"}
-SHAPES = {"table": (5,), "image": (3, 32, 32), "signal": (3, 67)}
 _LEARNS = {"epochs": 30, "learning_rate": 0.01}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of a network in double precision, and whether also while it trains."""
+
+    of: Callable[[nn.Module], None]
+    in_training: bool = True
+
+
+_UNMOVED: dict[str, dict[str, _Asked]] = {
+    "signal": {"what lies behind the end": _Asked(unmoved.behind_the_end)},
+    "graph": {
+        "empty places": _Asked(unmoved.empty_places),
+        "the order of atoms": _Asked(unmoved.order_of_atoms),
+        "neighbours in the batch": _Asked(partial(unmoved.neighbours, kind="graph"), in_training=False),
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -63,12 +87,14 @@ def checks(name: str, model: Mapping[str, Any] | None = None) -> list[Check]:
     """
     family, chosen = family_named(name), dict(model or {})
     found = [Check(f"{name}: settings", lambda _: _settings(name))]
-    if family.network and "signal" in family.kinds:
-        found += [Check(f"{name}: what lies behind the end", lambda _: _behind_the_end(name, chosen))]
     for data in family.kinds:
         on = f" on {data} data" if len(family.kinds) > 1 else ""
         if family.network:
             found += [Check(f"{name}: gradients{on}", partial(_gradients, name, chosen, data))]
+            found += [
+                Check(f"{name}: {what}", partial(_unmoved, name, chosen, data, asked))
+                for what, asked in _UNMOVED.get(data, {}).items()
+            ]
         learning = [
             Check(f"{name}: learning, {task}{on}", partial(_learning, name, chosen, task, data))
             for task in family.tasks
@@ -92,13 +118,13 @@ def _settings(name: str) -> None:
 
 def _gradients(name: str, model: dict[str, Any], data: str, _: Path) -> None:
     """Logits of the right shape, with finite gradients in every weight, for one output as for several."""
-    shape, several = SHAPES[data], "multiclass" in family_named(name).tasks
+    x, several = samples_of(data), "multiclass" in family_named(name).tasks
     for n_outputs in (1, 3) if several else (1,):
         network = _network(name, model, n_outputs, data).train()
-        logits = network(_noise(shape))
+        logits = network(x)
         _require(
             tuple(logits.shape) == (4, n_outputs),
-            f"{tuple(shape)} of 4 samples gave {tuple(logits.shape)}; needed are logits of shape (4, {n_outputs}).",
+            f"{tuple(x.shape[1:])} of 4 samples gave {tuple(logits.shape)}; needed are logits of shape (4, {n_outputs}).",
         )
         logits.square().sum().backward()
         wrong = [key for key, weight in network.named_parameters() if weight.grad is None]
@@ -107,25 +133,12 @@ def _gradients(name: str, model: dict[str, Any], data: str, _: Path) -> None:
         _require(not wrong, f"Gradients of {', '.join(wrong)} are not finite.")
 
 
-def _behind_the_end(name: str, model: dict[str, Any]) -> None:
-    """Zeros behind the end of a recording change nothing, in training as in use."""
-    for training in (False, True):
-        n_outputs = 3 if "multiclass" in family_named(name).tasks else 1
-        network = _network(name, model, n_outputs, "signal").double().train(training)
-        for part in network.modules():  # nothing but the recordings may differ
-            if isinstance(part, nn.Dropout):
-                part.p = 0.0
-            if isinstance(part, Noise):
-                part.strength = 0.0
-        x = _noise(SHAPES["signal"]).double()
-        x[1, :, 40:] = 0  # ends earlier
+def _unmoved(name: str, model: dict[str, Any], data: str, asked: _Asked, _: Path) -> None:
+    """What may not change an answer does not, in training as in use."""
+    n_outputs = 3 if "multiclass" in family_named(name).tasks else 1
+    for training in (False, True) if asked.in_training else (False,):
         with torch.no_grad():
-            moved = float((network(F.pad(x, (0, 13))) - network(x)).abs().max())
-        _require(
-            moved < 1e-6,
-            f"13 zeros behind the end moved the logits by {moved:.2g}; multiply features by what was recorded after each "
-            "layer, as models.cnn1d does.",
-        )
+            asked.of(still(_network(name, model, n_outputs, data), training=training))
 
 
 def _learning(name: str, model: dict[str, Any], task: TaskKind, data: str, folder: Path) -> None:
@@ -211,14 +224,6 @@ def _network(name: str, model: dict[str, Any], n_outputs: int, data: str) -> nn.
     with own_random_numbers(1):
         network: nn.Module = build_model(name, SHAPES[data], n_outputs, model_settings(name, model))
     return network
-
-
-def _noise(shape: tuple[int, ...]) -> torch.Tensor:
-    """Four samples, (4, *shape); recordings are there from beginning to end."""
-    x = torch.randn(4, *shape, generator=torch.Generator().manual_seed(0))
-    if len(shape) == 2:
-        x[:, -1] = 1
-    return x
 
 
 def _require(held: bool, message: str) -> None:
