@@ -12,7 +12,7 @@ from rdkit import Chem
 from torch import nn
 
 from bedside.contract import checks
-from bedside.contract.cohorts import DECOYS, NITRO, substituted
+from bedside.contract.molecules import DECOYS, NITRO, substituted
 from bedside.models import FAMILIES, Family, families
 from bedside.settings import Settings
 

@@ -9,9 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bedside.contract.cohorts import substituted
+from bedside.contract.molecules import substituted
 from bedside.data.molecules.inputs import GraphInputs
 from bedside.data.molecules.structure import ATOM_FEATURES, read_molecule
+from bedside.models.reconstruction import Noise
 from bedside.splits.graphs import GraphPreparation
 
 PLACES, MORE = 30, 13  # places of prepared graphs, and zeros that are added
@@ -38,11 +39,13 @@ def samples_of(kind: str) -> Tensor:
 
 
 def still(network: nn.Module, *, training: bool) -> nn.Module:
-    """The network in double precision, with nothing left to chance: no part of it drops anything."""
+    """The network in double precision, with nothing left to chance: no part of it drops or disturbs anything."""
     for part in network.modules():
         for name in ("p", "dropout", "strength"):  # of torch's layers, of attention and PyTorch Geometric's, of hidden cells
             if isinstance(getattr(part, name, None), float):
                 setattr(part, name, 0.0)
+        if isinstance(part, Noise):
+            part.strength = 0.0
     return network.double().train(training)
 
 

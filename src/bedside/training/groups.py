@@ -123,7 +123,7 @@ def never_stacked(members: Sequence[Member], settings: RunSettings) -> str:
     if not isinstance(first.data, Arrays):
         return "they see images, which fill the processor one by one"
     if first.data.train[0].dim() > 2:
-        return "they see recordings, which fill the processor one by one"
+        return "they see recordings or graphs, which fill the processor one by one"
     alike = [member.network for member in members if _width(member) == _width(first)]
     return why_alone(alike, _some_rows(first, settings)) if len(alike) > 1 else ""
 
