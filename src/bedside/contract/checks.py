@@ -17,14 +17,8 @@ from torch import nn
 
 from bedside.cohort import Cohort, Task, TaskKind
 from bedside.contract import unmoved
-from bedside.contract.cohorts import (
-    image_cohort,
-    molecule_cohort,
-    signal_cohort,
-    signal_outliers,
-    table_cohort,
-    table_outliers,
-)
+from bedside.contract.cohorts import image_cohort, signal_cohort, signal_outliers, table_cohort, table_outliers
+from bedside.contract.molecules import molecule_cohort
 from bedside.contract.unmoved import SHAPES, samples_of, still
 from bedside.errors import SettingError
 from bedside.models import build_model, family_named, model_settings, settings_class
