@@ -28,16 +28,18 @@ def kind_of(description: Mapping[str, Any]) -> str:
     return next((kind for kind, name in DESCRIBED.items() if name in description), "table")
 
 
-def refuse_recordings(description: Mapping[str, Any], verb: str) -> None:
-    """Refuse a run on recordings where they cannot be sent yet.
+NOT_SENT = {"signal": "recordings", "graph": "molecules"}  # what the server, assistants and ONNX do not read yet
+
+
+def refuse_unsent(description: Mapping[str, Any], verb: str) -> None:
+    """Refuse a run on samples that cannot be sent yet.
 
     Raises:
         SettingError: naming the verb that scores them.
     """
-    if kind_of(description) == "signal":
-        raise SettingError(
-            f"`bedside {verb}` does not read recordings yet; score them with `bedside predict RUN FILE`."
-        )
+    things = NOT_SENT.get(kind_of(description))
+    if things:
+        raise SettingError(f"`bedside {verb}` does not read {things} yet; score them with `bedside predict RUN FILE`.")
 
 
 def describe(cohort: Cohort) -> dict[str, Any]:
