@@ -23,8 +23,9 @@ from torch import Tensor, nn
 
 from bedside.cohort import Task
 from bedside.data import read_cohort
-from bedside.models import build_model, families, model_settings
-from bedside.models.losses import Batch, Supervised
+from bedside.models import build_model, families, model_settings, objective_of
+from bedside.models.losses import Batch
+from bedside.models.reconstruction import Learner
 from bedside.settings import DeviceSettings, PreparationSettings, TrainSettings
 from bedside.splits.preparation import TablePreparation
 from bedside.training.batches import TensorBatches
@@ -56,6 +57,13 @@ def recordings() -> Arrays:
     return torch.from_numpy(x), torch.from_numpy(y).float()
 
 
+def loss_of(outputs: Tensor, y: Tensor) -> Tensor:
+    """Binary cross-entropy of logits (n, 1), or the errors (n, 3) that an autoencoder gives."""
+    if outputs.shape[1] == 1:
+        return F.binary_cross_entropy_with_logits(outputs.squeeze(1), y)
+    return (outputs[:, 0] + outputs[:, 1]).mean()
+
+
 def by_hand(model: nn.Module, train: list[Batch], valid: Batch, settings: TrainSettings) -> Iterator[float]:
     """The loop of the course; each step of the iterator is an epoch."""
     optimizer = torch.optim.AdamW(
@@ -66,14 +74,14 @@ def by_hand(model: nn.Module, train: list[Batch], valid: Batch, settings: TrainS
         total = 0.0
         for x, y, _ in train:
             optimizer.zero_grad()
-            loss = F.binary_cross_entropy_with_logits(model(x).squeeze(1), y)
+            loss = loss_of(model(x), y)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), settings.clip_norm or torch.inf)
             optimizer.step()
             total += loss.item() * len(y)
         model.eval()
         with torch.no_grad():
-            valid_loss = F.binary_cross_entropy_with_logits(model(valid[0]).squeeze(1), valid[1]).item()
+            valid_loss = loss_of(model(valid[0]), valid[1]).item()
         yield valid_loss
 
 
@@ -87,8 +95,10 @@ def ratios(name: str, data: Arrays, rounds: int) -> tuple[list[float], list[floa
     ready = [tuple(part.clone() for part in batch) for batch in TensorBatches(*parts[0], BATCH)]
     settings = TrainSettings(epochs=rounds + 2, early_stopping=False, schedule="constant")
     network = build_model(name, tuple(x.shape[1:]), 1, model_settings(name, {}))
+    if families()[name].objective:
+        network = Learner(network)
     fabric = make_fabric(DeviceSettings(accelerator="cpu"), work=0)
-    bedside = fit(fabric, copy.deepcopy(network), train, valid, Supervised(TASK), settings)
+    bedside = fit(fabric, copy.deepcopy(network), train, valid, objective_of(name, TASK, {}), settings)
     hand = by_hand(network, ready, parts[1], settings)
     seconds: dict[str, list[float]] = {"hand": [], "bedside": []}
     for number in range(rounds + 1):
@@ -107,20 +117,21 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="families; by default all networks for tables and recordings")
     options = parser.parse_args()
     data = {"table": table(), "signal": recordings()}
-    names = [name for name, one in families().items() if one.network and one.data in data]
+    names = [name for name, one in families().items() if one.network and set(one.kinds) & set(data)]
     print(f"torch {torch.__version__}, {options.threads} threads, {options.rounds} pairs of epochs")
     print(
         "\n| family | by hand, processor seconds per epoch (min to max) | bedside | ratio of pairs, median (min to max) | load |"
     )
     print("|---|---|---|---|---|")
     with limited_threads(options.threads):
-        for name in options.only or names:
-            hand, ours, found = ratios(name, data[families()[name].data], options.rounds)
+        pairs = [(name, kind) for name in options.only or names for kind in families()[name].kinds]
+        for name, kind in pairs:
+            hand, ours, found = ratios(name, data[kind], options.rounds)
             texts = [f"{statistics.median(v):.3f} ({min(v):.3f} to {max(v):.3f})" for v in (hand, ours)]
             middle = statistics.median(found)
             verdict = "" if middle <= ASKED else f" (asked: {ASKED})"
             print(
-                f"| {name} | {texts[0]} | {texts[1]} | {middle:.2f} ({min(found):.2f} to {max(found):.2f}){verdict} "
+                f"| {name}, {kind} | {texts[0]} | {texts[1]} | {middle:.2f} ({min(found):.2f} to {max(found):.2f}){verdict} "
                 f"| {os.getloadavg()[0]:.1f} |",
                 flush=True,
             )

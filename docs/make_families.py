@@ -31,6 +31,7 @@ LANGUAGES = {".py": "python", ".toml": "toml"}
 TOGETHER = {  # families that share a page; every other one has its own
     "lstm": "recurrent",
     "gru": "recurrent",
+    "vae": "autoencoder",
     "vit_small_patch16_224": "vision-transformers",
     **{
         name: "backbones"
@@ -60,7 +61,7 @@ def listed(kind: str) -> str:
     rows = [
         (f"[`{name}`]({page_of(name)}.md)", family.summary, ", ".join(family.tasks))
         for name, family in FAMILIES.items()
-        if family.data == kind
+        if kind in family.kinds
     ]
     return table(("family", "what it is", "tasks"), rows)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from by_night import by_night
-from drawn import images, recordings, tables
+from drawn import graphs, images, recordings, tables
 from matplotlib.figure import Figure
 
 from bedside.report.style import calm, to_svg
@@ -17,7 +17,7 @@ from bedside.training.hardware import limited_threads
 
 FIGURES = Path(__file__).with_name("figures") / "families"
 DRAWN: dict[str, Callable[[], Figure]] = {
-    draw.__name__.replace("_", "-"): draw for draw in (*tables.ALL, *images.ALL, *recordings.ALL)
+    draw.__name__.replace("_", "-"): draw for draw in (*tables.ALL, *images.ALL, *recordings.ALL, *graphs.ALL)
 }
 
 

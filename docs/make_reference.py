@@ -134,7 +134,8 @@ def _setting(record: dict[str, str]) -> tuple[str, ...]:
 
 def _families() -> str:
     rows = [
-        (f"`{name}`", it.data, ", ".join(it.tasks), it.summary, it.prefer, it.source) for name, it in FAMILIES.items()
+        (f"`{name}`", ", ".join(it.kinds), ", ".join(it.tasks), it.summary, it.prefer, it.source)
+        for name, it in FAMILIES.items()
     ]
     said = "Every other architecture of timm is a family for images too, under its own name."
     return f"## Families\n\n{table(('family', 'data', 'tasks', 'what it is', 'take it for', 'source'), rows)}\n{said}\n"

@@ -4,12 +4,14 @@ Each attempt is a forked child, so torch is imported once. A child is killed by 
 one of the renames by which every file and folder of a run takes its place, or in the middle of an epoch.
 """
 
+import gc
 import json
 import os
 import signal
 import sys
 from pathlib import Path
 
+import captum.attr  # noqa: F401
 import lightning_fabric  # noqa: F401  (imported here once, not in every child)
 import matplotlib.figure  # noqa: F401
 import pandas.io.formats.csvs  # noqa: F401
@@ -22,6 +24,7 @@ from bedside.models import classic, mlp  # noqa: F401
 from bedside.run import Stage, train_steps
 from bedside.settings import RunSettings, build
 from bedside.training.fits import Progress
+from blank_figures import save_ink
 from cohorts import cohort as make_cohort
 
 OPTIONS = {
@@ -81,6 +84,8 @@ def run(folder: Path, *, until: str, kill_at: int | None = None, after: bool = F
 
 
 def main(base: Path) -> None:
+    save_ink()
+    gc.freeze()  # children share these pages until they write into them, and a collection writes into all
     whole = base / "whole"
     assert in_child(lambda: run(whole, until="report")) == 0
     renames = int((base / "whole.renames").read_text())

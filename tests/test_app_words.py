@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 import bedside.app
+from bedside.app.data.page import TITLES
 from bedside.app.setting_words import CHOICES, LABELS
 from bedside.app.train import forms
 from bedside.app.words import german, speaking, t, tongue
+from bedside.data.samples import COHORTS
 from bedside.models import families
 
 TABLE = {"kind": "table", "task": "binary", "classes": ["well", "sick"], "sites": 3, "time": True, "split": True}
@@ -28,7 +30,7 @@ def sentences():
 def fields():
     """Every setting that a form can show, of every family."""
     for name, family in families().items():
-        for kind in {"table", "image", "signal"} if family.data == "any" else {family.data}:
+        for kind in {"table", "image", "signal"} if "any" in family.kinds else set(family.kinds):
             for entry in forms.entries(name, TABLE | {"kind": kind}).values():
                 yield f"{name}: {entry.name}", entry
 
@@ -46,6 +48,10 @@ def named(sentence):
 def test_every_sentence_has_a_german_one_with_the_same_values():
     assert {pair for pair in (*sentences(), *said_by_settings()) if pair[1] not in german()} == set()
     assert {said for _, said in sentences() if named(said) != named(german()[said])} == set()
+
+
+def test_built_in_cohorts_have_the_titles_that_are_translated():
+    assert {name: cohort.title for name, cohort in COHORTS.items() if name in TITLES} == TITLES
 
 
 def test_no_german_sentence_is_left_over():

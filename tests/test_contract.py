@@ -6,9 +6,13 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+import torch.nn.functional as F
+from rdkit import Chem
 from torch import nn
 
 from bedside.contract import checks
+from bedside.contract.molecules import DECOYS, NITRO, substituted
 from bedside.models import FAMILIES, Family, families
 from bedside.settings import Settings
 
@@ -20,6 +24,10 @@ SMALLER = {
     "gru": {"width": 16},
     "signal-transformer": {"width": 16},
     "ft-transformer": {"width": 16, "heads": 4},
+    "gin": {"width": 16, "layers": 2},
+    "gcn": {"width": 16, "layers": 2},
+    "graph-transformer": {"width": 16, "layers": 1},
+    "fingerprint-forest": {"trees": 50},
     "nearest-signal": {"neighbours": 9},  # a single one is certain also where it is wrong
 }
 # Networks for images that start from scratch stand for all: the others need weights (see test_run_images.py).
@@ -57,12 +65,15 @@ def installed(tmp_path_factory):
 
 
 def test_the_example_of_a_third_party_passes_its_own_tests(installed, tmp_path):
+    quiet = tmp_path / "quiet"
+    quiet.mkdir()
+    (quiet / "sitecustomize.py").write_text("from blank_figures import save_ink\nsave_ink()\n")
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--rootdir", str(EXAMPLE), "-c", os.devnull]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, str(EXAMPLE)],
         capture_output=True,
         text=True,
-        env=installed,
+        env={**installed, "PYTHONPATH": os.pathsep.join([str(quiet), installed["PYTHONPATH"]])},
         cwd=tmp_path,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -77,6 +88,16 @@ def test_an_installed_family_stands_beside_those_of_bedside(installed, tmp_path)
     assert done.returncode == 0, done.stderr
     assert "additive" in done.stdout
     assert "boosting" in done.stdout
+
+
+def test_computed_molecules_differ_in_nitro_groups_alone():
+    texts, count = substituted(60, seed=1)
+    assert texts == substituted(60, seed=1)[0] != substituted(60, seed=2)[0]
+    nitro = Chem.MolFromSmarts("[N+](=O)[O-]")
+    molecules = [Chem.MolFromSmiles(text) for text in texts]
+    assert [len(one.GetSubstructMatches(nitro)) for one in molecules] == count.tolist()
+    substituents = {text.count(NITRO) + sum(map(text.count, DECOYS)) >= 3 for text in texts}
+    assert substituents == {True}  # of three heavy atoms each, whatever they are
 
 
 # Planted faults: each breaks one promise
@@ -133,6 +154,40 @@ class Endless(nn.Module):
         return self.layer(x.mean(dim=-1))
 
 
+class Numbered(nn.Module):
+    """Asks for the place of an atom."""
+
+    def __init__(self, places, n_outputs):
+        super().__init__()
+        self.layer = nn.Linear(places, n_outputs)
+
+    def forward(self, x):
+        return self.layer(F.pad(x[:, :, 1:38].sum(dim=2), (0, self.layer.in_features - x.shape[1])).to(torch.float64))
+
+
+class Roomy(nn.Module):
+    """Takes the mean over every place, whether an atom is there or not."""
+
+    def __init__(self, places, n_outputs):
+        super().__init__()
+        self.layer = nn.Linear(37, n_outputs)
+
+    def forward(self, x):
+        return self.layer(x[:, :, :37].double().mean(dim=1))
+
+
+class Crowded(nn.Module):
+    """Measures a molecule by the others of the batch."""
+
+    def __init__(self, places, n_outputs):
+        super().__init__()
+        self.layer = nn.Linear(37, n_outputs)
+
+    def forward(self, x):
+        atoms = x[:, :, :37].double().sum(dim=1)
+        return self.layer(atoms / atoms.max())
+
+
 class Flat(nn.Module):
     """Gives a single row, without the second dimension."""
 
@@ -151,6 +206,7 @@ def build_faulty(kind):
 build_deaf, build_forgetful, build_sociable, build_endless, build_flat = map(
     build_faulty, (Deaf, Forgetful, Sociable, Endless, Flat)
 )
+build_numbered, build_roomy, build_crowded = map(build_faulty, (Numbered, Roomy, Crowded))
 
 
 @pytest.mark.parametrize(
@@ -161,6 +217,9 @@ build_deaf, build_forgetful, build_sociable, build_endless, build_flat = map(
         ("build_forgetful", "table", "learning, binary", "A saved copy gives other scores"),
         ("build_sociable", "table", "learning, binary", "another score than alone"),
         ("build_endless", "signal", "what lies behind the end", "13 zeros behind the end moved the logits"),
+        ("build_numbered", "graph", "the order of atoms", "Atoms numbered in another order moved the logits by"),
+        ("build_roomy", "graph", "empty places", "13 empty places moved the logits by .*; leave them out first"),
+        ("build_crowded", "graph", "neighbours in the batch", "Other samples of the batch moved the logits by"),
     ],
 )
 def test_a_broken_promise_is_named(builder, data, check, message, monkeypatch, tmp_path):

@@ -11,7 +11,11 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = DOCS / "families"
 ABOUT = {"index.md", "own.md"}  # pages that are about no family
-LEARNT = {"mlp", "ft-transformer"}  # another processor learns slightly other curves, so only their words are compared
+LEARNT = {
+    "mlp",
+    "ft-transformer",
+    "autoencoder",
+}  # another processor learns slightly other curves, so only their words are compared
 pytestmark = pytest.mark.figures
 
 with pytest.MonkeyPatch.context() as patch:

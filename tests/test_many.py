@@ -250,7 +250,7 @@ def test_a_space_is_read_and_every_family_has_one_that_it_can_use(cohort):
         with pytest.raises(SettingError):
             parse_space([wrong])
     for name, family in families().items():
-        if family.search and family.data == "table" and family.suits("binary", "table"):
+        if family.search and "table" in family.kinds and family.suits("binary", "table"):
             found = space_for(cohort, RunSettings(family=name), {}, set())
             assert set(found) == set(family.search)
     with pytest.raises(SettingError, match="both fixed"):

@@ -87,7 +87,7 @@ SUITED = [(name, task) for name in FAMILIES for task in (BINARY, REGRESSION) if 
 @pytest.mark.parametrize("scheme", ["holdout", "crossval"])
 def test_settings_written_to_yaml_give_the_same_run_again(family, task, scheme):
     asked = build(RunSettings, {"family": family, "folds": {"scheme": scheme}, "seed": 4})
-    cohort = {"image": IMAGES, "signal": SIGNALS}.get(FAMILIES[family].data, COHORTS)[task.kind]
+    cohort = {"image": IMAGES, "signal": SIGNALS}.get(FAMILIES[family].kinds[0], COHORTS)[task.kind]
     written = acting(asked, cohort)
     read = build(RunSettings, yaml.safe_load(yaml.safe_dump(written)))
     refuse_unsuited(read, cohort)

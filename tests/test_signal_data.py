@@ -251,7 +251,7 @@ def test_columns_out_of_order_are_said(tmp_path):
 @pytest.mark.parametrize("setting", [{"rate": 9.0}, {"at": "t"}, {"recording": None, "resample": 9.0}])
 def test_settings_of_signals_are_refused_on_tables_of_features(tmp_path, setting):
     wide(traces()).to_csv(tmp_path / "t.csv", index=False)
-    with pytest.raises(SettingError, match="has no effect on a table without --image or --signal"):
+    with pytest.raises(SettingError, match="has no effect on a table without --image, --signal or --smiles"):
         read(tmp_path / "t.csv", target="target", **setting)
 
 

@@ -124,6 +124,51 @@ def ft_transformer() -> Figure:
     return figure
 
 
+def usual(n: int, seed: int) -> np.ndarray:
+    """Two markers that follow a bend, (n, 2)."""
+    chance = np.random.default_rng(seed)
+    first = chance.normal(size=n)
+    return np.column_stack([first, 0.6 * first**2 - 0.6]) + 0.12 * chance.normal(size=(n, 2))
+
+
+def autoencoder() -> Figure:
+    figure, (left, right) = sheet((1.5, 1))
+    plain(left, 7.2, 4.4, "Through a narrow code and back")
+    sizes = (5, 4, 2, 4, 5)
+    layers = [(0.9 + 1.3 * k, column(size, 2.3, 0.72)) for k, size in enumerate(sizes)]
+    for (x, here), (further, there) in pairwise(layers):
+        for y in here:
+            for height in there:
+                line(left, (x, y), (further, height), width=0.45)
+    for number, (x, heights) in enumerate(layers):
+        for y in heights:
+            neuron(left, (x, y), 0.2, colour=EVENT if number == 2 else MUTED if number in (0, 4) else MODEL)
+    for (x, _), name in zip(layers[::2], ("the patient", "the code", "given back"), strict=True):
+        words(left, (x, 0.3), name)
+    known, odd = usual(250, 1), np.random.default_rng(2).uniform((-2.4, -1.4), (2.4, 2.6), (25, 2))
+    with own_random_numbers(0):
+        settings = model_settings("autoencoder", {"code": 1, "width": 32, "hide": 0.0})
+        network = build_model("autoencoder", (2,), 1, settings)
+    x = torch.from_numpy(known).float()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=1e-2)
+    for _ in range(600):
+        optimiser.zero_grad()
+        network.errors(x)[:, 0].mean().backward()
+        optimiser.step()
+    network.eval()
+    with torch.no_grad():
+        network.rank.learn(network.errors(torch.from_numpy(usual(500, 3)).float())[:, 0])
+        grid = np.stack(np.meshgrid(np.linspace(-2.8, 2.8, 60), np.linspace(-1.6, 2.8, 60)), axis=-1)
+        score = network(torch.from_numpy(grid.reshape(-1, 2)).float()).sigmoid().numpy().reshape(60, 60)
+        back = network.reconstruct(x[x[:, 0].argsort()]).numpy()
+    right.contour(grid[..., 0], grid[..., 1], score, levels=[0.95], colors=[INK], linewidths=0.8)
+    right.scatter(*known.T, s=3, color=MODEL, linewidths=0)
+    right.scatter(*odd.T, s=9, color=EVENT, marker="x", linewidths=0.8)
+    right.plot(*back.T, color=BASELINE, linewidth=1.4)
+    right.set(xlabel="one marker", ylabel="another", title="What it gives back", xlim=(-2.8, 2.8), ylim=(-1.6, 2.8))
+    return figure
+
+
 def forest() -> Figure:
     figure, row = sheet((1, 1, 1), 2.8)
     whole = classic("forest")
@@ -214,4 +259,4 @@ def prevalence() -> Figure:
     return figure
 
 
-ALL = (logistic, mlp, ft_transformer, forest, boosting, ridge, prevalence)
+ALL = (logistic, mlp, ft_transformer, autoencoder, forest, boosting, ridge, prevalence)

@@ -434,7 +434,7 @@ def judge(model, part):
 def fit(model, train_set, valid_set, epochs=40, learning_rate=1e-3, seed=0):
     """Train, keep the weights of the best epoch, and give one row per epoch."""
     loader = batches(train_set, seed)
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, fused=True)  # the same steps, in one go
     lowest, history = np.inf, []
     for epoch in range(1, epochs + 1):
         train_epoch(model, loader, nn.BCEWithLogitsLoss(), optimizer)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bedside.estimators import MLPClassifier, MLPRegressor
     from bedside.evaluation.table import evaluate_table as evaluate
     from bedside.folder import Run, open_run
+    from bedside.imputing import impute
     from bedside.models import FAMILIES
     from bedside.monitoring import monitor
     from bedside.permuted import null_of
@@ -58,6 +59,7 @@ _PLACES = {
     "TrainingError": "errors",
     "check": "data.checks",
     "evaluate": "evaluation.table:evaluate_table",
+    "impute": "imputing",
     "monitor": "monitoring",
     "null_of": "permuted",
     "open_run": "folder",
@@ -92,6 +94,7 @@ __all__ = [
     "TrainingError",
     "check",
     "evaluate",
+    "impute",
     "monitor",
     "null_of",
     "open_run",

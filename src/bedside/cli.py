@@ -270,6 +270,29 @@ def predict(
 
 @app.command()
 @reads_data(*options.READING_NEW)
+def impute(
+    run: options.RunFolder,
+    source: Annotated[Path, typer.Argument(help="Table with the columns that the model learned from.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV file for the table without gaps.")],
+    *,
+    data: dict[str, Any],
+) -> None:
+    """Fill the gaps of a table with what an autoencoder expects there; known cells stay as they are."""
+    from bedside.imputing import impute as fill
+    from bedside.settings import DataSettings, build
+    from bedside.terminal.tables import print_findings
+
+    done = fill(run, source, output=output, settings=build(DataSettings, data, prefix="data."))
+    print_findings(done.findings, _console())
+    _console().print(
+        f"{int(done.cells.to_numpy().sum()):,} of {done.cells.size:,} cells filled: [bold]{_escaped(str(output))}[/]\n"
+        "Filled cells are guesses: how good they are stands in the report of the run.",
+        soft_wrap=True,
+    )
+
+
+@app.command()
+@reads_data(*options.READING_NEW)
 def monitor(
     run: options.RunFolder,
     source: Annotated[

@@ -66,7 +66,7 @@ class _MLPEstimator(BaseEstimator):
 
     def _learn(self, x: np.ndarray, target: np.ndarray, weight: np.ndarray, groups: Any, task: Task) -> None:
         """Train on x (n, features), encoded targets (n,) and weights (n,); sets `network_`, `history_`, `n_iter_`."""
-        layers = MLPSettings.model_fields if len(self.hidden) else ["hidden"]
+        layers = [name for name in MLPSettings.model_fields if hasattr(self, name)] if len(self.hidden) else ["hidden"]
         architecture = {name: getattr(self, name) for name in layers}
         training = {name: getattr(self, name) for name in TrainSettings.model_fields if hasattr(self, name)}
         if not self.early_stopping:

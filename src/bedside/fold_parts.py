@@ -16,12 +16,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from bedside.cohort import Cohort, Fold, Task
+from bedside.cohort import Cohort, Fold
 from bedside.errors import RunError, TrainingError
 from bedside.folder import Run, cells_as_csv, read_json, whole_folder, write_json, write_table, write_text
 from bedside.models import model_settings
 from bedside.models.backbone import frozen_part
-from bedside.models.losses import Supervised
 from bedside.parallel import run_each
 from bedside.recalibration import RECALIBRATION, Recalibration, recalibrate_table
 from bedside.settings import RunSettings
@@ -124,7 +123,7 @@ def _fit(task: FitTask, parts: Path) -> Events:
     for event in _named(task, train_folds(task.family, task.cohort, task.folds, task.settings, finished=task.finished)):
         yield event
         if isinstance(event, Progress):
-            for fold, row in _history_rows(event, task.cohort.task):
+            for fold, row in _history_rows(event):
                 before = [known["epoch"] for known in epochs[fold.name] if known.get("phase", "") != event.phase]
                 epochs[fold.name].append({**row, "epoch": row["epoch"] + max(before, default=0)})
         elif isinstance(event, FoldFit):
@@ -292,10 +291,10 @@ def predict_fold(fit: FoldFit, cohort: Cohort) -> pd.DataFrame:
     return pd.concat(blocks, ignore_index=True)
 
 
-def _history_rows(progress: Progress, task: Task) -> Iterator[tuple[Fold, dict[str, Any]]]:
+def _history_rows(progress: Progress) -> Iterator[tuple[Fold, dict[str, Any]]]:
     """One history.csv row for each fold that still trained in this epoch."""
     record = progress.record
-    metric = Supervised(task).metric
+    metric = progress.metric
     for k, fold in enumerate(progress.folds):
         if record.active[k]:
             yield (

@@ -303,6 +303,12 @@ class Run:
         return dict(self._json(name)) if (self.path / name).exists() else None
 
     @cached_property
+    def gaps(self) -> dict[str, Any] | None:
+        """How well hidden cells of test samples were guessed; None for a model that gives nothing back."""
+        name = "explanations/gaps.json"
+        return dict(self._json(name)) if (self.path / name).exists() else None
+
+    @cached_property
     def null(self) -> dict[str, Any] | None:
         """What the pipeline scored with shuffled targets; None if that was not asked for."""
         return dict(self._json("null.json")) if (self.path / "null.json").exists() else None

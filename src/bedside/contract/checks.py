@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
-from sklearn.metrics import log_loss
+from sklearn.metrics import log_loss, roc_auc_score
 from torch import nn
 
 from bedside.cohort import Cohort, Task, TaskKind
-from bedside.contract.cohorts import image_cohort, signal_cohort, table_cohort
+from bedside.contract import unmoved
+from bedside.contract.cohorts import image_cohort, signal_cohort, signal_outliers, table_cohort, table_outliers
+from bedside.contract.molecules import molecule_cohort
+from bedside.contract.unmoved import SHAPES, samples_of, still
 from bedside.errors import SettingError
 from bedside.models import build_model, family_named, model_settings, settings_class
 from bedside.run import train
@@ -28,10 +30,29 @@ from bedside.training.fits import train_folds
 from bedside.training.isolated import own_random_numbers
 from bedside.training.saved import load_members
 
-COHORTS: dict[str, Callable[..., Cohort]] = {"image": image_cohort, "signal": signal_cohort}
+COHORTS: dict[str, Callable[..., Cohort]] = {"image": image_cohort, "signal": signal_cohort, "graph": molecule_cohort}
+OUTLIERS: dict[str, Callable[..., Cohort]] = {"table": table_outliers, "signal": signal_outliers}
+FOUND = 0.8  # AUROC against planted outliers
 FILES = {".skops", ".safetensors", ".json"}
-SHAPES = {"table": (5,), "image": (3, 32, 32), "signal": (3, 67)}
 _LEARNS = {"epochs": 30, "learning_rate": 0.01}
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What is asked of a network in double precision, and whether also while it trains."""
+
+    of: Callable[[nn.Module], None]
+    in_training: bool = True
+
+
+_UNMOVED: dict[str, dict[str, _Asked]] = {
+    "signal": {"what lies behind the end": _Asked(unmoved.behind_the_end)},
+    "graph": {
+        "empty places": _Asked(unmoved.empty_places),
+        "the order of atoms": _Asked(unmoved.order_of_atoms),
+        "neighbours in the batch": _Asked(partial(unmoved.neighbours, kind="graph"), in_training=False),
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -60,12 +81,20 @@ def checks(name: str, model: Mapping[str, Any] | None = None) -> list[Check]:
     """
     family, chosen = family_named(name), dict(model or {})
     found = [Check(f"{name}: settings", lambda _: _settings(name))]
-    if family.network:
-        found += [Check(f"{name}: gradients", lambda _: _gradients(name, chosen))]
-    if family.network and family.data == "signal":
-        found += [Check(f"{name}: what lies behind the end", lambda _: _behind_the_end(name, chosen))]
-    found += [Check(f"{name}: learning, {task}", partial(_learning, name, chosen, task)) for task in family.tasks]
-    return [*found, Check(f"{name}: a whole run", partial(_whole_run, name, chosen))]
+    for data in family.kinds:
+        on = f" on {data} data" if len(family.kinds) > 1 else ""
+        if family.network:
+            found += [Check(f"{name}: gradients{on}", partial(_gradients, name, chosen, data))]
+            found += [
+                Check(f"{name}: {what}", partial(_unmoved, name, chosen, data, asked))
+                for what, asked in _UNMOVED.get(data, {}).items()
+            ]
+        learning = [
+            Check(f"{name}: learning, {task}{on}", partial(_learning, name, chosen, task, data))
+            for task in family.tasks
+        ]
+        found += [*learning, Check(f"{name}: a whole run{on}", partial(_whole_run, name, chosen, data))]
+    return found
 
 
 def _settings(name: str) -> None:
@@ -81,15 +110,15 @@ def _settings(name: str) -> None:
     raise AssertionError(f"'{name}' takes settings that it does not know; inherit from bedside.settings.Settings.")
 
 
-def _gradients(name: str, model: dict[str, Any]) -> None:
+def _gradients(name: str, model: dict[str, Any], data: str, _: Path) -> None:
     """Logits of the right shape, with finite gradients in every weight, for one output as for several."""
-    shape = SHAPES[family_named(name).data]
-    for n_outputs in (1, 3):
-        network = _network(name, model, n_outputs).train()
-        logits = network(_noise(shape))
+    x, several = samples_of(data), "multiclass" in family_named(name).tasks
+    for n_outputs in (1, 3) if several else (1,):
+        network = _network(name, model, n_outputs, data).train()
+        logits = network(x)
         _require(
             tuple(logits.shape) == (4, n_outputs),
-            f"{tuple(shape)} of 4 samples gave {tuple(logits.shape)}; needed are logits of shape (4, {n_outputs}).",
+            f"{tuple(x.shape[1:])} of 4 samples gave {tuple(logits.shape)}; needed are logits of shape (4, {n_outputs}).",
         )
         logits.square().sum().backward()
         wrong = [key for key, weight in network.named_parameters() if weight.grad is None]
@@ -98,34 +127,27 @@ def _gradients(name: str, model: dict[str, Any]) -> None:
         _require(not wrong, f"Gradients of {', '.join(wrong)} are not finite.")
 
 
-def _behind_the_end(name: str, model: dict[str, Any]) -> None:
-    """Zeros behind the end of a recording change nothing, in training as in use."""
-    for training in (False, True):
-        network = _network(name, model, 3).double().train(training)
-        for part in network.modules():  # nothing but the recordings may differ
-            if isinstance(part, nn.Dropout):
-                part.p = 0.0
-        x = _noise(SHAPES["signal"]).double()
-        x[1, :, 40:] = 0  # ends earlier
+def _unmoved(name: str, model: dict[str, Any], data: str, asked: _Asked, _: Path) -> None:
+    """What may not change an answer does not, in training as in use."""
+    n_outputs = 3 if "multiclass" in family_named(name).tasks else 1
+    for training in (False, True) if asked.in_training else (False,):
         with torch.no_grad():
-            moved = float((network(F.pad(x, (0, 13))) - network(x)).abs().max())
-        _require(
-            moved < 1e-6,
-            f"13 zeros behind the end moved the logits by {moved:.2g}; multiply features by what was recorded after each "
-            "layer, as models.cnn1d does.",
-        )
+            asked.of(still(_network(name, model, n_outputs, data), training=training))
 
 
-def _learning(name: str, model: dict[str, Any], task: TaskKind, folder: Path) -> None:
-    """Better than no features; the same scores from a saved copy; for one sample alone as among others; plain files."""
-    cohort, settings = _asked(name, model, task)
+def _learning(name: str, model: dict[str, Any], task: TaskKind, data: str, folder: Path) -> None:
+    """Better than no features, or, where the score is no probability, outliers found; the same scores from a saved copy; for one sample alone as among others; plain files."""
+    cohort, settings = _asked(name, model, task, data)
     folds = make_folds(cohort, settings.folds, seed=0)
     (kept,) = (event for event in train_folds(name, cohort, folds, settings) if isinstance(event, FoldFit))
     tested, truth = cohort.inputs.take(kept.fold.test), cohort.target[kept.fold.test]
     fitted: Any = kept.fitted
     scores = fitted.scores(tested)
     gain, needed = _gain(scores, truth, cohort.task)
-    if family_named(name).data != "any":  # those that read nothing cannot learn
+    if family_named(name).score == "anomaly":
+        found = float(roc_auc_score(truth, scores[:, 1]))
+        _require(found > FOUND, f"Its AUROC against planted outliers is {found:.2f}; needed is {FOUND}.")
+    elif data != "any":  # those that read nothing cannot learn
         _require(
             gain > needed, f"It beats no features by {gain:.1%} of their loss; {needed:.0%} are there to be learnt."
         )
@@ -139,7 +161,7 @@ def _learning(name: str, model: dict[str, Any], task: TaskKind, folder: Path) ->
     same = np.array_equal(again.scores(tested), scores)
     _require(same, "A saved copy gives other scores; everything that a network learns must be a parameter or a buffer.")
     apart = float(np.abs(again.scores(tested.take(np.array([3]))) - scores[3:4]).max())
-    allowed = 1e-5 if family_named(name).network and family_named(name).data == "image" else 1e-12
+    allowed = 1e-5 if family_named(name).network and data == "image" else 1e-12
     _require(apart <= allowed, f"Among others a sample has another score than alone, by {apart:.2g}.")
     kinds = {file.suffix for file in place.rglob("*") if file.is_file()}
     _require(
@@ -147,10 +169,10 @@ def _learning(name: str, model: dict[str, Any], task: TaskKind, folder: Path) ->
     )
 
 
-def _whole_run(name: str, model: dict[str, Any], folder: Path) -> None:
+def _whole_run(name: str, model: dict[str, Any], data: str, folder: Path) -> None:
     """`bedside train` in three folds, from data to report, with the explanation if it can be explained."""
     family = family_named(name)
-    cohort = COHORTS.get(family.data, table_cohort)(90, task=family.tasks[0])
+    cohort = COHORTS.get(data, table_cohort)(90, task=family.tasks[0])
     quick = {"train": {"epochs": 3, "patience": 2}, "evaluation": {"resamples": 100}, "explain": {"samples": 2}}
     run = train(
         cohort,
@@ -169,13 +191,15 @@ def _whole_run(name: str, model: dict[str, Any], folder: Path) -> None:
     _require(explained or not family.explains(cohort.inputs.kind), "There is no explanation.")
 
 
-def _asked(name: str, model: dict[str, Any], task: TaskKind) -> tuple[Cohort, RunSettings]:
+def _asked(name: str, model: dict[str, Any], task: TaskKind, data: str) -> tuple[Cohort, RunSettings]:
     """150 patients that the family can learn from, and settings with which it does so in seconds."""
     family = family_named(name)
     options: dict[str, Any] = {"family": name, "model": model}
     if family.network:
         options |= {"train": _LEARNS, "device": {"threads": 1}}  # checks run beside each other
-    return COHORTS.get(family.data, table_cohort)(150, task=task), build(RunSettings, options)
+    if family.score == "anomaly":
+        return OUTLIERS[data](150), build(RunSettings, options)
+    return COHORTS.get(data, table_cohort)(150, task=task), build(RunSettings, options)
 
 
 def _gain(scores: np.ndarray, truth: np.ndarray, task: Task) -> tuple[float, float]:
@@ -190,18 +214,10 @@ def _gain(scores: np.ndarray, truth: np.ndarray, task: Task) -> tuple[float, flo
     return 1 - float(log_loss(truth, scores) / log_loss(truth, shares)), 0.05
 
 
-def _network(name: str, model: dict[str, Any], n_outputs: int) -> nn.Module:
+def _network(name: str, model: dict[str, Any], n_outputs: int, data: str) -> nn.Module:
     with own_random_numbers(1):
-        network: nn.Module = build_model(name, SHAPES[family_named(name).data], n_outputs, model_settings(name, model))
+        network: nn.Module = build_model(name, SHAPES[data], n_outputs, model_settings(name, model))
     return network
-
-
-def _noise(shape: tuple[int, ...]) -> torch.Tensor:
-    """Four samples, (4, *shape); recordings are there from beginning to end."""
-    x = torch.randn(4, *shape, generator=torch.Generator().manual_seed(0))
-    if len(shape) == 2:
-        x[:, -1] = 1
-    return x
 
 
 def _require(held: bool, message: str) -> None:

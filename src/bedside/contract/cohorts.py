@@ -1,5 +1,6 @@
 """Small cohorts of every kind, computed, whose target is known to follow from what a family reads; built without files."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -147,3 +148,44 @@ def signal_cohort(
     return Cohort(
         "pulses", samples, roles, Task(task, CLASSES[task]), SignalInputs(tuple(traces), names, 50.0), np.arange(n)
     )
+
+
+def table_outliers(n_patients: int = 150, *, seed: int = 0, planted: bool = True) -> Cohort:
+    """Patients whose six numbers and one level follow from two hidden ones, except in the fifth who are called unusual.
+
+    Theirs are drawn each by itself, so that every single value is usual and only their company is not; without `planted`
+    they are like all others. 5 % of cells are gaps.
+    """
+    rng = np.random.default_rng(seed)
+    odd = rng.random(n_patients) < 0.2
+    hidden = rng.normal(size=(n_patients, 2))
+    mixing = np.random.default_rng(7).normal(size=(2, 6))
+    mixing /= np.linalg.norm(mixing, axis=0)
+    values = hidden @ mixing + 0.15 * rng.normal(size=(n_patients, 6))
+    stage = hidden[:, 0]
+    if planted:
+        values[odd] = rng.normal(size=(int(odd.sum()), 6))
+        stage = np.where(odd, rng.normal(size=n_patients), stage)
+    frame = pd.DataFrame(values.round(4), columns=[f"marker{k + 1}" for k in range(6)])
+    frame["stage"] = np.array(["I", "II", "III"])[np.digitize(stage, [-0.5, 0.5])]
+    frame = frame.mask(rng.random(frame.shape) < 0.05)
+    frame["patient"] = [f"p{number:03d}" for number in range(n_patients)]
+    frame["site"], frame["sex"] = np.array(["north", "south"])[np.arange(n_patients) % 2], "f"
+    frame["outcome"] = np.where(odd, "unusual", "usual")
+    options: dict[str, Any] = {"target": "outcome", "positive": "unusual", "patient": "patient", "site": "site"}
+    return read_table(frame, **options, exclude=("sex",))
+
+
+def signal_outliers(n: int = 150, *, seed: int = 0, planted: bool = True) -> Cohort:
+    """Recordings with a pulse; in the fifth who are called unusual it is upside down, unless not `planted`."""
+    cohort = signal_cohort(n, seed=seed)
+    rng = np.random.default_rng(seed)
+    odd = rng.random(n) < 0.2
+    traces, _ = pulses(n, seed=seed)
+    height = np.where(odd & planted, -2.5, 2.5)
+    for trace, own in zip(traces, height, strict=True):
+        place = np.arange(trace.shape[1]) - 40
+        trace[0] = (trace[0] * 0.3 + own * np.exp(-0.5 * (place / 4) ** 2)).astype(np.float32)
+    samples = cohort.samples.assign(target=np.where(odd, "unusual", "usual"))
+    inputs = SignalInputs(tuple(traces), cohort.inputs.channels, 50.0)
+    return replace(cohort, samples=samples, task=Task("binary", ("usual", "unusual")), inputs=inputs)

@@ -92,6 +92,7 @@ CODES = {
     "new-range": "New data have values, images a size, recordings a length or amplitude, or molecules a size, outside the range of training.",
     "unusual": "New samples lie farther from those of training than nearly all held-out ones.",
     "no-reference": "The model keeps nothing to tell usual from unusual samples.",
+    "dates-not-filled": "Gaps of dates are left empty; other gaps are filled.",
     "new-missing": "A feature or a channel is missing in all new samples.",
 }
 

@@ -72,7 +72,7 @@ def lay_out(sight: Says, cohort: Cohort, test: pd.DataFrame, note: str, seed: in
     if "site" in rows:
         table["site"] = rows["site"].to_numpy()
     share = [*components.explained_variance_ratio_[:2].tolist(), 0.0][:2]
-    layer = f"input of the last layer, {vectors.shape[1]} numbers per sample"
+    layer = f"{sight.layer}, {vectors.shape[1]} numbers per sample"
     record = {"layer": layer, "pca_share": [round(float(np.nan_to_num(s)), 6) for s in share], "perplexity": perplexity}
     return Latent(table, {**record, "seed": seed, "note": note, "n_samples": len(table)})
 

@@ -39,6 +39,7 @@ class Says:
     """
 
     task: Task
+    layer = "input of the last layer"  # what `embedding` gives
 
     def outputs(self, given: np.ndarray) -> np.ndarray:
         """What the last layer says before it becomes a score, (n, outputs)."""

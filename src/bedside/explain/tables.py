@@ -14,9 +14,11 @@ from bedside.cohort import Cohort, Estimate
 from bedside.evaluation.metrics import HEADLINE
 from bedside.explain import table_checks
 from bedside.explain.choose import FOLDER, for_checks, gallery
+from bedside.explain.codes import code_map
 from bedside.explain.column_attention import attention
 from bedside.explain.columns import TableScene, scene_of
 from bedside.explain.dependence import dependence
+from bedside.explain.gaps import fills_gaps, measure
 from bedside.explain.groups import TOGETHER, associations, groups_of
 from bedside.explain.importance import PERMUTATIONS, RESAMPLES, importances, moved_most
 from bedside.explain.table_curves import curve_record, curve_table, ice_table
@@ -85,6 +87,10 @@ def explain_table(
     }
     record["attention"] = _calm(attention, scene, record["importance"])
     record["sentences"] = sentences(record, events=_events(scene, places))
+    filled, codes = None, None
+    if fills_gaps(scene):
+        filled = _calm(measure, scene, **how, seed=derive(seed, 9))
+        codes = _calm(code_map, scene, derive(seed, 10))
     with whole_folder(run.path / FOLDER) as folder:
         write_json(folder / "columns.json", record)
         write_json(
@@ -93,6 +99,11 @@ def explain_table(
         write_table(folder / "importance.csv", _importance_table(record))
         write_table(folder / "partial_dependence.csv", curve_table(scene, curves))
         write_contributions(folder, scene, shown, explained, columns)
+        if filled is not None:
+            write_json(folder / "gaps.json", filled)
+        if codes is not None:
+            write_table(folder / "latent.csv", codes.table)
+            write_json(folder / "latent.json", codes.record)
         if cohort.task.kind != "multiclass":
             write_table(folder / "ice.csv", ice_table(scene, curves, places))
     yield 5, 5

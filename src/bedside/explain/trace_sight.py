@@ -29,6 +29,8 @@ class TraceSight(Says):
         self.member, self.task = member, task
         self.network: Any = member.network.float().cpu().eval()
         self.preparation = member.preparation
+        if hasattr(self.network, "reconstruct"):
+            self.layer = "the code"
 
     def with_network(self, network: nn.Module) -> "TraceSight":
         """The same preparation with another network behind it."""

@@ -15,7 +15,7 @@ from bedside.models.classifier import Classifier
 from bedside.splits.images import ImagePreparation
 from bedside.training.engine import ChannelsFirst, translate
 from bedside.training.model import Model
-from bedside.training.vision import Embedding, FittedHead, FittedImageNetwork
+from bedside.training.vision import FittedHead, FittedImageNetwork, Part
 
 PIXELS = "pixels"
 
@@ -88,7 +88,7 @@ def _embedded(
 ) -> str:
     """What the last layer of a network reads; `seen` holds that of the networks that are in the graph already."""
     if id(network) not in seen:
-        seen[id(network)] = _translated(graph, Embedding(network), preparation, pixels)
+        seen[id(network)] = _translated(graph, Part(network, "embed"), preparation, pixels)
     return seen[id(network)]
 
 

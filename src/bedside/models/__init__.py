@@ -97,6 +97,15 @@ def build_model(name: str, *args: Any) -> Any:
     return _load(family.builder)(*args, **more)
 
 
+def objective_of(name: str, task: Task, values: Mapping[str, Any]) -> Any:
+    """What a network of this family learns (`losses.Objective`), with its settings under `model.`: the loss of the task
+    unless the family brings an aim of its own."""
+    from bedside.models.losses import Supervised
+
+    place = family_named(name).objective
+    return _load(place)(task, model_settings(name, values)) if place else Supervised(task)
+
+
 def baseline_for(task: Task, family: str, data: str) -> str:
     """The simple family that a model is compared with; the simple family itself is compared with no features at all."""
     linear = "ridge" if task.kind == "regression" else "logistic"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from bedside.cohort import TaskKind
 
@@ -20,11 +21,15 @@ class Family:
     (batch, n_outputs) of logits, for images a `models.classifier.Classifier`, for recordings a
     `models.sequence.SequenceClassifier`, for graphs a `models.graph.GraphClassifier`.
     Any other builder takes (task, settings, seed) and gives a scikit-learn estimator.
+
+    A family that reads several kinds is told by the length of `shape` which one it is. With an `objective`, a network
+    learns that (see `models.losses.Objective`) instead of the loss of its task; the network that is left in the end still
+    gives logits. An `anomaly` score says how unusual a sample is, which is no probability of the positive class.
     """
 
     builder: str  # "module:function"
     settings: str  # "module:class"
-    data: str  # kind of inputs: "table", "image", "signal", "graph", or "any" for a family that reads none
+    data: str | tuple[str, ...]  # kinds of inputs: "table", "image", "signal", "graph", or "any" for a family that reads none
     tasks: tuple[TaskKind, ...]
     network: bool
     summary: str
@@ -33,11 +38,22 @@ class Family:
     trusted: tuple[str, ...] = ()  # types its saved estimator may hold beside skops' own list
     architecture: str | None = None  # timm's name; the builder gets it as well
     search: Mapping[str, str] = field(default_factory=dict)  # where `bedside tune` looks; see `many.space`
+    objective: str = ""  # "module:function" of (task, settings), for a network with an aim of its own
+    score: Literal["probability", "anomaly"] = "probability"  # what its score of the positive class is
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """All kinds of inputs that it reads."""
+        return (self.data,) if isinstance(self.data, str) else self.data
+
+    def reads(self, data: str) -> bool:
+        """Whether it takes inputs of this kind; a family that reads none takes all."""
+        return data in self.kinds or "any" in self.kinds
 
     def suits(self, task: TaskKind, data: str) -> bool:
-        return task in self.tasks and self.data in (data, "any")
+        return task in self.tasks and self.reads(data)
 
     def explains(self, data: str) -> bool:
         """Whether it can be said what it uses of a sample: columns of a table, or, by a network, places of an image or a
         recording, or atoms of a molecule."""
-        return self.data == "table" if data == "table" else self.network
+        return "table" in self.kinds if data == "table" else self.network

@@ -8,6 +8,7 @@ _OF_RECORDINGS = {
     "train.batch_size": "8,16,32",
 }  # few recordings need small batches to learn in enough steps
 _OF_GRAPHS = {**_LEARNING, "model.width": "32,64,128", "model.layers": "2..5", "model.dropout": "0.0..0.5"}
+_OF_CODES = {**_LEARNING, "model.code": "2,4,8,16", "model.width": "16,32,64", "model.hide": "0.0..0.5"}
 _RECURRENT = {**_OF_RECORDINGS, "model.width": "32,64,128", "model.layers": "1..3", "model.stride": "2,4,8"}
 
 FAMILIES: dict[str, Family] = {
@@ -101,6 +102,32 @@ FAMILIES: dict[str, Family] = {
         network=False,
         summary="No features at all: the share of each class, or the mean; what any model must beat",
         prefer="comparison only: what no features at all would score",
+    ),
+    "autoencoder": Family(
+        builder="bedside.models.autoencoder:build",
+        settings="bedside.models.autoencoder:AutoencoderSettings",
+        data=("table", "signal"),
+        tasks=("binary",),
+        network=True,
+        summary="Autoencoder: gives samples back through a narrow code; whom it gives back badly is unusual",
+        source="Hinton and Salakhutdinov 2006, doi:10.1126/science.1127647; Vincent et al. 2008, doi:10.1145/1390156.1390294",
+        prefer="rare or varied conditions of which few are known, gaps to be filled, a map of the patients",
+        search=_OF_CODES,
+        objective="bedside.models.reconstruction:objective",
+        score="anomaly",
+    ),
+    "vae": Family(
+        builder="bedside.models.vae:build",
+        settings="bedside.models.vae:VAESettings",
+        data=("table", "signal"),
+        tasks=("binary",),
+        network=True,
+        summary="Variational autoencoder: an autoencoder whose codes fill a round cloud without holes",
+        source="Kingma and Welling 2014, arXiv:1312.6114",
+        prefer="the same as autoencoder, where a smooth map matters more than exact reconstruction",
+        search={**_OF_CODES, "model.beta": "0.01..1 log"},
+        objective="bedside.models.reconstruction:objective",
+        score="anomaly",
     ),
     "cnn": Family(
         builder="bedside.models.cnn:build",

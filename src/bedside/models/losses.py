@@ -4,7 +4,7 @@ The three losses of the course: mean squared error for numbers, binary cross-ent
 cross-entropy for several. A family with another aim brings its own objective; the loop stays the same.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -22,6 +22,7 @@ class Objective(Protocol):
     """(model, batch) -> mean loss over rows, shape (...), and the model's raw outputs."""
 
     metric: str  # name of the number that history.csv tracks beside the loss
+    marks_gaps: bool  # whether the preparation of a table marks the gaps of all columns
 
     def __call__(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]: ...
 
@@ -29,9 +30,23 @@ class Objective(Protocol):
         """The tracked metric over all rows, shape (...)."""
         ...
 
+    def learns_from(self, target: Tensor) -> Tensor:
+        """True for samples (n,) that take part in training and its stopping."""
+        ...
+
+    def begin(self, network: nn.Module, preparation: Any, prepared: Tensor) -> nn.Module:
+        """What the loop trains of a new network, which is told how its training samples (n, ...) were prepared."""
+        ...
+
+    def finish(self, trained: nn.Module, held_out: Tensor) -> nn.Module:
+        """The network that gives logits, from what was trained and the prepared samples that stopped it."""
+        ...
+
 
 class Supervised:
     """The loss of a task, averaged over rows by weight."""
+
+    marks_gaps = False
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -41,6 +56,15 @@ class Supervised:
         inputs, target, weight = batch
         outputs = model(inputs)
         return weighted_mean(self.per_row(outputs, target), weight), outputs.detach()
+
+    def learns_from(self, target: Tensor) -> Tensor:
+        return torch.ones_like(target, dtype=torch.bool)
+
+    def begin(self, network: nn.Module, preparation: Any, prepared: Tensor) -> nn.Module:
+        return network
+
+    def finish(self, trained: nn.Module, held_out: Tensor) -> nn.Module:
+        return trained
 
     def per_row(self, outputs: Tensor, target: Tensor) -> Tensor:
         """Loss of each row, shape (..., rows), from logits (..., rows, outputs)."""

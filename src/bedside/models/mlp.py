@@ -33,6 +33,9 @@ class MLPSettings(Settings):
     normalisation: Literal["none", "batch", "layer"] = "none"
     """Bring each hidden layer to one scale, over the samples of a batch or over its neurons."""
 
+    start: Literal["random", "autoencoder"] = "random"
+    """Random first weights, or hidden layers that first learned to give back the training samples, without the target."""
+
     @model_validator(mode="after")
     def _layers_can_act(self) -> "MLPSettings":
         idle = sorted(self.model_fields_set - {"hidden"})

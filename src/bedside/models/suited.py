@@ -12,6 +12,7 @@ from bedside.splits.folds import joins_scaffolds
 
 CODES = {
     "class-weights": "Classes were weighted or drawn equally often, so scores are not probabilities.",
+    "anomaly-score": "Scores say how unusual a sample is, not how probable the class.",
     "modality": "Nobody said what the images are, so they are augmented with what harms no kind of image.",
     "weak-family": "No pretrained weights are installed, so a small network learned large images from scratch.",
 }
@@ -47,7 +48,7 @@ def refuse_unsuited(settings: RunSettings, cohort: Cohort) -> None:
     if not family.suits(kind, data):
         suited = [other for other, it in families().items() if it.suits(kind, data)]
         raise SettingError(
-            f"Family '{name}' does {' or '.join(family.tasks)} on {family.data} data, but this is {kind} "
+            f"Family '{name}' does {' or '.join(family.tasks)} on {' or '.join(family.kinds)} data, but this is {kind} "
             f"on {data} data. Suited here: {', '.join(suited)}."
         )
     options = model_settings(name, settings.model)
@@ -76,7 +77,11 @@ def idle(settings: RunSettings, cohort: Cohort) -> Iterator[tuple[str, str, str]
         yield "train", "", reason
         for setting in ("accelerator", "precision"):
             yield "device", setting, reason
-    if family.data == "any":
+    if family.objective:
+        for setting in ("class_weights", "sampling"):
+            yield "train", setting, f"family '{settings.family}' learns without the classes"
+        yield "preparation", "missing_indicators", f"family '{settings.family}' always knows what is missing"
+    if "any" in family.kinds:
         yield "preparation", "", f"family '{settings.family}' reads no features"
     if task.kind != "binary":
         for setting in ("threshold", "threshold_value", "threshold_bound"):
@@ -114,7 +119,7 @@ def _idle_by_kind(settings: RunSettings, cohort: Cohort, *, network: bool) -> It
         yield "explain", "method", f"{settings.explain.method} does not explain {data}s; {suited} do"
     if data != "table" and settings.reference.keep == "inputs":
         yield "reference", "keep", f"{data}s are not kept; the last hidden layer is"
-    if family_named(str(settings.family)).data == "any" and data != "image":
+    if "any" in family_named(str(settings.family)).kinds and data != "image":
         yield "explain", "", f"family '{settings.family}' reads no features"
     yield from {
         "table": _idle_on_tables,
@@ -203,8 +208,30 @@ def setting_findings(settings: RunSettings, cohort: Cohort) -> Iterator[Finding]
             f"{how}: scores are then too high for rare classes and are not probabilities.",
             "Judge calibration before using scores as risks, or leave it off and choose the threshold.",
         )
+    if family_named(str(settings.family)).score == "anomaly":
+        yield _anomaly(settings, cohort)
     if cohort.inputs.kind == "image" and family_named(str(settings.family)).network:
         yield from _image_findings(settings, cohort)
+
+
+def _anomaly(settings: RunSettings, cohort: Cohort) -> Finding:
+    whom = getattr(model_settings(str(settings.family), settings.model), "learn_from", "all")
+    learned = (
+        f"It learned from training samples of class '{cohort.task.classes[0]}' alone"
+        if whom == "other"
+        else "It learned from all training samples without their classes"
+    )
+    recalibrated = settings.evaluation.recalibrate != "none"
+    return Finding(
+        "note" if recalibrated else "warning",
+        "anomaly-score",
+        f"Scores say how unusual a sample is: the share of held-out ones that '{settings.family}' gives back better. {learned}; "
+        "the baseline learned from both classes.",
+        "They were made into probabilities by recalibration on validation samples."
+        if recalibrated
+        else "They rank patients but are no probabilities, so poor calibration is no surprise; "
+        "evaluation.recalibrate=platt makes them probabilities.",
+    )
 
 
 def _image_findings(settings: RunSettings, cohort: Cohort) -> Iterator[Finding]:

@@ -13,6 +13,7 @@ from bedside.report.columns import columns
 from bedside.report.documents import present
 from bedside.report.figures import draw
 from bedside.report.gallery import gallery
+from bedside.report.gaps import gaps
 from bedside.report.images import image_facts
 from bedside.report.molecules import molecule_facts
 from bedside.report.null import null
@@ -89,6 +90,7 @@ def page_context(run: Told, drawings: dict[str, list[Drawing]]) -> dict[str, Any
         "doubts": doubts,
         "gallery": seen,
         "columns": columns(run),
+        "gaps": gaps(run),
         "null": null(run),
         "sample_size": sample_size(run),
         "images": image_facts(description),
@@ -150,6 +152,7 @@ def _contents(
         "uncertainty": estimates.get("uncertainty") is None,
         "seen": seen is None and run.columns is None and not run.environment.get("explanation_problem"),
         "latent": not drawings["latent"],
+        "gaps": run.gaps is None,
         "learning": not drawings["training"] and not drawings["folds"],
         "null": run.null is None,
         "sample_size": not estimates.get("sample_size", {}).get("sentences"),

@@ -45,9 +45,9 @@ def scheme(run: Run) -> str:
 
 
 def _scaffolds(run: Run) -> str:
-    together = run.settings.get("folds", {}).get("link_scaffolds")
+    together = kind_of(run.description) == "graph" and run.settings.get("folds", {}).get("link_scaffolds")
     return (
-        " Molecules with the same scaffold were kept together, so those that were tested are new chemistry."
+        " No scaffold stands on two sides of a split, so the tested molecules are new chemistry."
         if together
         else ""
     )
@@ -104,7 +104,23 @@ def preparation(settings: dict[str, Any]) -> str:
 def _model(run: Run) -> str:
     parameters = model_record(run)["parameters"]
     size = f"It has {parameters:,} parameters." if parameters else ""
-    return " ".join(filter(None, (f"{summary(run)}.", size, kept(run))))
+    return " ".join(filter(None, (f"{summary(run)}.", size, unsupervised(run), kept(run))))
+
+
+def unsupervised(run: Run) -> str:
+    """What a model that gives samples back learned from, and what its score is; nothing for other models."""
+    classes = run.estimates["task"]["classes"]
+    known = {
+        "other": f"training samples of class '{classes[0]}' alone" if classes else "",
+        "all": "all training samples, whatever their class",
+    }
+    whom = known.get(str(run.settings.get("model", {}).get("learn_from")))
+    if not whom:
+        return ""
+    return (
+        f"It learned to give back {whom}; gaps did not count. Its score is the share of validation samples of the same "
+        "kind that it gives back with a smaller error."
+    )
 
 
 def summary(run: Run) -> str:

@@ -20,6 +20,7 @@ HEADINGS = {
     "uncertainty": "What the model does not know",
     "seen": "What the model uses",
     "latent": "How the network sorts the samples",
+    "gaps": "How well it fills gaps",
     "learning": "Learning and folds",
     "null": "With shuffled targets",
     "sample_size": "What this cohort can and cannot show",

@@ -27,8 +27,14 @@ SPREAD = (
 )
 
 
+def last_aim(history: pd.DataFrame) -> pd.DataFrame:
+    """The epochs that learned the task, where others learned something else before, with another loss."""
+    return history[history["phase"] != "autoencoder"] if "phase" in history else history
+
+
 def loss_figure(history: pd.DataFrame) -> Drawing:
     """Training and validation loss per epoch, with the epoch that was kept."""
+    history = last_aim(history)
     figure, axes = canvas(HALF)
     _learning(axes, history, "loss")
     _phases(axes, history)
@@ -46,10 +52,11 @@ def loss_figure(history: pd.DataFrame) -> Drawing:
 
 def metric_figure(history: pd.DataFrame) -> Drawing | None:
     """The same for the metric that was followed; None if none was."""
+    history = last_aim(history)
     names = [
         str(column).removeprefix("valid_")
         for column in history
-        if str(column).startswith("valid_") and column != "valid_loss"
+        if str(column).startswith("valid_") and column != "valid_loss" and history[column].notna().any()
     ]
     if not names or history[f"valid_{names[0]}"].isna().all():
         return None
@@ -60,7 +67,7 @@ def metric_figure(history: pd.DataFrame) -> Drawing | None:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     return Drawing(
         "learning-metric",
-        f"Learning curves: {LABELS.get(names[0], names[0])}",
+        f"Learning curves: {LABELS.get(names[0], names[0].replace('_', ' '))}",
         "The same epochs, in the metric that was followed.",
         "Training and validation values per epoch.",
         to_svg(figure, "learning-metric"),

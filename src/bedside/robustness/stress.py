@@ -73,7 +73,7 @@ def stress_steps(
     run.require_finished()
     settings = build(RunSettings, {name: value for name, value in run.settings.items() if name != "bedside"})
     cohort = read_again(run, settings, source, verb="stress")
-    if family_named(str(settings.family)).data == "any":
+    if "any" in family_named(str(settings.family)).kinds:
         raise SettingError(f"Family '{settings.family}' reads no data, so no change of them can act.")
     if units and cohort.inputs.kind != "table":
         raise SettingError(f"--unit {next(iter(units))} has no effect on {cohort.inputs.kind} data; leave it away.")

@@ -7,6 +7,7 @@ training rows of one fold and nothing else.
 
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -37,12 +38,14 @@ class TablePreparation:
         self.steps = steps  # "numbers", "number gaps", "levels", "level gaps"; absent if there is nothing to do
 
     @classmethod
-    def fit(cls, inputs: Any, settings: PreparationSettings) -> "TablePreparation":
+    def fit(cls, inputs: Any, settings: PreparationSettings, *, every_gap: bool = False) -> "TablePreparation":
         """Learn everything from training samples.
 
         Args:
             inputs: `TableInputs` of the training samples of one fold, and of nobody else.
             settings: scaling, missing indicators, rare levels.
+            every_gap: mark the gaps of every feature, whether training had any or not, for a model that must know which
+                cells are real.
         """
         numbers = [feature.name for feature in inputs.features if feature.kind != "category"]
         levels = [feature.name for feature in inputs.features if feature.kind == "category"]
@@ -53,14 +56,14 @@ class TablePreparation:
                 gaps = SimpleImputer(strategy="median", keep_empty_features=True)
                 scale = [("scale", StandardScaler())] if settings.scale == "standard" else []
                 steps["numbers"] = _fitted([("gaps", gaps), *scale], columns["number"])
-                steps |= _gaps("number gaps", columns["number"], settings)
+                steps |= _gaps("number gaps", columns["number"], settings, every_gap)
             if levels:
                 mode = SimpleImputer(strategy="most_frequent", missing_values=None, keep_empty_features=True)
                 encode = OneHotEncoder(
                     handle_unknown="infrequent_if_exist", min_frequency=settings.rare_level, sparse_output=False
                 )
                 steps["levels"] = _fitted([("gaps", mode), ("encode", encode)], columns["level"])
-                steps |= _gaps("level gaps", columns["level"], settings)
+                steps |= _gaps("level gaps", columns["level"], settings, every_gap)
         if numbers and settings.scale == "standard":
             scaler = steps["numbers"]["scale"]
             # A feature that never varied in training teaches nothing; another value later must not act unscaled.
@@ -91,13 +94,26 @@ class TablePreparation:
 
     def sources(self) -> list[str]:
         """Name of the raw column behind each prepared column, in their order: one number, all of its levels, its gaps."""
-        found: list[str] = []
+        return [source for found in self._made().values() for source in found]
+
+    def kinds(self) -> list[str]:
+        """The step that made each prepared column, in their order: "numbers", "levels", "number gaps" or "level gaps"."""
+        return [step for step, found in self._made().items() for _ in found]
+
+    def of_gaps(self) -> np.ndarray:
+        """A sample of which nothing is known, prepared, (n_columns,)."""
+        unknown = {name: [np.nan] for name in self.numbers} | {name: [None] for name in self.levels}
+        return np.asarray(self(SimpleNamespace(frame=pd.DataFrame(unknown)))[0])
+
+    def _made(self) -> dict[str, list[str]]:
+        """By step, the raw column behind each prepared column."""
+        made: dict[str, list[str]] = {}
         for name, step in self.steps.items():
             columns = self.numbers if _kind(name) == "number" else self.levels
             if name.endswith("gaps"):
-                found += [columns[k] for k in step.features_]
+                made[name] = [columns[k] for k in step.features_]
             elif name == "numbers":
-                found += columns
+                made[name] = columns
             else:
                 encoder = step["encode"]
                 rare = encoder.infrequent_categories_
@@ -105,8 +121,8 @@ class TablePreparation:
                     len(levels) - (0 if few is None else len(few) - 1)
                     for levels, few in zip(encoder.categories_, rare, strict=True)
                 ]
-                found += [column for column, width in zip(columns, widths, strict=True) for _ in range(width)]
-        return found
+                made[name] = [column for column, width in zip(columns, widths, strict=True) for _ in range(width)]
+        return made
 
     def save(self, path: Path) -> None:
         import skops.io
@@ -126,11 +142,15 @@ def _fitted(steps: list[tuple[str, Any]], columns: np.ndarray) -> Pipeline:
     return Pipeline(steps)
 
 
-def _gaps(name: str, columns: np.ndarray, settings: PreparationSettings) -> dict[str, MissingIndicator]:
+def _gaps(
+    name: str, columns: np.ndarray, settings: PreparationSettings, every_gap: bool
+) -> dict[str, MissingIndicator]:
     """The step that marks gaps, if there are any and they are to be marked."""
+    missing = None if columns.dtype == object else np.nan
+    if every_gap:
+        return {name: MissingIndicator(missing_values=missing, features="all").fit(columns)}
     if not settings.missing_indicators or not pd.isna(columns).any():
         return {}
-    missing = None if columns.dtype == object else np.nan
     return {name: MissingIndicator(missing_values=missing, error_on_new=False).fit(columns)}
 
 

@@ -189,7 +189,7 @@ def _values(feature: Mapping[str, Any]) -> str:
 def print_families(families: Mapping[str, Family], console: Console) -> None:
     """A table for each kind of data: what the family is, where it was described, when to take it."""
     for kind, title in _KINDS.items():
-        own = {name: family for name, family in families.items() if family.data == kind}
+        own = {name: family for name, family in families.items() if kind in family.kinds}
         if own:
             table = _table(f"Families {title}", "name", "what it is, when to take it, source")
             for name, family in own.items():

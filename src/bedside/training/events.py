@@ -44,12 +44,14 @@ class FoldKept:
 
 @dataclass(frozen=True)
 class Progress:
-    """One epoch of the folds that train together; `phase` names the part of a training that has several."""
+    """One epoch of the folds that train together; `phase` names the part of a training that has several, `metric` the number
+    that is followed beside the loss."""
 
     folds: tuple[Fold, ...]
     record: EpochRecord
     epochs: int
     phase: str = ""
+    metric: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from bedside.cohort import Cohort, Fold
 from bedside.errors import SettingError, TrainingError
@@ -14,6 +15,7 @@ from bedside.training.fitted import FittedEstimator, preparation_of, rows_of
 from bedside.training.groups import Job, never_stacked, train_members
 from bedside.training.hardware import limited_threads, make_fabric, threads_for
 from bedside.training.members import ESTIMATOR, Arrays, Member, array_member
+from bedside.training.pretraining import PHASE
 
 Events = Iterator[Plan | Extracted | Progress | FoldFit]
 
@@ -117,8 +119,12 @@ def _array_networks(job: Job) -> Events:
     # Multiplications that a forward pass of one batch does together: one per weight, row, and place where it is used.
     work = settings.train.batch_size * max(sizes) * max(map(_side_by_side, members))
     fabric = make_fabric(settings.device, work=work)
-    groups = train_members(fabric, members, job, work=work)
+    before = [member.before for member in members if member.before is not None]
+    groups = train_members(fabric, members, job, work=work, phase="network" if before else "")
     yield Plan(str(fabric.device), groups.threads, sizes[0], groups.sizes, trained=sizes[0], alone=groups.alone)
+    if before and not all(fold.name in job.finished for fold in job.folds):
+        first = train_members(fabric, before, replace(job, finished=()), work=work, phase=PHASE)
+        yield from (event for event in first if isinstance(event, Progress))
     yield from groups
 
 

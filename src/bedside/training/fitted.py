@@ -137,25 +137,30 @@ class FittedNetwork(Scoring):
     def latent(self, prepared: np.ndarray) -> np.ndarray | None:
         """What the hidden layers make of prepared samples, (n, width); None for a network without any."""
         if callable(getattr(self.network, "embed", None)):
-            return outputs_in_64_bits(Embedding(self.network), prepared).numpy()
+            return outputs_in_64_bits(Part(self.network, "embed"), prepared).numpy()
         hidden = getattr(self.network, "hidden", None)
         if not isinstance(hidden, nn.Sequential) or not len(hidden):
             return None
         return outputs_in_64_bits(hidden, prepared).numpy()
 
+    def given_back(self, prepared: np.ndarray) -> np.ndarray:
+        """Prepared samples as a network that reconstructs them gives them back, of the same shape."""
+        return outputs_in_64_bits(Part(self.network, "reconstruct"), prepared).numpy()
+
     def save(self, folder: Path) -> None:
         self.preparation.save(folder / "preparation.skops")
         save_weights(self.network, folder / "weights.safetensors")
         average = None if self.average is None else self.average.tolist()
-        facts = {"kind": "network", "shape": self.shape, "centre": self.centre, "scale": self.scale, "average": average}
-        (folder / "member.json").write_text(json.dumps(facts))
+        data = next(name for name, kind in PREPARATIONS.items() if type(self.preparation) is kind)
+        facts = {"kind": "network", "data": data, "shape": self.shape, "centre": self.centre, "scale": self.scale}
+        (folder / "member.json").write_text(json.dumps({**facts, "average": average}))
 
     @classmethod
     def load(cls, folder: Path, family: str, settings: dict[str, Any], task: Task, facts: dict[str, Any]) -> Self:
         shape = tuple(facts["shape"])
         network = build_model(family, shape, task.n_outputs, model_settings(family, settings))
         load_weights(network, folder / "weights.safetensors", family)
-        preparation = preparation_of(family).load(folder / "preparation.skops")
+        preparation = preparation_of(family, facts.get("data")).load(folder / "preparation.skops")
         average = None if facts.get("average") is None else np.array(facts["average"], dtype=np.float64)
         return cls(preparation, network, task, shape, facts["centre"], facts["scale"], average)
 
@@ -210,11 +215,11 @@ PREPARATIONS: dict[str, Any] = {
 _FOR_ESTIMATORS: dict[str, Any] = {"graph": FingerprintPreparation}  # where they read something else than networks
 
 
-def preparation_of(name: str) -> Any:
-    """The class that prepares samples for a family."""
+def preparation_of(name: str, data: str | None = None) -> Any:
+    """The class that prepares samples for a family, of the kind `data` where it reads several."""
     family = family_named(name)
-    own = {} if family.network else _FOR_ESTIMATORS
-    return own.get(family.data, PREPARATIONS[family.data])
+    kind = data or family.kinds[0]
+    return PREPARATIONS[kind] if family.network else _FOR_ESTIMATORS.get(kind, PREPARATIONS[kind])
 
 
 def rows_of(prepared: np.ndarray) -> np.ndarray:
@@ -222,16 +227,16 @@ def rows_of(prepared: np.ndarray) -> np.ndarray:
     return prepared.reshape(len(prepared), -1).astype(np.float64)
 
 
-class Embedding(nn.Module):
-    """A network without its last layer."""
+class Part(nn.Module):
+    """What a network computes on the way, by the name of its method: `embed` or `reconstruct`."""
 
-    def __init__(self, network: Any) -> None:
+    def __init__(self, network: nn.Module, method: str) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.method = network, method
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        vectors: torch.Tensor = self.network.embed(x)
-        return vectors
+        found: torch.Tensor = getattr(self.network, self.method)(x)
+        return found
 
 
 def save_weights(network: nn.Module, path: Path) -> None:

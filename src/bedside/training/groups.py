@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from bedside.cohort import Cohort, Fold, Task
+from bedside.cohort import Cohort, Fold
 from bedside.errors import TrainingError
-from bedside.models.losses import Supervised
 from bedside.seeds import derive
 from bedside.settings import RunSettings
 from bedside.training.batches import Batches, TensorBatches, n_batches, stack_members, to_device
@@ -73,7 +72,7 @@ class Groups:
                 continue
             fold = group[0].fold
             seed = derive(job.settings.seed, fold.repeat, fold.number, DROPOUT)
-            events = _train(self.fabric, group, job.cohort.task, job.settings, self.work, self.phase, last)
+            events = _train(self.fabric, group, job.settings, self.work, self.phase, last)
             yield from isolated(events, seed=seed, threads=self._threads(len(group)), device=self.fabric.device)
 
 
@@ -124,7 +123,7 @@ def never_stacked(members: Sequence[Member], settings: RunSettings) -> str:
     if not isinstance(first.data, Arrays):
         return "they see images, which fill the processor one by one"
     if first.data.train[0].dim() > 2:
-        return "they see recordings, which fill the processor one by one"
+        return "they see recordings or graphs, which fill the processor one by one"
     alike = [member.network for member in members if _width(member) == _width(first)]
     return why_alone(alike, _some_rows(first, settings)) if len(alike) > 1 else ""
 
@@ -143,7 +142,6 @@ def _width(member: Member) -> int:
 def _train(
     fabric: "Fabric",
     group: Sequence[Member],
-    task: Task,
     settings: RunSettings,
     work: int,
     phase: str,
@@ -152,7 +150,7 @@ def _train(
     generators = [torch.Generator().manual_seed(_order_seed(member.fold, settings.seed)) for member in group]
     model: nn.Module = Stack([member.network for member in group]) if len(group) > 1 else group[0].network
     train, valid = _batches(group, generators, fabric.device, settings)
-    objective = Supervised(task)
+    objective = group[0].objective
     options, sweep = settings.train, None
     if options.find_learning_rate:
         own = make_fabric(settings.device, work=work)  # with a 16-bit loss scale of its own
@@ -162,7 +160,7 @@ def _train(
     records = fit(fabric, model, train, valid, objective, options, start_counts=group[0].trained_before)
     try:
         for record in records if stop_after != 0 else ():
-            yield Progress(tuple(member.fold for member in group), record, options.epochs, phase)
+            yield Progress(tuple(member.fold for member in group), record, options.epochs, phase, objective.metric)
             if record.epoch == stop_after:
                 break
     except TrainingError as error:

@@ -85,7 +85,7 @@ def _pixels(spec: ImageSpec, fabric: "Fabric", job: Job, heads: Mapping[str, nn.
         return image_member(spec, store, job.family, fold, settings, threads=threads, device=device, head=head)
 
     first = member(job.folds[0])
-    rehearsal = rehearse(fabric, first, job.cohort.task, settings, threads=threads)
+    rehearsal = rehearse(fabric, first, settings, threads=threads)
     train = settings.train.model_copy(update={"batch_size": rehearsal.batch_size})
     job = replace(job, settings=settings.model_copy(update={"train": train}))
     yield Plan(

@@ -11,6 +11,7 @@ from bedside.cohort import Cohort, Fold
 from bedside.models import family_named, model_settings
 from bedside.models.backbone import Backbone, BackboneSettings, expected
 from bedside.models.classifier import Classifier
+from bedside.models.losses import Supervised
 from bedside.models.pretrained import Weights, load_weights, timm_arguments
 from bedside.seeds import derive
 from bedside.settings import AugmentSettings, RunSettings
@@ -168,7 +169,7 @@ def _head_member(encoders: Encoders, encoder: FrozenBackbone, features: np.ndarr
     def finish(trained: nn.Module) -> Fitted:
         return FittedHead(encoder, trained.eval(), cohort.task, target.centre, target.scale)
 
-    return Member(fold, head, data, finish)
+    return Member(fold, head, data, Supervised(cohort.task), finish)
 
 
 class PixelStore:
@@ -227,4 +228,4 @@ def image_member(
 
     if data.channels_last:
         network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Member(fold, network, data, finish, trained_before=head is not None)
+    return Member(fold, network, data, Supervised(cohort.task), finish, trained_before=head is not None)

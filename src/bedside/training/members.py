@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from bedside.cohort import Cohort, Fold, Task
-from bedside.models import build_model, model_settings
-from bedside.models.losses import Batch, class_weights
+from bedside.models import build_model, model_settings, objective_of
+from bedside.models.losses import Batch, Objective, class_weights
 from bedside.seeds import derive
 from bedside.settings import RunSettings, TrainSettings
 from bedside.training.augment import Augmentation
@@ -17,6 +17,7 @@ from bedside.training.batches import Augmented, Batches, TensorBatches, to_devic
 from bedside.training.fitted import Fitted, FittedNetwork, preparation_of
 from bedside.training.image_batches import ImageBatches
 from bedside.training.isolated import own_random_numbers
+from bedside.training.pretraining import unfolded
 from bedside.training.signal_augment import augmentation_of
 
 # What a seed is for; the last number of its path.
@@ -79,13 +80,18 @@ class Images:
 
 @dataclass(frozen=True)
 class Member:
-    """`finish` makes what is kept out of the trained network."""
+    """`finish` makes what is kept out of the trained network, which learned the `objective`.
+
+    `before` trains a part of the same network first, in place, towards another aim.
+    """
 
     fold: Fold
     network: nn.Module
     data: Arrays | Images
+    objective: Objective
     finish: Callable[[nn.Module], Fitted] = field(repr=False)
     trained_before: bool = False
+    before: "Member | None" = None
 
     @property
     def n_train(self) -> int:
@@ -131,21 +137,38 @@ def judged_at_once(samples: torch.Tensor) -> int:
 
 def array_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings) -> Member:
     """Preparation fitted on the training samples, arrays, and a network with its own initial weights."""
-    preparation = preparation_of(family).fit(cohort.inputs.take(fold.train), settings.preparation)
+    kind, objective = cohort.inputs.kind, objective_of(family, cohort.task, settings.model)
     target = Target.of(cohort, fold)
-    prepared = torch.from_numpy(preparation(cohort.inputs.take(np.concatenate([fold.train, fold.valid]))))
-    known = len(fold.train)
-    train = (prepared[:known], *target.tensors(fold.train, cohort.task, settings.train))
-    valid = (prepared[known:], *target.tensors(fold.valid, cohort.task, settings.train, judged=True))
-    shape = tuple(train[0].shape[1:])
-    network = new_network(family, cohort.task, fold, settings, shape)
-    keeps = cohort.inputs.kind == "table" and settings.reference.keep != "nothing"
-    average = train[0].numpy().mean(axis=0, dtype=np.float64) if keeps else None
+    train, valid = (_learned_from(objective, target, rows) for rows in (fold.train, fold.valid))
+    marks = {"every_gap": True} if kind == "table" and objective.marks_gaps else {}
+    preparation = preparation_of(family, kind).fit(cohort.inputs.take(train), settings.preparation, **marks)
+    prepared = torch.from_numpy(preparation(cohort.inputs.take(np.concatenate([train, valid]))))
+    learned, held = prepared[: len(train)], prepared[len(train) :]
+    data = Arrays(
+        (learned, *target.tensors(train, cohort.task, settings.train)),
+        (held, *target.tensors(valid, cohort.task, settings.train, judged=True)),
+        augmentation_of(cohort, settings),
+    )
+    shape = tuple(learned.shape[1:])
+    network = objective.begin(new_network(family, cohort.task, fold, settings, shape), preparation, learned)
+    keeps = kind == "table" and settings.reference.keep != "nothing"
+    average = learned.numpy().mean(axis=0, dtype=np.float64) if keeps else None
 
     def finish(trained: nn.Module) -> Fitted:
-        return FittedNetwork(preparation, trained, cohort.task, shape, target.centre, target.scale, average)
+        scoring = objective.finish(trained, held)
+        return FittedNetwork(preparation, scoring, cohort.task, shape, target.centre, target.scale, average)
 
-    return Member(fold, network, Arrays(train, valid, augmentation_of(cohort, settings)), finish)
+    before = None
+    if getattr(model_settings(family, settings.model), "start", "random") == "autoencoder":
+        learner, aim = unfolded(network, preparation, learned, fold, settings, cohort.task)
+        before = Member(fold, learner, data, aim, lambda trained: finish(network))
+    return Member(fold, network, data, objective, finish, before=before)
+
+
+def _learned_from(objective: Objective, target: "Target", rows: np.ndarray) -> np.ndarray:
+    """Those of some samples that the objective learns from."""
+    kept: np.ndarray = rows[objective.learns_from(torch.from_numpy(target.values[rows])).numpy()]
+    return kept
 
 
 def new_network(family: str, task: Task, fold: Fold, settings: RunSettings, shape: tuple[int, ...]) -> nn.Module:

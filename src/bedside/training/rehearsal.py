@@ -9,8 +9,6 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
-from bedside.cohort import Task
-from bedside.models.losses import Supervised
 from bedside.settings import RunSettings, TrainSettings
 from bedside.training.hardware import available_memory, limited_threads
 from bedside.training.isolated import own_random_numbers
@@ -34,18 +32,18 @@ class Rehearsal:
     epoch_seconds: float
 
 
-def rehearse(fabric: "Fabric", member: Member, task: Task, settings: RunSettings, *, threads: int) -> Rehearsal:
+def rehearse(fabric: "Fabric", member: Member, settings: RunSettings, *, threads: int) -> Rehearsal:
     """Try a copy of the member's network on some of its own training samples; the member stays as it was."""
     with own_random_numbers(0, fabric.device), limited_threads(threads):
-        fixed, each = _memory(fabric, member, task, settings.train)
+        fixed, each = _memory(fabric, member, settings.train)
         size, free = settings.train.batch_size, available_memory(fabric.device)
         while free is not None and size > SMALLEST and fixed + size * each > SHARE * free:
             size = max(SMALLEST, size // 2)
         train = settings.train.model_copy(update={"batch_size": size})
-        return Rehearsal(size, fixed + size * each, _epoch_seconds(fabric, member, task, train))
+        return Rehearsal(size, fixed + size * each, _epoch_seconds(fabric, member, train))
 
 
-def _memory(fabric: "Fabric", member: Member, task: Task, train: TrainSettings) -> tuple[int, int]:
+def _memory(fabric: "Fabric", member: Member, train: TrainSettings) -> tuple[int, int]:
     """Bytes for weights, gradients and optimiser, and bytes that one sample adds: what is kept for going back."""
     weights = list(member.network.parameters())
     trained = sum(weight.nbytes for weight in weights if weight.requires_grad)
@@ -64,11 +62,11 @@ def _memory(fabric: "Fabric", member: Member, task: Task, train: TrainSettings) 
     trial = copy.deepcopy(member.network).to(fabric.device).train()
     batch = next(iter(batches))
     with saved_tensors_hooks(note, lambda tensor: tensor):
-        Supervised(task)(trial, batch)
+        member.objective(trial, batch)
     return fixed, -(-sum(kept.values()) // len(batch[1]))
 
 
-def _epoch_seconds(fabric: "Fabric", member: Member, task: Task, train: TrainSettings) -> float:
+def _epoch_seconds(fabric: "Fabric", member: Member, train: TrainSettings) -> float:
     """Time of the second of two training batches, times their number; validation is about a third of a step more."""
     trial = copy.deepcopy(member.network)
     optimizer = make_optimizer(trial, train, fabric)
@@ -78,7 +76,7 @@ def _epoch_seconds(fabric: "Fabric", member: Member, task: Task, train: TrainSet
     count, seconds = 0, 0.0
     started = time.perf_counter()
     for batch in batches:
-        step(fabric, trial, optimizer, batch, Supervised(task), train.clip_norm)
+        step(fabric, trial, optimizer, batch, member.objective, train.clip_norm)
         if fabric.device.type == "cuda":
             torch.cuda.synchronize(fabric.device)
         count, seconds = count + 1, time.perf_counter() - started

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from bedside.models.reconstruction import Noise
 from bedside.training.chain import chain_of
 from bedside.training.stack import Stack
 
@@ -59,9 +60,11 @@ def rows_mix(network: nn.Module, rows: Tensor) -> tuple[bool, bool]:
 
 
 def _without_chance(network: nn.Module) -> nn.Module:
-    """A copy without dropout, which would make two of its outputs differ."""
+    """A copy without dropout and noise, which would make two of its outputs differ."""
     trial = copy.deepcopy(network)
     for layer in trial.modules():
         if isinstance(layer, nn.Dropout):
             layer.p = 0.0
+        if isinstance(layer, Noise):
+            layer.strength = 0.0
     return trial

@@ -23,7 +23,7 @@ from bedside.splits.images import ImagePreparation
 from bedside.training.engine import Engine, Pixels, make_engine
 from bedside.training.features import Features, complete, extract, missing
 from bedside.training.fitted import (
-    Embedding,
+    Part,
     Reader,
     Scoring,
     load_weights,
@@ -63,7 +63,7 @@ class FrozenBackbone:
     @cached_property
     def engine(self) -> Engine:
         """Pixels (n, size, size, channels) uint8 -> features (n, width)."""
-        module = Pixels(Embedding(self.classifier), self.preparation.mean, self.preparation.std)
+        module = Pixels(Part(self.classifier, "embed"), self.preparation.mean, self.preparation.std)
         channels, height, width = self.preparation.shape
         return make_engine(module, (height, width, channels), threads=self.threads, device=self.device)
 
@@ -228,7 +228,7 @@ class FittedImageNetwork(Scoring):
     @cached_property
     def embedding(self) -> Engine:
         """Pixels (n, size, size, channels) uint8 -> what the last layer reads, (n, width)."""
-        module = Pixels(Embedding(self.classifier.eval()), self.preparation.mean, self.preparation.std)
+        module = Pixels(Part(self.classifier.eval(), "embed"), self.preparation.mean, self.preparation.std)
         size = self.preparation.size
         return make_engine(module, (size, size, self.preparation.channels), threads=self.threads, device=self.device)
 

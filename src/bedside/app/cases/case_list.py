@@ -126,7 +126,7 @@ class CaseList:
                 cut = self.cuts.get((row["repeat"], row["fold"]))
                 parts.drawing(score_bar(score, cut), t("score {score}", score=f"{score:.3f}"))
                 parts.tag("span", f"{score:.3f}")
-        parts.tag("td", f"{row['surprise']:.3g}", "num")
+        parts.tag("td", f"{row['surprise']:{'.3f' if self.cases.task.classes else '.3g'}}", "num")
 
     async def _toggle(
         self, row: Row, line: Element, below: Element, place: Element, opener: Element, noted: Element

@@ -20,6 +20,16 @@ KINDS = {
     "dermoscopy": later("computer-made images with known truth"),
     "ecg": later("computed recordings with known truth"),
 }
+TITLES = {  # of `COHORTS`, for other languages
+    "breast-cancer": later("Breast masses: benign or malignant, from the cell nuclei of a fine-needle aspirate"),
+    "diabetes": later("Diabetes: progression one year after ten baseline measurements"),
+    "dermoscopy": later(
+        "SYNTHETIC dermoscopy: benign or malignant skin lesions, computer-made images with known truth"
+    ),
+    "ecg": later(
+        "SYNTHETIC electrocardiograms: normal or ischaemia, two leads, computer-made recordings with known truth"
+    ),
+}
 
 
 def register() -> None:
@@ -107,7 +117,7 @@ def _built_in() -> None:
             for name, cohort in COHORTS.items():
                 with parts.tag("li", classes="card"):
                     parts.tag("h3", name)
-                    parts.tag("p", cohort.title, lang="en")
+                    parts.tag("p", t(TITLES[name])) if name in TITLES else parts.tag("p", cohort.title, lang="en")
                     task = capital(t(TASKS[cohort.task]))
                     kind = f"{task} · {t(KINDS[name])}" if name in KINDS else task
                     parts.tag("p", kind, "soft")

@@ -26,14 +26,15 @@ class Card:
 def cards(facts: Mapping[str, Any]) -> list[Card]:
     """The default first, then what suits the data, then the rest with the reason."""
     found = [_card(name, facts) for name in families()]
-    return sorted(found, key=lambda card: (not card.default, bool(card.why), families()[card.name].data == "any"))
+    return sorted(found, key=lambda card: (not card.default, bool(card.why), "any" in families()[card.name].kinds))
 
 
 def _card(name: str, facts: Mapping[str, Any]) -> Card:
     family = families()[name]
     why = ""
-    if family.data not in (facts["kind"], "any"):
-        why = t("It reads {its}; these are {these}.", its=t(KINDS[family.data]), these=t(KINDS[facts["kind"]]))
+    if not family.reads(facts["kind"]):
+        its = ", ".join(t(KINDS[kind]) for kind in family.kinds)
+        why = t("It reads {its}; these are {these}.", its=its, these=t(KINDS[facts["kind"]]))
     elif facts["task"] not in family.tasks:
         why = t("It predicts {its}; here it is {these}.", its=", ".join(t(TASKS[one]) for one in family.tasks),
                 these=t(TASKS[facts["task"]]))  # fmt: skip
