@@ -155,6 +155,22 @@ def test_the_recurrent_network_reads_as_far_as_it_is_told(visit):
     assert page.complaints == []
 
 
+def test_the_graph_network_and_the_autoencoder_of_the_album_are_live(visit):
+    page = visit("/play/family_album")
+    page.locator("#controls button", has_text="Graph network").click()
+    until(page, lambda page: ready(page) and page.locator("#figure figure img").count() == 2)
+    before = page.inner_text("#figure p[aria-live]")
+    page.get_by_label("Molecule").fill("2")
+    until(page, lambda page: ready(page) and page.inner_text("#figure p[aria-live]") != before)
+    page.locator("#controls button", has_text="Autoencoder").click()
+    until(
+        page,
+        lambda page: ready(page) and page.locator("#figure svg text", has_text="a code of two numbers").count() == 1,
+    )
+    assert page.inner_text("#figure p[aria-live]").startswith("More unusual than")
+    assert page.complaints == []
+
+
 def test_a_file_that_is_no_image_is_refused_in_the_page(visit, tmp_path):
     page = visit("/play/convolution")
     before = page.evaluate(SHOWN)

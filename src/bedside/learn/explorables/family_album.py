@@ -1,7 +1,8 @@
 """The family album: eight kinds of learning machines, what goes in, what comes out; those bedside has are trained here.
 
 Classic families and small networks learn from two columns of real patients, a small convolutional network from
-generated lesions, a recurrent one from generated electrocardiograms. What bedside does not have, or what would take too long, is drawn and says so.
+generated lesions, a recurrent one from generated electrocardiograms, a graph network from computed molecules, an autoencoder
+from benign masses. What bedside does not have, or what would take too long, is drawn and says so.
 """
 
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from torch import nn
 from bedside.cohort import Task
 from bedside.estimators import MLPClassifier
 from bedside.learn.explorables.data import breast_masses
+from bedside.learn.explorables.family_autoencoder import passed
+from bedside.learn.explorables.family_graph import read
 from bedside.learn.explorables.family_members import MEMBERS
 from bedside.learn.explorables.family_recurrent import heard
 from bedside.learn.explorables.family_transformer import Lesion, area, attended, drawn, unseen
@@ -147,4 +150,6 @@ ACTIONS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "lesion": lesion,
     "attended": attended,
     "heard": heard,
+    "read": read,
+    "passed": passed,
 }

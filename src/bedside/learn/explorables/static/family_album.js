@@ -58,6 +58,8 @@ function open(member) {
   if (member.key === "cnn") lesions(place);
   else if (member.key === "transformer") patches(place);
   else if (member.key === "rnn") hearts(place);
+  else if (member.key === "graph") compounds(place);
+  else if (member.key === "autoencoder") masses(place);
   else if (member.live) plane(place, member.key);
   else show(place, drawing(member, 560), html("p", { style: "font-size:14px;color:var(--soft);margin:8px 0 0" }, "Drawn, not computed: bedside has no such machine yet."));
 }
@@ -166,6 +168,45 @@ function hearts(place) {
   const redraw = latest(async (which) => { found = await ask("heard", { number: which }) || found; paint(); });
   asked = own(() => ({ which: slider({ label: "Recording", min: 1, max: 12, step: 1, value: 1, change: (v) => redraw(v - 1) }), read: slider({ label: "Read so far", min: 4, max: 100, step: 4, value: 100, words: (v) => `${v} %`, change: paint }) }));
   redraw(0);
+}
+
+/** A molecule as it is drawn, and behind its atoms what spoke for the answer. */
+function compounds(place) {
+  show(place, html("p", { style: "font-size:16px;color:var(--soft)" }, "A small graph network is being trained on this computer; this takes some seconds …"));
+  const shown = (svg, words, title) => html("figure", { style: "margin:0" }, html("img", { src: `data:image/svg+xml;utf8,${encodeURIComponent(svg)}`, alt: words, style: "width:100%;background:#fff;border:1px solid var(--rule)" }), html("figcaption", { style: "font-size:14px;color:var(--soft)" }, title));
+  const redraw = latest(async (which) => {
+    const found = await ask("read", { number: which });
+    if (!found || !place.isConnected) return;
+    show(place, html("p", { style: "font-size:18px;margin:0 0 6px", "aria-live": "polite" }, `In: ${found.atoms} atoms and ${found.bonds} bonds. Out: probability of a nitro group `, html("b", {}, `${Math.round(100 * found.probability)} %`), "."),
+      html("div", { style: "display:grid;grid-template-columns:repeat(auto-fit,minmax(min(260px,100%),1fr));gap:12px;max-width:760px" }, shown(found.plain, `The molecule ${found.smiles}`, "In: a molecule; hydrogens are not drawn."), shown(found.drawing, `The same molecule; behind its atoms the evidence for a nitro group`, "What spoke for a nitro group (orange) and against it (blue), atom by atom: integrated gradients.")),
+      html("p", { style: "font-size:14px;color:var(--soft);margin:6px 0 0;max-width:72ch" }, `COMPUTED molecule, made ${found.truth === "nitro" ? "with" : "without"} a nitro group (a nitrogen with two oxygens); one of ${found.unseen} that the network has not seen, with rings that it has not seen either; on these its AUROC is ${number(found.auroc, 2)}. It was trained here on ${found.learned} others and was never told where to look.`));
+  });
+  own(() => slider({ label: "Molecule", min: 1, max: 12, step: 1, value: 1, change: (v) => redraw(v - 1) }));
+  redraw(0);
+}
+
+/** Thirty measurements through two numbers and back, and the map that the two numbers make. */
+function masses(place) {
+  show(place, html("p", { style: "font-size:16px;color:var(--soft)" }, "A small autoencoder is being trained on this computer; this takes some seconds …"));
+  const wide = 740, row = 15, top = 42;
+  const redraw = latest(async (which) => {
+    const found = await ask("passed", { number: which });
+    if (!found || !place.isConnected) return;
+    const n = found.features.length, high = top + n * row + 44, edge = 4.5, clip = (v) => Math.max(-edge, Math.min(edge, v));
+    const x = scale([-edge, edge], [170, 410]), ends = (k) => { const all = found.codes.map((code) => code[k]); return [Math.min(...all), Math.max(...all)]; };
+    const a = scale(ends(0), [470, wide - 14]), b = scale(ends(1), [high - 60, top + 8]), here = found.codes[found.place];
+    const canvas = picture(wide, high, `Thirty measurements of a mass and what the network gives back, and the codes of ${found.unseen} masses as a map; more unusual than ${Math.round(100 * found.unusual)} % of benign ones`);
+    const heading = (at, words, more) => draw("g", {}, draw("text", { x: at, y: 14, style: "font-size:15px;font-weight:600" }, words), draw("text", { x: at, y: 31, class: "soft", style: "font-size:13.5px" }, more));
+    canvas.append(heading(0, "In and out again", "○ measured, ● given back"), heading(470, "Between", "a code of two numbers"),
+      ...found.features.map((name, k) => { const y = top + (k + 0.5) * row, given = x(clip(found.given[k])), back = x(clip(found.back[k])); return draw("g", {}, draw("text", { x: 160, y: y + 4, "text-anchor": "end", class: "soft", style: "font-size:11.5px" }, name), draw("path", { d: `M${given} ${y}H${back}`, stroke: COLOURS.event, "stroke-width": 2 }), draw("circle", { cx: given, cy: y, r: 4, fill: COLOURS.paper, stroke: COLOURS.ink, "stroke-width": 1.6 }), draw("circle", { cx: back, cy: y, r: 3, fill: COLOURS.event })); }),
+      axis_x(x, top + n * row + 4, "standard deviations of benign masses"),
+      ...found.codes.map((code, k) => mark(a(code[0]), b(code[1]), found.target[k], 3.4)),
+      draw("circle", { cx: a(here[0]), cy: b(here[1]), r: 11, fill: "none", stroke: COLOURS.ink, "stroke-width": 2.4 }), mark(480, high - 14, 0, 4), draw("text", { x: 490, y: high - 10 }, found.classes[0]), mark(580, high - 14, 1, 4), draw("text", { x: 590, y: high - 10 }, found.classes[1]));
+    show(place, html("p", { style: "font-size:18px;margin:0 0 6px", "aria-live": "polite" }, "More unusual than ", html("b", {}, `${Math.round(100 * found.unusual)} %`), " of benign masses that it did not learn from."), canvas,
+      html("p", { style: "font-size:14px;color:var(--soft);margin:6px 0 0;max-width:72ch" }, `A real mass, ${found.truth}; one of ${found.unseen} that the network has not seen. It learned here from ${found.learned} benign masses to give them back, and from no diagnosis. Long orange lines are what it cannot give back. As a test for cancer its error has an AUROC of ${number(found.auroc, 2)}; logistic regression, which is told the diagnoses, does better.`));
+  });
+  own(() => slider({ label: "Mass", min: 1, max: 12, step: 1, value: 2, change: (v) => redraw(v - 1) }));
+  redraw(1);
 }
 
 const greyed = (map) => painted(map, (value) => [0, 0, 0].map(() => Math.round(255 * value)));
