@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from bedside.assistant.about import limits
-from bedside.data.description import refuse_recordings
+from bedside.data.description import refuse_unsent
 from bedside.data.sent import table_of
 from bedside.errors import DataError, SettingError
 from bedside.folder import Run, open_run
@@ -55,7 +55,7 @@ class Assistant:
         # The run itself and not a link to it, which may lead to another run before the last answer.
         self.run = open_run(os.path.realpath(run.path if isinstance(run, Run) else run))
         self.run.require_finished()
-        refuse_recordings(self.run.description, "mcp")
+        refuse_unsent(self.run.description, "mcp")
         if images is not None and not self.reads_images:
             raise SettingError("--images has no effect: this model reads rows of a table. Leave it away.")
         self.images, self.data, self._one = images, data, threading.RLock()

@@ -41,7 +41,7 @@ def samples_of(kind: str) -> Tensor:
 def still(network: nn.Module, *, training: bool) -> nn.Module:
     """The network in double precision, with nothing left to chance: no part of it drops or disturbs anything."""
     for part in network.modules():
-        for name in ("p", "dropout", "strength"):  # of torch's layers, of attention and PyTorch Geometric's, of hidden cells
+        for name in ("p", "dropout"):  # of torch's layers, and of attention and PyTorch Geometric's
             if isinstance(getattr(part, name, None), float):
                 setattr(part, name, 0.0)
         if isinstance(part, Noise):

@@ -28,16 +28,15 @@ def kind_of(description: Mapping[str, Any]) -> str:
     return next((kind for kind, name in DESCRIBED.items() if name in description), "table")
 
 
-def refuse_recordings(description: Mapping[str, Any], verb: str) -> None:
-    """Refuse a run on recordings where they cannot be sent yet.
+def refuse_unsent(description: Mapping[str, Any], verb: str) -> None:
+    """Refuse a run on recordings or molecules where they cannot be sent yet.
 
     Raises:
         SettingError: naming the verb that scores them.
     """
-    if kind_of(description) == "signal":
-        raise SettingError(
-            f"`bedside {verb}` does not read recordings yet; score them with `bedside predict RUN FILE`."
-        )
+    unsent = {"signal": "recordings", "graph": "molecules"}.get(kind_of(description))
+    if unsent:
+        raise SettingError(f"`bedside {verb}` does not read {unsent} yet; score them with `bedside predict RUN FILE`.")
 
 
 def describe(cohort: Cohort) -> dict[str, Any]:

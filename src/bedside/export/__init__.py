@@ -77,8 +77,9 @@ def export_scorer(scorer: Scorer, *, places: bool = False) -> Exported:
     Args:
         places: a model of images also gives out in what space distances from training are taken.
     """
-    if scorer.model.kind == "signal":
-        raise ExportError("Networks for recordings cannot be exported yet; score recordings with `bedside predict`.")
+    unsent = {"signal": "recordings", "graph": "molecules"}.get(scorer.model.kind)
+    if unsent:
+        raise ExportError(f"Models of {unsent} cannot be exported yet; score {unsent} with `bedside predict`.")
     graph = whole_graph(scorer.model, scorer.update, places=places)
     size = sum(constant.ByteSize() for constant in graph.constants.values())
     if size > LARGEST:

@@ -30,7 +30,7 @@ def answering(served: Served) -> "TableReasons | ImageReasons":
         raise Refused("not-explained", str(error)) from None
     if isinstance(found, TableExplainer):
         return TableReasons(served, found)
-    assert isinstance(found, ImageExplainer)  # recordings are not served
+    assert isinstance(found, ImageExplainer)  # recordings and molecules are not served
     return ImageReasons(served, found)
 
 

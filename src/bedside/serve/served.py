@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bedside.data.description import refuse_recordings
+from bedside.data.description import refuse_unsent
 from bedside.environment import versions
 from bedside.folder import Run, checksum
 from bedside.models import family_named
@@ -43,7 +43,7 @@ class Served:
         self.folder, self.data = Path(os.path.realpath(folder)), data
         self.scorer = Scorer(self.folder, recalibration=recalibration)
         self.scorer.run.require_finished()
-        refuse_recordings(self.run.description, "serve")
+        refuse_unsent(self.run.description, "serve")
         self.version = version_of(self.run, recalibration)
         self.layout = None if self.images else self._layout()
         with limited_threads(1):
