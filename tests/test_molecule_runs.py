@@ -193,5 +193,5 @@ def test_what_cannot_read_molecules_yet_says_so(run):
         Served(run.path)
     with pytest.raises(SettingError, match="`bedside mcp` does not read molecules yet"):
         Assistant(run)
-    with pytest.raises(ExportError, match="Models of molecules cannot be exported yet"):
+    with pytest.raises(ExportError, match="Models for molecules cannot be exported yet"):
         export(run)

@@ -295,7 +295,7 @@ class ExplainSettings(Settings):
     samples: int = Field(default=12, ge=0, le=200)
     """Tested samples that the report explains one by one; 0 switches explanations off."""
     method: Literal["auto", "grad-cam", "attention", "occlusion", "integrated-gradients"] = "auto"
-    """How evidence in images and recordings is found; occlusion is always shown beside it. `auto`: attention for transformers of images, Grad-CAM for their other networks, integrated gradients for recordings."""
+    """How evidence in images, recordings and molecules is found; occlusion is always shown beside it. `auto`: attention for transformers of images, Grad-CAM for their other networks, integrated gradients for recordings and molecules."""
 
 
 class ReferenceSettings(Settings):

@@ -13,6 +13,7 @@ MENUS = {
     "subgroup": later("Subgroups"),
     "exclude": later("Left out"),
     "image": later("Image file"),
+    "smiles": later("Molecules (SMILES)"),
     "separator": later("Separator"),
     "decimal": later("Decimal mark"),
     "encoding": later("Letters"),
@@ -21,7 +22,7 @@ MENUS = {
     "category": later("Codes, not amounts"),
     "label-pattern": later("Pattern of file names"),
     "modality": later("Kind of images"),
-    "skip-unreadable": later("Leave out images that cannot be read"),
+    "skip-unreadable": later("Leave out what cannot be read"),
     "allow-leak": later("Use it all the same"),
     "family": later("Family"),
 }

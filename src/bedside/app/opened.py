@@ -15,14 +15,19 @@ from bedside.data.description import kind_of
 from bedside.explain.choose import learned_from
 from bedside.folder import Run, open_run
 from bedside.models import family_named
-from bedside.reasons import ImageExplainer, TableExplainer, TraceExplainer, explainer
+from bedside.reasons import Explainer, explainer
 from bedside.scoring import Scorer
 from bedside.seeds import derive
 from bedside.settings import RunSettings, build
 from bedside.training.fitted import each
 
 MOST_OPEN = 4
-NEIGHBOURS = {"image": 500, "table": 5000, "signal": 2000}  # training samples that neighbours are looked for among
+NEIGHBOURS = {
+    "image": 500,
+    "table": 5000,
+    "signal": 2000,
+    "graph": 2000,
+}  # training samples that neighbours are looked for among
 _PLACE = 0xA9  # of the seeds of what the app draws by chance
 
 
@@ -60,7 +65,7 @@ class Opened:
 
     @property
     def kind(self) -> str:
-        """What samples are: "table", "image" or "signal"."""
+        """What samples are: "table", "image", "signal" or "graph"."""
         return kind_of(self.run.description)
 
     @property
@@ -70,8 +75,13 @@ class Opened:
 
     @property
     def pictured(self) -> bool:
-        """Whether samples are looked at as pictures, images or recordings, and not read as columns."""
+        """Whether samples are looked at as pictures, recordings or drawings, and not read as columns."""
         return self.kind != "table"
+
+    @property
+    def molecules(self) -> bool:
+        """Whether samples are molecules, which are written in a column of a table."""
+        return self.kind == "graph"
 
     @property
     def explainable(self) -> bool:
@@ -79,7 +89,7 @@ class Opened:
         return family_named(str(self.settings.family)).explains(self.kind)
 
     @cached_property
-    def explainer(self) -> TableExplainer | ImageExplainer | TraceExplainer:
+    def explainer(self) -> Explainer:
         """What says why; see `bedside.reasons`.
 
         Raises:

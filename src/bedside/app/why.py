@@ -1,11 +1,12 @@
-"""Why one sample got its score, as pages show it: the columns that contributed most, or the image or recording with its evidence."""
+"""Why one sample got its score, as pages show it: the columns that contributed most, or the image,
+recording or molecule with its evidence."""
 
 from typing import Any
 
 from bedside.app.opened import Opened
-from bedside.app.pictures import Seen, heard, seen
+from bedside.app.pictures import Seen, drawn, seen
 from bedside.explain.choose import member_of
-from bedside.reasons import Evidence, Heard, Reasons
+from bedside.reasons import AtomEvidence, Evidence, Heard, Reasons
 from bedside.reasons.kept import kept_pictures, kept_reasons
 
 SHOWN = 8  # columns; all others are summed
@@ -26,8 +27,8 @@ def why(run: Opened, inputs: Any, decision: str, member: str | None = None) -> R
     several = run.scorer.model.task.kind == "multiclass"
     asked = None if member is None else [member]
     found = run.explainer(inputs, members=asked, decision=decision if several else "")
-    if isinstance(found, Heard):
-        return heard(found, inputs)
+    if isinstance(found, Heard | AtomEvidence):
+        return drawn(found, inputs)
     return seen(found) if isinstance(found, Evidence) else found[0].largest(SHOWN)
 
 

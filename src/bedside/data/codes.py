@@ -24,6 +24,7 @@ CODES = {
     "assumed-positive": "The positive class was not named and could not be recognised.",
     "calendar-date": "A feature is a calendar date: it may teach the model when, not what.",
     "image-column": "A column names image files but was not given as --image; it was left out.",
+    "molecule-column": "A column looks like molecules but was not given as --smiles; it was left out.",
     "unread-date": "A column looks like dates with the day or month first and was left out.",
     "missing-codes": "Cells such as NA or ? were read as missing.",
     "leading-zeros": "Numbers with leading zeros were read as codes, not as amounts.",

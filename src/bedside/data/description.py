@@ -28,15 +28,18 @@ def kind_of(description: Mapping[str, Any]) -> str:
     return next((kind for kind, name in DESCRIBED.items() if name in description), "table")
 
 
+NOT_SENT = {"signal": "recordings", "graph": "molecules"}  # what the server, assistants and ONNX do not read yet
+
+
 def refuse_unsent(description: Mapping[str, Any], verb: str) -> None:
-    """Refuse a run on recordings or molecules where they cannot be sent yet.
+    """Refuse a run on samples that cannot be sent yet.
 
     Raises:
         SettingError: naming the verb that scores them.
     """
-    unsent = {"signal": "recordings", "graph": "molecules"}.get(kind_of(description))
-    if unsent:
-        raise SettingError(f"`bedside {verb}` does not read {unsent} yet; score them with `bedside predict RUN FILE`.")
+    things = NOT_SENT.get(kind_of(description))
+    if things:
+        raise SettingError(f"`bedside {verb}` does not read {things} yet; score them with `bedside predict RUN FILE`.")
 
 
 def describe(cohort: Cohort) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from bedside.cohort import Finding
 from bedside.data.codes import FORCE, count, finding, listing, plural, quoted
 from bedside.data.columns import Column, looks_like_local_dates
 from bedside.data.decode import SUFFIXES
+from bedside.data.molecules.recognise import looks_like_molecules
 from bedside.errors import DataError
 
 NEARLY_UNIQUE = 0.9  # share of different values from which text, or a number called an id, identifies
@@ -28,6 +29,7 @@ _IDENTIFIER = re.compile(
 )
 
 
+_OTHER_KINDS = {"image-column", "molecule-column"}  # what names or holds samples that are no rows of numbers
 IMAGE_ENDINGS = tuple(chain.from_iterable(SUFFIXES.values()))
 
 
@@ -69,7 +71,9 @@ def select(
     out = set() if forced else {*problems, *constant}
     keep = [column for column in columns if column.name not in out]
     if not keep:
-        raise DataError(f"No column is left to learn from. {' '.join(problem.message for problem in found)} {FORCE}")
+        force = "" if {problem.code for problem in found} <= _OTHER_KINDS else FORCE
+        told = " ".join(problem.message for problem in found)
+        raise DataError(f"No column is left to learn from. {told} {force}".strip())
     dates = [_calendar(column.name) for column in keep if column.kind == "date"]
     return keep, [*(map(_kept, found) if forced else found), *dates]
 
@@ -116,10 +120,14 @@ def _problem(column: Column, units: Units, has_patient_column: bool) -> Finding 
         )
         return finding("warning", "image-column", message, columns=(name,))
     reason = _identifies(column, units, distinct, present)
+    text = column.kind == "category" and _is_free_text(present, distinct)
+    if (reason or text) and column.kind == "category" and looks_like_molecules(name, present):
+        message = f"Column '{name}' looks like molecules in SMILES and was left out; add --smiles {quoted(name)} to learn from the molecules."
+        return finding("warning", "molecule-column", message, columns=(name,))
     if reason:
         message = f"Column '{name}' looks like an identifier ({reason}) and was left out."
         return finding("warning", "identifier", message, FORCE, (name,))
-    if column.kind == "category" and _is_free_text(present, distinct):
+    if text:
         message = f"Column '{name}' looks like free text ({count(distinct, 'different value')} in {count(len(present), 'sample')}) and was left out."
         return finding("warning", "free-text", message, f"Make numbers or categories of it. {FORCE}", (name,))
     return None

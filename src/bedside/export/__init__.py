@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from bedside.data.description import NOT_SENT
 from bedside.errors import ExportError, SettingError
 from bedside.export.about import about_of
 from bedside.export.bundle import bundle as make_bundle
@@ -77,9 +78,9 @@ def export_scorer(scorer: Scorer, *, places: bool = False) -> Exported:
     Args:
         places: a model of images also gives out in what space distances from training are taken.
     """
-    unsent = {"signal": "recordings", "graph": "molecules"}.get(scorer.model.kind)
-    if unsent:
-        raise ExportError(f"Models of {unsent} cannot be exported yet; score {unsent} with `bedside predict`.")
+    things = NOT_SENT.get(scorer.model.kind)
+    if things:
+        raise ExportError(f"Models for {things} cannot be exported yet; score {things} with `bedside predict`.")
     graph = whole_graph(scorer.model, scorer.update, places=places)
     size = sum(constant.ByteSize() for constant in graph.constants.values())
     if size > LARGEST:

@@ -10,7 +10,7 @@ import numpy as np
 
 from bedside.explain import attribution
 from bedside.explain.sight import Sight
-from bedside.reasons.decided import decided
+from bedside.reasons.decided import explained
 from bedside.scoring import Scorer
 
 MOST_MEMBERS = 5  # that are asked where none are named
@@ -65,11 +65,10 @@ class ImageExplainer:
             decision: the class that was decided for all images, if that is known.
         """
         asked = [self._members[name] for name in (self.names if members is None else members)]
-        shown = self._shown(inputs, decision)
+        shown, of = explained(self.scorer, inputs, decision)
         seen = [Sight(member, self.task).pixels(inputs) for member in asked]
         known: dict[int, Any] = {}  # members may share a backbone, which is copied once
         maps = [self._maps(member, pixels, shown, known) for member, pixels in zip(asked, seen, strict=True)]
-        of = tuple(self._class(int(number)) for number in shown)
         return Evidence(seen[0], np.mean(maps, axis=0), of, self.method, len(asked))
 
     @cached_property
@@ -86,15 +85,6 @@ class ImageExplainer:
             return attribution.occlude(Sight(member, self.task), pixels, shown)
         sight = Sight(_own(member, known), self.task)
         return attribution.maps(self.method, sight.classifier, sight.normalised(pixels), shown)
-
-    def _shown(self, inputs: Any, decision: str) -> np.ndarray:
-        """Output of the network that is explained, (n,)."""
-        if self.task.kind == "multiclass":
-            return decided(self.scorer, inputs, decision)
-        return np.zeros(len(inputs), dtype=np.int64)
-
-    def _class(self, output: int) -> str | None:
-        return str(self.task.classes[output]) if self.task.kind == "multiclass" else self.task.positive
 
 
 @dataclass(frozen=True)

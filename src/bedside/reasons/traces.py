@@ -10,7 +10,7 @@ import numpy as np
 
 from bedside.explain.trace_maps import CELLS, maps, method_for
 from bedside.explain.trace_sight import Cells, TraceSight
-from bedside.reasons.decided import decided
+from bedside.reasons.decided import explained
 from bedside.reasons.images import MOST_MEMBERS
 from bedside.scoring import Scorer
 
@@ -49,8 +49,7 @@ class TraceExplainer:
             decision: the class that was decided for all of them, if that is known.
         """
         names = tuple(self._members)[:MOST_MEMBERS] if members is None else members
-        several = self.task.kind == "multiclass"
-        shown = decided(self.scorer, inputs, decision) if several else np.zeros(len(inputs), dtype=np.int64)
+        shown, of = explained(self.scorer, inputs, decision)
         # Others score with the network meanwhile, and looking into it must not disturb them.
         sights = [TraceSight(copy.deepcopy(self._members[name]), self.task) for name in names]
         seen = [sight.preparation(inputs) for sight in sights]
@@ -60,5 +59,4 @@ class TraceExplainer:
             maps(self.method, sight, prepared, shown, own)
             for sight, prepared, own in zip(sights, seen, cells, strict=True)
         ]
-        of = tuple(str(self.task.classes[int(k)]) if several else self.task.positive for k in shown)
         return Heard(np.mean(found, axis=0), cells[0].lengths, of, self.method, len(sights))

@@ -1,7 +1,5 @@
 """The cases that were asked for, page by page; each opens in place."""
 
-import base64
-
 from nicegui import ui
 from nicegui.element import Element
 
@@ -13,7 +11,7 @@ from bedside.app.cases.notes import read_notes
 from bedside.app.dots import score_bar
 from bedside.app.frame import in_thread
 from bedside.app.opened import Opened
-from bedside.app.pictures import thumbnail
+from bedside.app.pictures import address, thumbnail
 from bedside.app.words import t
 from bedside.errors import BedsideError
 
@@ -155,9 +153,3 @@ class CaseList:
     def _turn(self, by: int) -> None:
         self.number += by
         self._draw.refresh()
-
-
-def address(picture: bytes) -> str:
-    """A small WebP image or SVG drawing as an address that holds it, so that nothing of a patient gets an address of its own."""
-    kind = "svg+xml" if picture.startswith(b"<svg") else "webp"
-    return f"data:image/{kind};base64,{base64.b64encode(picture).decode()}"

@@ -8,7 +8,7 @@ from bedside.app.cases.contribution_bars import contribution_bars, in_words
 from bedside.app.cases.notes import LONGEST, read_notes, write_note
 from bedside.app.frame import in_thread, tell
 from bedside.app.opened import Opened
-from bedside.app.pictures import Seen
+from bedside.app.pictures import Seen, address
 from bedside.app.why import why_of_case
 from bedside.app.words import later, t
 from bedside.errors import BedsideError
@@ -65,15 +65,13 @@ def _draw_reasons(found: Reasons) -> None:
 
 
 def _draw_seen(found: Seen) -> None:
-    """The image, and the same with its evidence; of a recording its evidence alone, because it hides nothing."""
-    from bedside.app.cases.case_list import address
-
+    """The image, and the same with its evidence; of what is drawn by lines its evidence alone, because it hides nothing."""
     method = t(MAPS.get(found.method, found.method))
-    recording = found.image.startswith(b"<svg")
+    lines = found.image.startswith(b"<svg")
     colours = t("Evidence by {method}: orange speaks for it, blue against it", method=method)
     bright = t("Evidence by {method}: the brighter, the more", method=method)
-    shown = [(found.map, colours)] if recording else [(found.image, t("As the network saw it")), (found.map, bright)]
-    with parts.tag("div", classes="pair wide" if recording else "pair"):
+    shown = [(found.map, colours)] if lines else [(found.image, t("As the network saw it")), (found.map, bright)]
+    with parts.tag("div", classes="pair wide" if lines else "pair"):
         for picture, words in shown:
             with parts.tag("figure"):
                 parts.tag("img", src=address(picture), alt=words)

@@ -5,7 +5,7 @@ from typing import Any
 from nicegui.element import Element
 
 from bedside.app import parts
-from bedside.app.data.proposals import Proposal, Proposals
+from bedside.app.data.proposals import PICTURED, Proposal, Proposals
 from bedside.app.words import later, t
 
 NOBODY = ""
@@ -16,6 +16,10 @@ SINGLES = {
     "time": (later("Time"), later("When the sample was taken, to test on the latest patients.")),
     "split": (later("Given split"), later("A column that says train, valid or test.")),
     "image": (later("Image file"), later("The model learns from these images, not from the other columns.")),
+    "smiles": (
+        later("Molecules (SMILES)"),
+        later("The model learns from these structures, not from the other columns."),
+    ),
 }
 FIRST = ("target", "patient", "site", "time")
 MANY = {
@@ -37,8 +41,8 @@ class ColumnsForm:
             for role in shown:
                 self._menu(role)
         self.ticks = {name: parts.tag("div") for name in MANY}
-        for name in MANY:
-            self._ticks(name)
+        self.unread = parts.tag("div")
+        self._rest()
 
     def _matters(self, role: str) -> bool:
         return role in self.values or role in self.proposals.roles
@@ -60,9 +64,32 @@ class ColumnsForm:
         self.values[role] = value or None
         if role == "target":  # what was said of the classes of another one
             self.values |= {"positive": None, "task": None}
+        if self.pictured:
+            self.values |= {"exclude": [], "allow_leak": []}
+        else:
+            self.values["skip_unreadable"] = None
         for name in MANY:
             self.values[name] = [one for one in self.values.get(name, ()) if one in self.free]
+        self._rest()
+
+    @property
+    def pictured(self) -> bool:
+        """Whether a column holds or names what is learned from, images or molecules, and no other column is."""
+        return any(self.values.get(role) for role in PICTURED)
+
+    def _rest(self) -> None:
+        """What is asked depends on what is learned from."""
+        for name in MANY:
             self._ticks(name)
+        self.unread.clear()
+        if self.pictured:
+            with self.unread:
+                parts.switch(
+                    t("Leave out what cannot be read"),
+                    bool(self.values.get("skip_unreadable")),
+                    lambda on: self.values.update(skip_unreadable=on or None),
+                    help=t("The report counts it."),
+                )
 
     @property
     def free(self) -> list[str]:
@@ -74,6 +101,8 @@ class ColumnsForm:
         meaning = MANY[name][1]
         why = {one.column: one.why for one in self._proposed(name)}
         self.ticks[name].clear()
+        if name == "exclude" and self.pictured:
+            return
         with self.ticks[name], parts.tag("details", classes="ticks", open=bool(self.values.get(name))):
             self.summaries[name] = parts.tag("summary", self._chosen(name))
             parts.tag("p", t(meaning), "soft")

@@ -43,8 +43,8 @@ class ImagesForm:
                 help=t("Decides which changes of training images are harmless."),
             )
             parts.switch(
-                t("Leave out images that cannot be read"),
+                t("Leave out what cannot be read"),
                 bool(self.values["skip_unreadable"]),
                 lambda on: self.values.update(skip_unreadable=on or None),
-                help=t("The report counts them."),
+                help=t("The report counts it."),
             )

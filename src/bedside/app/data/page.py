@@ -36,7 +36,7 @@ def register() -> None:
     @route("/data")
     def choose() -> None:
         with page(t("Data")):
-            parts.tag("p", t("One row, image or recording per sample. Nothing leaves this computer."), "lead")
+            parts.tag("p", t("One row, image, recording or molecule per sample. Nothing leaves this computer."), "lead")
             _drop()
             if not home().shared:
                 _path()

@@ -9,15 +9,20 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from bedside.app.vector import vector
+from bedside.app.words import t
 from bedside.cohort import Cohort
-from bedside.data.cells import as_numbers, text_cells
+from bedside.data.cells import as_numbers, read_text, text_cells
 from bedside.data.decode import Unreadable, read_pixels
 from bedside.data.folders import walk
+from bedside.data.molecules.inputs import GraphInputs
+from bedside.data.molecules.structure import read_molecule
 from bedside.data.table import TableInputs
-from bedside.explain.trace_drawing import drawing
+from bedside.errors import DataError
 
 ROWS, COLUMNS, IMAGES, SIDE = 6, 40, 12, 112
 LONGEST = 28  # characters of a cell
+MOLECULES, MOST_READ = 6, 60  # that are shown before anything is confirmed, and that are tried for it
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ def frame_of(cohort: Cohort) -> pd.DataFrame:
 
 
 def thumbnails_of(cohort: Cohort) -> list[Thumbnail]:
-    """Images or recordings of a cohort, as many of each class as there is room for; the name is the class."""
+    """Images, recordings or molecules of a cohort, as many of each class as there is room for; the name is the class."""
     inputs = cohort.inputs
     target = cohort.samples["target"].astype(str).to_numpy()
     rows = [
@@ -53,10 +58,25 @@ def thumbnails_of(cohort: Cohort) -> list[Thumbnail]:
         for name in pd.unique(target)
         for row in np.flatnonzero(target == name)[: max(1, IMAGES // len(set(target)))]
     ]
-    if inputs.kind == "signal":
-        drawn = [drawing(inputs.traces[row], inputs.channels, rate=inputs.rate) for row in rows[:IMAGES]]
-        return [Thumbnail(_svg(one), str(target[row])) for one, row in zip(drawn, rows, strict=False)]
+    if inputs.kind != "image":
+        return [Thumbnail(_svg(vector(inputs, int(row))), str(target[row])) for row in rows[:IMAGES]]
     return [Thumbnail(thumbnail(inputs.read(int(row))), str(target[row])) for row in rows[:IMAGES]]
+
+
+def molecules_in(frame: pd.DataFrame, column: str) -> list[Thumbnail]:
+    """The first molecules of a column that can be read, named by their rows; none where RDKit is not installed."""
+    found: list[Thumbnail] = []
+    for row, cell in enumerate(read_text(frame[column].head(MOST_READ))):
+        try:
+            molecule = read_molecule("" if pd.isna(cell) else str(cell))
+        except ValueError:
+            continue
+        except DataError:
+            break
+        found.append(Thumbnail(_svg(vector(GraphInputs((molecule,)), 0)), t("row {row}", row=row + 1)))
+        if len(found) == MOLECULES:
+            break
+    return found
 
 
 def _svg(drawn: str) -> str:

@@ -14,6 +14,7 @@ import pandas as pd
 from bedside.app.words import t
 from bedside.data.cells import as_numbers, read_text
 from bedside.data.decode import SUFFIXES
+from bedside.data.molecules.recognise import looks_like_molecules
 from bedside.data.roles import SPLIT_WORDS
 
 MOST_CLASSES = 10  # of a target that is proposed for its number of values alone
@@ -21,6 +22,8 @@ MOST_SITES = 60
 MOST_GROUPS = 8  # words of a subgroup; numbers, such as the age, are cut into bands
 _IMAGES = tuple(ending for endings in SUFFIXES.values() for ending in endings)
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}.*")
+
+PICTURED = {"image", "smiles"}  # roles of columns that are learned from instead of all others
 
 # Words of a name, most telling first; `patient_id` has the words patient and id.
 TARGETS = [
@@ -132,6 +135,8 @@ class Proposals:
         """As values of `DataSettings`, for those who agree with everything."""
         many = {"subgroups": self.subgroups, "exclude": self.exclude}
         found: dict[str, object] = {role: one.column for role, one in self.roles.items()}
+        if self.roles.keys() & PICTURED:  # other columns are not learned from anyway
+            del many["exclude"]
         return found | {name: [one.column for one in ones] for name, ones in many.items() if ones}
 
 
@@ -170,7 +175,13 @@ def propose(frame: pd.DataFrame, *, decimal: str = ".") -> Proposals:
             roles[role] = found
             left[:] = [seen for seen in left if seen.name != found.column]
 
-    for role, look in (("image", _image), ("split", _split), ("patient", _patient), ("target", _target)):
+    for role, look in (
+        ("image", _image),
+        ("smiles", _molecules),
+        ("split", _split),
+        ("patient", _patient),
+        ("target", _target),
+    ):
         take(role, look)
     for role, look in (("site", _site), ("time", _time)):
         take(role, look)
@@ -257,6 +268,16 @@ def _image(left: Sequence[_Seen]) -> Proposal | None:
         known = seen.cells[~pd.isna(seen.cells)]
         if len(known) and all(cell.lower().endswith(_IMAGES) for cell in known):
             return Proposal(seen.name, t("Its cells are names of image files."))
+    return None
+
+
+def _molecules(left: Sequence[_Seen]) -> Proposal | None:
+    for seen in left:
+        cells = [cell for cell in seen.cells if cell is not None and not pd.isna(cell)]
+        if not seen.number and looks_like_molecules(seen.name, cells):
+            return Proposal(
+                seen.name, t("Its cells are molecules in SMILES, such as {example}.", example=cells[0][:40])
+            )
     return None
 
 

@@ -1,4 +1,4 @@
-"""One draft on its page: first rows or images, what the columns are for, and what the checks found."""
+"""One draft on its page: first rows, images or molecules, what the columns are for, and what the checks found."""
 
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ LEVELS = {
     "warning": later("Look at this"),
     "note": later("Good to know"),
 }
+IMAGE, MOLECULE = later("Image {name}"), later("Molecule {name}")
 SHOWN = 4  # notes that are open; more are behind a line
 
 
@@ -77,6 +78,11 @@ class Roles:
         rows = await in_thread(previews.rows_of, self.frame, decimal=decimal)
         self._show_rows(*rows, of=len(self.frame), columns=self.frame.shape[1])
         self._show_form(await in_thread(propose, self.frame, decimal=decimal))
+        assert isinstance(self.form, ColumnsForm)
+        if column := self.form.values.get("smiles"):
+            pictures = await in_thread(previews.molecules_in, self.frame, column)
+            with self.preview:
+                _thumbnails(pictures, MOLECULE)
 
     def _unread(self, values: dict[str, Any], why: str) -> None:
         self.fields.clear()
@@ -107,13 +113,10 @@ class Roles:
             )
             parts.table(header, rows, caption=caption, numbers=numbers, classes="preview")
 
-    def _show_images(self, pictures: list[previews.Thumbnail]) -> None:
+    def _show_images(self, pictures: list[previews.Thumbnail], said: str = IMAGE) -> None:
         self.preview.clear()
-        with self.preview, parts.tag("ul", classes="thumbnails"):
-            for one in pictures:
-                with parts.tag("li"):
-                    parts.tag("img", src=one.place, alt=t("Image {name}", name=one.name), loading="lazy")
-                    parts.tag("span", one.name)
+        with self.preview:
+            _thumbnails(pictures, said)
 
     def _show_form(self, proposals: Proposals) -> None:
         assert self.frame is not None
@@ -161,7 +164,7 @@ class Roles:
             parts.say(self.status, "")
         self.draft = checked.draft
         if checked.thumbnails:
-            self._show_images(checked.thumbnails)
+            self._show_images(checked.thumbnails, MOLECULE if self.draft.facts["kind"] == "graph" else IMAGE)
         if checked.rows is not None:
             facts = self.draft.facts
             self._show_rows(*checked.rows, of=facts["samples"], columns=facts["features"] + 1)
@@ -182,7 +185,8 @@ class Roles:
                 parts.tag("p", facts["synthetic"] or facts["title"], "lead", lang="en")
             with parts.tag("dl", classes="facts"):
                 _fact(t("Samples"), f"{facts['samples']:,}")
-                _fact(t("Patients"), f"{facts['patients']:,}")
+                if facts["kind"] != "graph" or facts["patients"] < facts["samples"]:  # else molecules belong to nobody
+                    _fact(t("Patients"), f"{facts['patients']:,}")
                 if facts["kind"] == "table":
                     _fact(t("Features"), f"{facts['features']:,}")
                 _fact(t("To predict"), _goal(facts))
@@ -263,6 +267,14 @@ def english_words() -> None:
     """Says to readers of another language that what the checks say stays English."""
     if language() != "en":
         parts.tag("p", t("What the checks say is in English."), "soft")
+
+
+def _thumbnails(pictures: list[previews.Thumbnail], said: str) -> None:
+    with parts.tag("ul", classes="thumbnails"):
+        for one in pictures:
+            with parts.tag("li"):
+                parts.tag("img", src=one.place, alt=t(said, name=one.name), loading="lazy")
+                parts.tag("span", one.name)
 
 
 def _fact(name: str, value: str) -> Element:

@@ -9,11 +9,13 @@ import pandas as pd
 
 from bedside.app.opened import Opened
 from bedside.data.align import Aligned
+from bedside.data.table import TableInputs
 from bedside.errors import DataError
 from bedside.scoring import read_new
 from bedside.training.hardware import limited_threads
 
 SAID_OF_ONE = ("unusual", "new-range", "new-missing")  # findings that an answer tells by itself
+BEYOND = ("new-range", "new-levels")  # of samples without columns, which name none that is outside
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Answer:
     distance: float | None
     outside: str
     findings: tuple[str, ...]
+    beyond: tuple[str, ...] = ()  # how a sample without columns differs from all of training
 
 
 def answer(opened: Opened, source: pd.DataFrame | str | Path) -> Answer:
@@ -83,6 +86,8 @@ def answer_of(opened: Opened, new: Aligned) -> Answer:
         decision = str(row["decision"]) if "decision" in row else max(scores, key=lambda name: scores[name])
         of = task.classes[1] if task.kind == "binary" else decision
         members = each[:, task.classes.index(of)]
+    columns = isinstance(new.inputs, TableInputs)
+    told = SAID_OF_ONE if columns else (*SAID_OF_ONE, *BEYOND)
     sets = None if "set" not in row else tuple(name for name in str(row["set"]).split("|") if name in task.classes)
     return Answer(
         inputs=new.inputs,
@@ -101,7 +106,8 @@ def answer_of(opened: Opened, new: Aligned) -> Answer:
         unusual=bool(row.get("unusual", False)),
         distance=_number(row, "distance"),
         outside=str(row.get("outside", "")),
-        findings=tuple(str(finding) for finding in prediction.findings if finding.code not in SAID_OF_ONE),
+        findings=tuple(str(finding) for finding in prediction.findings if finding.code not in told),
+        beyond=() if columns else tuple(str(finding) for finding in prediction.findings if finding.code in BEYOND),
     )
 
 

@@ -1,11 +1,10 @@
 """The answer to one sample, drawn: a score with its doubts, a decision in words, reasons, and who was like this before."""
 
 from bedside.app import parts
-from bedside.app.cases.case_list import address
 from bedside.app.cases.case_page import draw_why
 from bedside.app.frame import in_thread
 from bedside.app.opened import Opened
-from bedside.app.pictures import thumbnail
+from bedside.app.pictures import address, thumbnail
 from bedside.app.predict.answer import Answer
 from bedside.app.predict.gauges import class_bars, gauge
 from bedside.app.predict.nearest import Neighbour, nearest_cases
@@ -59,6 +58,8 @@ def _warnings(found: Answer) -> None:
             t("It lies {times} times as far from the training samples as a usual patient, farther than nearly all held-out ones.", times=f"{found.distance:.1f}"),
             "warning", title=t("Unlike anything in training"), todo=t("Check the values and units; do not rely on this score."),
         )  # fmt: skip
+    for sentence in found.beyond:
+        parts.notice(sentence, "warning")
     if found.outside:
         parts.notice(
             t("Outside what training saw: {columns}. The score is extrapolated.", columns=found.outside), "warning"

@@ -38,11 +38,12 @@ def drop(run: Opened, words: str) -> None:
         "data_lost": t("The server did not answer. Is bedside still running?"),
         "data_end": f"/predict/{here}/arrived/{{batch}}",
     }
+    several = run.pictured and not run.molecules  # else they stand in one table
     with parts.tag("div", classes="drop", data_drop="", **said):
         parts.tag("p", words)
         with parts.tag("label", classes="button"):
-            parts.tag("span", t("Choose files") if run.pictured else t("Choose a file"))
-            parts.tag("input", type="file", classes="unseen", data_arrive="", multiple=run.pictured or None)
+            parts.tag("span", t("Choose files") if several else t("Choose a file"))
+            parts.tag("input", type="file", classes="unseen", data_arrive="", multiple=several or None)
         parts.tag("progress", hidden=True, aria_label=t("Files taken in"))
         parts.tag("p", "", "status", role="status", aria_live="polite")
 

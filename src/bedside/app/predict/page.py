@@ -1,4 +1,4 @@
-"""Predict: one new sample in a form or as an image, or a file of many."""
+"""Predict: one new sample in a form, as an image or in SMILES, or a file of many."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -13,10 +13,11 @@ from bedside.app.frame import hush, in_thread, page, route
 from bedside.app.home import home
 from bedside.app.opened import Opened, opened
 from bedside.app.predict import given
-from bedside.app.predict.answer import Answer, answer, answer_of_case
+from bedside.app.predict.answer import Answer, answer, answer_of, answer_of_case
 from bedside.app.predict.answer_page import begin_answer, finish_answer
 from bedside.app.predict.form import Field, fields_of, frame_of, typed_from
 from bedside.app.predict.given_page import draw_given, drop
+from bedside.app.predict.molecule_form import MoleculeForm
 from bedside.app.runs.choose_run import choose_run
 from bedside.app.words import t
 from bedside.cohort import minus
@@ -61,6 +62,7 @@ class _Page:
         self.typed: dict[str, str] = {}
         self.lines: dict[str, tuple[parts.Element, parts.Element]] = {}
         self.cases = Cases(run.run)
+        self.molecule = MoleculeForm(run, self._predict_molecule, self._example, self._outdate)
         self.turn = 0
         self.shown: parts.Element | None = None  # the answer to what stands in the form
 
@@ -68,6 +70,7 @@ class _Page:
         lead = {
             "image": t("An image that the model has not seen."),
             "signal": t("Recordings that the model has not seen."),
+            "graph": t("A molecule that the model has not seen."),
             "table": t("What is not known stays empty. Below each field stands what training saw."),
         }[self.run.kind]
         parts.tag("p", lead, "lead")
@@ -76,6 +79,8 @@ class _Page:
                 self._example_said = parts.live()
                 if self.run.images:
                     drop(self.run, t("Drop an image here, or many, or a zip of them:"))
+                elif self.run.molecules:
+                    self.molecule.draw()
                 elif self.run.pictured:
                     drop(
                         self.run,
@@ -88,10 +93,13 @@ class _Page:
             self.place = parts.tag("div", classes="follows", aria_live="polite")
             with self.place:
                 self._invitation()
-        if not self.run.pictured:
+        if not self.run.pictured or self.run.molecules:
             with parts.tag("section", aria_labelledby="many"):
                 parts.tag("h2", t("A file of many samples"), id="many")
-                drop(self.run, t("Drop a table here with the columns that the model learned from:"))
+                if self.run.molecules:
+                    drop(self.run, t("Drop a table here with a column of molecules in SMILES:"))
+                else:
+                    drop(self.run, t("Drop a table here with the columns that the model learned from:"))
 
     def _invitation(self) -> None:
         parts.tag(
@@ -101,7 +109,7 @@ class _Page:
             ),
             "soft",
         )
-        if self.run.pictured:
+        if self.run.pictured and not self.run.molecules:
             with parts.tag("div", classes="buttons"):
                 words = t("Show a tested image") if self.run.images else t("Show a tested recording")
                 parts.button(words, self._example)
@@ -207,6 +215,9 @@ class _Page:
 
         await self._show(compute, "")
 
+    async def _predict_molecule(self) -> None:
+        await self._show(lambda: answer_of(self.run, self.molecule.aligned()), "")
+
     async def _example(self) -> None:
         """The next tested sample: into the form, or as the image it is."""
         test = self.cases.table
@@ -215,6 +226,8 @@ class _Page:
         sample = str(case["sample"])
         if not self.run.pictured:
             self._fill(await in_thread(self._typed_of, sample))
+        if self.run.molecules:
+            await self.molecule.fill(await in_thread(self._smiles_of, sample))
         self._example_said.clear()
         with self._example_said:
             self._about(case)
@@ -223,6 +236,9 @@ class _Page:
     def _typed_of(self, sample: str) -> dict[str, str]:
         row = int(self.run.rows([sample])[0])
         return typed_from(self.fields, self.run.scorer.model.features, self.run.cohort.inputs.frame.iloc[row])
+
+    def _smiles_of(self, sample: str) -> str:
+        return str(self.run.cohort.inputs.molecules[int(self.run.rows([sample])[0])].smiles)
 
     def _about(self, case: Any) -> None:
         words = t("Sample {sample}; the truth was {truth}. The model that tested it had not seen it and gave {score}.",

@@ -58,6 +58,8 @@ def expected(family: str, facts: Mapping[str, Any], runs: Sequence[Run], typed: 
             epochs=f"{work.epochs:,}",
             trainings=f"{work.trainings:,}",
         )
+    if facts["kind"] == "graph":
+        return t("Nothing is known yet; while it trains the page shows how fast. It can be stopped at any time.")
     return t(
         "Nothing is known yet: bedside tries two batches first, then says here how long an epoch takes and how much memory it needs. It can be stopped at any time."
     )

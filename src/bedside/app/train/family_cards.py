@@ -9,7 +9,7 @@ from bedside.app.state_words import TASKS
 from bedside.app.words import later, t
 from bedside.models import OFFLINE, families
 
-KINDS = {"table": later("tables"), "image": later("images"), "signal": later("recordings")}
+KINDS = {"table": later("tables"), "image": later("images"), "signal": later("recordings"), "graph": later("molecules")}
 
 
 @dataclass(frozen=True)

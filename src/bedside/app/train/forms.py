@@ -30,8 +30,13 @@ FIRST = (
     "evaluation.threshold_value",
     "seed",
 )
-# The folds must be several for these; `settings.py` leaves that to the run.
-ONLY_WITH = {"final": {"folds.scheme": ["crossval", "site"]}}
+# What `settings.py` leaves to the run: the folds must be several, or be dealt by chance.
+_DEALT = {"folds.scheme": ["auto", "holdout", "crossval"]}
+ONLY_WITH = {
+    "final": {"folds.scheme": ["crossval", "site"]},
+    "folds.link_scaffolds": _DEALT,
+    "folds.random_beside": _DEALT,
+}
 # What the page Data asks, what other verbs write, and what is no single value.
 ELSEWHERE = ("source", "family", "chosen_by", "data", "model")
 
@@ -220,7 +225,8 @@ def _idle(family: str, facts: Mapping[str, Any]) -> Iterator[str]:
 def _stand_in(facts: Mapping[str, Any]) -> Any:
     """As much of a cohort as those rules look at."""
     inputs = types.SimpleNamespace(kind=facts["kind"])
-    return types.SimpleNamespace(task=Task(facts["task"], tuple(facts["classes"])), inputs=inputs)
+    scaffolds = () if facts["kind"] == "graph" else None
+    return types.SimpleNamespace(task=Task(facts["task"], tuple(facts["classes"])), inputs=inputs, scaffolds=scaffolds)
 
 
 def _options(name: str, field: FieldInfo, facts: Mapping[str, Any]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ MOST_SCAFFOLDS = 6
 
 def describe_molecules(cohort: Cohort) -> dict[str, Any]:
     """Atoms of the smallest, median and largest molecule; which elements occur and in how many molecules; the range of each
-    number that can be measured; the commonest scaffolds; how many have several parts, such as salts; what was not read."""
+    number that can be measured; the commonest scaffolds; how many have several parts, such as salts; what was not read; and the column that they stood in."""
     inputs: GraphInputs = cohort.inputs
     names, numbers = measured(inputs)
     of_elements = np.array([molecule.atoms[:, : len(ELEMENTS) + 1].any(axis=0) for molecule in inputs.molecules])
@@ -23,6 +23,7 @@ def describe_molecules(cohort: Cohort) -> dict[str, Any]:
     elements = {name: int(n) for name, n in zip(shown, of_elements.sum(axis=0), strict=False) if n}
     counts = Counter(cohort.scaffolds.tolist() if cohort.scaffolds is not None else [])
     return {
+        "column": inputs.column,
         "smallest": int(inputs.sizes.min()),
         "median": float(np.median(inputs.sizes)),
         "largest": int(inputs.sizes.max()),

@@ -13,12 +13,13 @@ from bedside.data.molecules.structure import Molecule
 @dataclass(frozen=True)
 class GraphInputs:
     """The molecules of the samples; `unreadable` are rows without one, each with the reason, and `lost_patients` those who
-    had no other."""
+    had no other. `column` is where they stood in their table."""
 
     molecules: tuple[Molecule, ...]
     unreadable: tuple[tuple[str, str], ...] = ()
     lost_patients: int | None = 0
     kind: str = "graph"
+    column: str | None = None
     features: tuple[Any, ...] = ()  # molecules have no columns
 
     def __len__(self) -> int:

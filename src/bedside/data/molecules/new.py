@@ -1,10 +1,11 @@
 """New molecules for a trained model: read as in training, with what training never saw said."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from bedside.cohort import Finding
 from bedside.data.align import Aligned, new_samples
@@ -26,21 +27,31 @@ def read_new_molecules(source: str | Path, known: Mapping[str, Any], settings: D
     Args:
         source: the table.
         known: what training saw, as `describe_molecules` says it.
-        settings: `smiles` names the column, by default the one that is called so; `patient`, `target`, `skip_unreadable`,
+        settings: `smiles` names the column, by default the one that was called so in training, or is called smiles; `patient`, `target`, `skip_unreadable`,
             and how tables are read.
 
     Raises:
         DataError: if the column is missing or a molecule cannot be read.
     """
     frame = read_file(Path(source), settings)
-    settings = settings.model_copy(update={"smiles": settings.smiles or _column(list(frame.columns))})
+    column = settings.smiles or _column(list(frame.columns), known.get("column"))
+    settings = settings.model_copy(update={"smiles": column})
     read = molecules_of(frame, settings)
     samples = new_samples(frame, [], settings).iloc[read.rows]
     found = _unseen(read.inputs, samples.index.tolist(), known)
     return Aligned(read.inputs, samples, (*read.findings, *found), tuple(map(str, frame.columns)))
 
 
-def _column(columns: list[str]) -> str:
+def one_new_molecule(inputs: GraphInputs, known: Mapping[str, Any]) -> Aligned:
+    """A single molecule to predict for, with what training never saw said; `known` as in `read_new_molecules`."""
+    name = "1"
+    samples = pd.DataFrame(index=pd.Index([name], name="sample"))
+    return Aligned(inputs, samples, tuple(_unseen(inputs, [name], known)))
+
+
+def _column(columns: list[str], trained: str | None) -> str:
+    if trained in columns:
+        return str(trained)
     named = [name for name in columns if name.strip().lower() == "smiles"]
     if not named:
         raise DataError(
@@ -57,7 +68,9 @@ def _unseen(inputs: GraphInputs, names: list[str], known: Mapping[str, Any]) -> 
         rows = [row for row, molecule in enumerate(inputs.molecules) if molecule.atoms[:, place].any()]
         if rows and element not in known["elements"]:
             what = "an element beside those that are known" if element == "another" else f"the element {element}"
-            message = f"{count(len(rows), 'new molecule')}, such as {names[rows[0]]!r}, {plural(len(rows), 'has', 'have')} {what}, which no training molecule has."
+            message = (
+                f"{_which(rows, names)} {plural(len(rows), 'has', 'have')} {what}, which no training molecule has."
+            )
             found.append(finding("warning", "new-levels", message, remedy))
     ranges = {one["name"]: one for one in known["measured"]}
     columns, numbers = measured(inputs)
@@ -65,6 +78,11 @@ def _unseen(inputs: GraphInputs, names: list[str], known: Mapping[str, Any]) -> 
         values, low, high = numbers[:, columns.index(name)], ranges[name]["low"], ranges[name]["high"]
         beyond = np.flatnonzero((values < low) | (values > high))
         if len(beyond):
-            message = f"{count(len(beyond), 'new molecule')}, such as {names[beyond[0]]!r}, {plural(len(beyond), 'lies', 'lie')} outside training in {name} ({values[beyond[0]]:.3g}; training {low:.3g} to {high:.3g})."
+            message = f"{_which(beyond, names)} {plural(len(beyond), 'lies', 'lie')} outside training in {name} ({values[beyond[0]]:.3g}; training {low:.3g} to {high:.3g})."
             found.append(finding("warning", "new-range", message, remedy))
     return found
+
+
+def _which(rows: Sequence[int] | np.ndarray, names: list[str]) -> str:
+    """Some of the new molecules, as the beginning of a sentence."""
+    return "This molecule" if len(names) == 1 else f"{count(len(rows), 'new molecule')}, such as {names[rows[0]]!r},"

@@ -116,7 +116,7 @@ def molecules_of(frame: pd.DataFrame, settings: DataSettings) -> Read:
         if lost
         else None
     )
-    inputs = GraphInputs(tuple(molecules), tuple(lost), _lost_patients(frame, rows, settings))
+    inputs = GraphInputs(tuple(molecules), tuple(lost), _lost_patients(frame, rows, settings), column=column)
     return Read(inputs, np.array(rows, dtype=np.int64), (found,) if found else ())
 
 
