@@ -28,7 +28,7 @@ class Seen:
 def thumbnail(inputs: Any, row: int, side: int = THUMBNAIL) -> bytes:
     """The image of one sample, small, as WebP; its recording or molecule as SVG."""
     if inputs.kind != "image":
-        return vector(inputs, row).encode()
+        return vector(inputs, row, small=True).encode()
     pixels = inputs.read(row)
     white = int(pixels.max()) or 1
     image = Image.fromarray(eight_bit(pixels, white)).convert("RGB")

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from bedside.app import parts
 from bedside.app.frame import in_thread
 from bedside.app.opened import Opened
-from bedside.app.pictures import address, thumbnail
+from bedside.app.pictures import address
+from bedside.app.vector import vector
 from bedside.app.words import t
 from bedside.data.align import Aligned
 from bedside.data.molecules.inputs import GraphInputs
@@ -53,7 +54,7 @@ class MoleculeForm:
 
     def draw(self) -> None:
         with parts.tag("form", aria_label=t("New sample"), novalidate=True) as form:
-            with parts.tag("div", classes="fields"):
+            with parts.tag("div", classes="molecule-line"):
                 self.line = parts.text_field(
                     t("Molecule (SMILES)"),
                     "",
@@ -101,7 +102,7 @@ class MoleculeForm:
         smiles, words, picture = self.smiles, "", ""
         if smiles.strip():
             try:
-                picture = address(await in_thread(lambda: thumbnail(molecule_of(smiles), 0)))
+                picture = address(await in_thread(lambda: vector(molecule_of(smiles), 0).encode()))
             except DataError as error:
                 words = str(error)
         if smiles != self.smiles:  # typed on meanwhile
