@@ -181,17 +181,3 @@ def test_fingerprints_hold_which_fragments_occur_and_no_more():
 def test_settings_of_scaffolds_are_refused_where_there_are_none():
     with pytest.raises(SettingError, match="link_scaffolds has no effect: only molecules"):
         bedside.train("breast-cancer", {"folds": {"link_scaffolds": False}})
-
-
-def test_what_cannot_read_molecules_yet_says_so(run):
-    from bedside.assistant.tools import Assistant
-    from bedside.errors import ExportError
-    from bedside.export import export
-    from bedside.serve.served import Served
-
-    with pytest.raises(SettingError, match="`bedside serve` does not read molecules yet"):
-        Served(run.path)
-    with pytest.raises(SettingError, match="`bedside mcp` does not read molecules yet"):
-        Assistant(run)
-    with pytest.raises(ExportError, match="Models for molecules cannot be exported yet"):
-        export(run)
