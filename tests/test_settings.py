@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from bedside.cohort import Task
+from bedside.contract.molecules import molecule_cohort
 from bedside.errors import SettingError
 from bedside.models import FAMILIES, model_settings
 from bedside.models.suited import acting, refuse_unsuited
@@ -80,6 +81,7 @@ def test_settings_that_say_how_to_read_are_refused_beside_a_cohort_that_is_read(
 COHORTS = {kind: make_cohort(30, task=kind) for kind in ("binary", "multiclass", "regression")}
 IMAGES = {kind: image_cohort(30, task=kind) for kind in ("binary", "multiclass", "regression")}
 SIGNALS = {kind: signal_cohort(30, task=kind) for kind in ("binary", "multiclass", "regression")}
+GRAPHS = {kind: molecule_cohort(30, task=kind) for kind in ("binary", "multiclass", "regression")}
 SUITED = [(name, task) for name in FAMILIES for task in (BINARY, REGRESSION) if task.kind in FAMILIES[name].tasks]
 
 
@@ -87,7 +89,7 @@ SUITED = [(name, task) for name in FAMILIES for task in (BINARY, REGRESSION) if 
 @pytest.mark.parametrize("scheme", ["holdout", "crossval"])
 def test_settings_written_to_yaml_give_the_same_run_again(family, task, scheme):
     asked = build(RunSettings, {"family": family, "folds": {"scheme": scheme}, "seed": 4})
-    cohort = {"image": IMAGES, "signal": SIGNALS}.get(FAMILIES[family].kinds[0], COHORTS)[task.kind]
+    cohort = {"image": IMAGES, "signal": SIGNALS, "graph": GRAPHS}.get(FAMILIES[family].kinds[0], COHORTS)[task.kind]
     written = acting(asked, cohort)
     read = build(RunSettings, yaml.safe_load(yaml.safe_dump(written)))
     refuse_unsuited(read, cohort)

@@ -11,7 +11,7 @@ from matplotlib.patches import Circle, Rectangle
 from bedside.data.molecules.inputs import GraphInputs
 from bedside.data.molecules.structure import ATOM_FEATURES, BONDS, Molecule, chemistry, read_molecule
 from bedside.models import build_model, model_settings
-from bedside.models.graph import layers, unpacked
+from bedside.models.graph import geometric, unpacked
 from bedside.models.graph_transformer import WALKS, returns
 from bedside.report.style import BASELINE, EVENT, INK, MODEL, MUTED, PAPER, grid
 from bedside.splits.graphs import BITS, GraphPreparation
@@ -117,7 +117,7 @@ def gin() -> Figure:
 def gcn() -> Figure:
     molecule, atom = read_molecule(ASPIRIN), 4
     graphs = unpacked(prepared(molecule), len(molecule.atoms[0]), torch.float64)
-    edges, weights = layers().conv.gcn_conv.gcn_norm(
+    edges, weights = geometric().nn.conv.gcn_conv.gcn_norm(
         graphs.bonds, None, len(molecule), add_self_loops=True, dtype=torch.float64
     )
     figure, (left, right) = sheet((1.2, 1), 2.7)

@@ -29,7 +29,9 @@ class Family:
 
     builder: str  # "module:function"
     settings: str  # "module:class"
-    data: str | tuple[str, ...]  # kinds of inputs: "table", "image", "signal", "graph", or "any" for a family that reads none
+    data: (
+        str | tuple[str, ...]
+    )  # kinds of inputs: "table", "image", "signal", "graph", or "any" for a family that reads none
     tasks: tuple[TaskKind, ...]
     network: bool
     summary: str

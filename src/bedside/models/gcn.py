@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bedside.models.gin import GraphSettings
-from bedside.models.graph import GraphClassifier, Graphs, features_of, layers
+from bedside.models.graph import GraphClassifier, Graphs, features_of, geometric
 
 
 class GCN(GraphClassifier):
@@ -17,7 +17,7 @@ class GCN(GraphClassifier):
         width = settings.width
         super().__init__(n_features, width, n_outputs, settings.dropout)
         self.dropout = settings.dropout
-        self.means = nn.ModuleList(layers().GCNConv(width, width) for _ in range(settings.layers))
+        self.means = nn.ModuleList(geometric().nn.GCNConv(width, width) for _ in range(settings.layers))
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(settings.layers))
 
     def atoms(self, x: Tensor, graphs: Graphs) -> Tensor:

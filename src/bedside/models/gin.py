@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from pydantic import Field
 from torch import Tensor, nn
 
-from bedside.models.graph import KINDS, GraphClassifier, Graphs, features_of, layers
+from bedside.models.graph import KINDS, GraphClassifier, Graphs, features_of, geometric
 from bedside.settings import Settings
 
 
@@ -31,7 +31,7 @@ class GIN(GraphClassifier):
         super().__init__(n_features, width, n_outputs, settings.dropout)
         self.dropout = settings.dropout
         self.sums = nn.ModuleList(
-            layers().GINEConv(_two_layers(width), train_eps=True, edge_dim=KINDS) for _ in range(settings.layers)
+            geometric().nn.GINEConv(_two_layers(width), train_eps=True, edge_dim=KINDS) for _ in range(settings.layers)
         )
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) for _ in range(settings.layers))
 

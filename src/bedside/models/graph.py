@@ -60,8 +60,8 @@ class GraphClassifier(nn.Module):
         return logits
 
 
-def layers() -> Any:
-    """PyTorch Geometric's module of layers.
+def geometric() -> Any:
+    """PyTorch Geometric, with its layers in `nn` and its tools in `utils`.
 
     Raises:
         SettingError: if it is not installed.
@@ -69,10 +69,11 @@ def layers() -> Any:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message=".*torch.jit.*", category=DeprecationWarning)
-            from torch_geometric import nn as found
+            import torch_geometric.nn
+            import torch_geometric.utils
     except ImportError:
         raise SettingError("Networks for graphs need PyTorch Geometric: pip install 'bedside[graphs]'") from None
-    return found
+    return torch_geometric
 
 
 def features_of(shape: tuple[int, ...]) -> int:

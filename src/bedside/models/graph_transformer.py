@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 
 from bedside.models.gin import GraphSettings
-from bedside.models.graph import KINDS, GraphClassifier, Graphs, features_of, layers
+from bedside.models.graph import KINDS, GraphClassifier, Graphs, features_of, geometric
 
 WALKS = 8  # longest walk by which an atom is placed
 
@@ -37,10 +37,10 @@ class GraphTransformer(GraphClassifier):
 
         def along_bonds() -> nn.Module:
             steps = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width))
-            return layers().GINEConv(steps, edge_dim=KINDS)
+            return geometric().nn.GINEConv(steps, edge_dim=KINDS)
 
         self.layers = nn.ModuleList(
-            layers().GPSConv(width, along_bonds(), heads=settings.heads, dropout=settings.dropout)
+            geometric().nn.GPSConv(width, along_bonds(), heads=settings.heads, dropout=settings.dropout)
             for _ in range(settings.layers)
         )
 
@@ -54,15 +54,14 @@ class GraphTransformer(GraphClassifier):
 
 def returns(graphs: Graphs, kind: torch.dtype) -> Tensor:
     """Probability that a random walk from an atom is back after 1, 2, ... WALKS bonds, (atoms, WALKS)."""
-    from torch_geometric.utils import to_dense_adj, to_dense_batch
-
-    neighbours = to_dense_adj(graphs.bonds, graphs.graph, batch_size=graphs.number).to(kind)
+    tools = geometric().utils
+    neighbours = tools.to_dense_adj(graphs.bonds, graphs.graph, batch_size=graphs.number).to(kind)
     step = neighbours / neighbours.sum(-1, keepdim=True).clamp(min=1)
     walk, back = step, []
     for _ in range(WALKS):
         back.append(walk.diagonal(dim1=1, dim2=2))
         walk = walk @ step
-    _, there = to_dense_batch(graphs.graph, graphs.graph, batch_size=graphs.number)
+    _, there = tools.to_dense_batch(graphs.graph, graphs.graph, batch_size=graphs.number)
     return torch.stack(back, dim=-1)[there]
 
 

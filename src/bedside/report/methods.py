@@ -46,11 +46,7 @@ def scheme(run: Run) -> str:
 
 def _scaffolds(run: Run) -> str:
     together = kind_of(run.description) == "graph" and run.settings.get("folds", {}).get("link_scaffolds")
-    return (
-        " No scaffold stands on two sides of a split, so the tested molecules are new chemistry."
-        if together
-        else ""
-    )
+    return " No scaffold stands on two sides of a split, so the tested molecules are new chemistry." if together else ""
 
 
 def _seeds(run: Run) -> str:
