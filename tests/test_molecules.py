@@ -1,14 +1,20 @@
 """Molecules are read as chemists mean them: one compound however it is written, and reasons where there is none."""
 
+import runpy
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
+from rdkit import Chem
 
 from bedside.data import read_cohort
 from bedside.data.checks import check
 from bedside.data.molecules.alike import link_molecules, scaffolds
+from bedside.data.molecules.description import describe_molecules
 from bedside.data.molecules.inputs import GraphInputs
 from bedside.data.molecules.measured import measured
+from bedside.data.molecules.new import read_new_molecules
 from bedside.data.molecules.structure import ATOM_FEATURES, BONDS, read_molecule
 from bedside.errors import DataError, SettingError
 from bedside.settings import DataSettings
@@ -104,3 +110,17 @@ def test_checks_name_salts_open_forms_series_and_shortcuts(tmp_path):
     assert "1 molecule of 41" in found["stereo"]
     assert "98\u00a0% of the molecules have the scaffold c1ccccc1" in found["one-series"]
     assert "atoms" in found["shortcut-measured"]
+
+
+def test_the_example_is_read_but_for_the_rows_that_hold_no_molecule(tmp_path):
+    runpy.run_path(str(Path(__file__).parents[1] / "examples" / "make_molecules.py"))["write"](tmp_path)
+    settings = DataSettings(smiles="smiles", target="nitro", positive="yes")
+    with pytest.raises(DataError, match=r"2 of 240 molecules .*row 18: it is not SMILES; row 102: explicit valence"):
+        read_cohort(str(tmp_path / "molecules.csv"), settings)
+    cohort = read_cohort(str(tmp_path / "molecules.csv"), settings.model_copy(update={"skip_unreadable": True}))
+    assert len(cohort) == 238
+    nitro = Chem.MolFromSmarts("[N+](=O)[O-]")
+    has = [Chem.MolFromSmiles(one.smiles).HasSubstructMatch(nitro) for one in cohort.inputs.molecules]
+    assert has == (cohort.target == 1).tolist()
+    new = read_new_molecules(tmp_path / "new_molecules.csv", describe_molecules(cohort), DataSettings())
+    assert len(new.inputs) == 20
