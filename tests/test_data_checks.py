@@ -9,6 +9,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 import bedside.data
+import bedside.imputing
 import bedside.scoring
 from bedside.data.checks import CODES, check, refuse_leaks
 from bedside.data.table import read_table
@@ -229,6 +230,7 @@ def test_every_code_of_the_data_stage_is_documented():
     files = [
         *Path(bedside.data.__path__[0]).rglob("*.py"),
         Path(bedside.scoring.__file__),
+        Path(bedside.imputing.__file__),
     ]  # new data are checked there
     sources = "".join(path.read_text(encoding="utf-8") for path in files)
     assert all(sources.count(f'"{code}"') >= 2 for code in CODES)  # in the table and where it is found

@@ -403,7 +403,7 @@ def test_a_missing_member_is_named_and_nothing_is_written(tmp_path):
     members = members_for(THREE)
     run = run_of(tmp_path / "run", cohort, members)
     del members["repeat0-fold1"]
-    with pytest.raises(RunError, match="no network of repeat0-fold1"):
+    with pytest.raises(RunError, match="no model of repeat0-fold1"):
         list(explain_run(run, cohort, RunSettings(), members))
     assert not (run.path / "explanations").exists()
 

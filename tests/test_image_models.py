@@ -156,11 +156,11 @@ def test_the_last_layer_has_one_output_for_two_classes():
 @pytest.mark.parametrize("architecture", ["tf_efficientnet_lite0", "resnet10t"])
 def test_what_a_frozen_backbone_gives_runs_in_the_fast_engine(architecture):
     from bedside.training.engine import Pixels, make_engine
-    from bedside.training.vision import Embedding
+    from bedside.training.fitted import Part
 
     network = backbone(architecture).eval()
     assert len(network.seen) == 4, "three stages and the end"
-    engine = make_engine(Pixels(Embedding(network), (0.5,) * 3, (0.5,) * 3), (64, 64, 3), threads=1)
+    engine = make_engine(Pixels(Part(network, "embed"), (0.5,) * 3, (0.5,) * 3), (64, 64, 3), threads=1)
     assert engine.name == "onnxruntime"
 
 

@@ -131,7 +131,7 @@ for name, rows in {"train": train_rows, "validation": valid_rows, "test": test_r
 # Nothing else in bedside may split; the one place that does joins patients with all copies of their images first:
 
 # %%
-learn.source("bedside.splits.folds:join_groups", "patients, names", "return np.asarray(pd.factorize(part")
+learn.source("bedside.splits.folds:join_groups", "groups = np.asarray", "return groups")
 
 # %% [markdown]
 # ## 5 Choose a network, and make tensors
