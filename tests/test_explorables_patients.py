@@ -191,7 +191,7 @@ def test_the_graph_network_of_the_album_finds_the_group_that_decides_in_rings_it
     assert found["drawing"].startswith("<svg")
 
 
-def test_the_autoencoder_of_the_album_never_sees_a_diagnosis_and_says_what_is_unusual():
+def test_the_autoencoder_of_the_album_learns_from_benign_masses_alone_and_says_what_is_unusual():
     found = family_album.passed(family_autoencoder.Mass(number=1))
     (cohort, fold), row = family_autoencoder.drawn(), family_autoencoder.unseen()[1]
     assert found["place"] == list(fold.test).index(row)

@@ -5,66 +5,21 @@ doi:10.1073/pnas.1820657116 (on molecules); Petsiuk et al. 2018, arXiv:1806.0742
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from bedside.cohort import Task
 from bedside.errors import SettingError
+from bedside.explain.array_sight import ArraySight, tensor
 from bedside.explain.sanity import ORDERS, SHARES
-from bedside.explain.sight import Says
 
-BATCH = 128  # molecules at once
 STEPS = 32  # of the integral
 METHODS = ("integrated-gradients", "occlusion")
 
 
-@dataclass(frozen=True)
-class _Plain:
-    network: nn.Module
-    preparation: Any
-
-
-class AtomSight(Says):
-    """What a member reads and says. Molecules are as its preparation gives them, (n, places, 1 + features + places)."""
-
-    def __init__(self, member: Any, task: Task) -> None:
-        self.member, self.task = member, task
-        self.network: Any = member.network.float().cpu().eval()
-        self.preparation = member.preparation
-
-    def with_network(self, network: nn.Module) -> "AtomSight":
-        """The same preparation with another network behind it."""
-        return AtomSight(_Plain(network, self.preparation), self.task)
-
-    def outputs(self, given: np.ndarray) -> np.ndarray:
-        """See `Says`."""
-        return self._of(self.network, given)
-
-    def probabilities(self, given: np.ndarray) -> np.ndarray:
-        """Scores of all classes in the order of the task, (n, classes), as in predictions.csv, recalibrated if the member is."""
-        own, recalibration = self._probabilities(given), getattr(self.member, "recalibration", None)
-        return own if recalibration is None else np.asarray(recalibration(own))
-
-    def embedding(self, inputs: Any) -> np.ndarray:
-        """The vector that the last layer reads, (n, 2 width)."""
-        return self._of(self.network.embed, self.preparation(inputs))
-
-    def shared_with(self, other: Any) -> bool:
-        """Whether both place a molecule alike: never, each has learned its own."""
-        return self is other
-
-    @torch.no_grad()
-    def _of(self, function: Any, given: np.ndarray) -> np.ndarray:
-        parts = [function(tensor(given[start : start + BATCH])).numpy() for start in range(0, len(given), BATCH)]
-        return np.concatenate(parts)
-
-
-def tensor(given: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(given, dtype=np.float32))
+class AtomSight(ArraySight):
+    """Molecules are (n, places, 1 + features + places); see `splits.graphs.GraphPreparation`."""
 
 
 def sights_of(members: Sequence[tuple[str, Any]], task: Task) -> dict[str, AtomSight]:

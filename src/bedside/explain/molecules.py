@@ -14,11 +14,13 @@ import pandas as pd
 
 from bedside.cohort import Cohort, Task
 from bedside.explain import sanity
-from bedside.explain.atoms import AtomSight, correlations, deletion, maps, method_for, occlude, sights_of, tensor
+from bedside.explain.array_sight import tensor
+from bedside.explain.atoms import AtomSight, correlations, deletion, maps, method_for, occlude, sights_of
 from bedside.explain.choose import FOLDER, for_checks, gallery, sample_table, tested_by
 from bedside.explain.latent import choose_space, lay_out
 from bedside.explain.molecule_drawing import draw
-from bedside.explain.trace_drawing import AGAINST, FOR
+from bedside.explain.trace_drawing import AGAINST, FOR, PAPER
+from bedside.explain.traces import what
 from bedside.folder import Run, whole_folder, write_json, write_table
 from bedside.seeds import derive
 from bedside.settings import RunSettings
@@ -121,8 +123,6 @@ def _verdict(
     task: Task, method: str, checked: pd.DataFrame, parts: list[_Found], members: Mapping[str, Any], seed: int
 ) -> dict[str, Any]:
     """sanity.json; see `sanity.verdict`."""
-    from bedside.explain.traces import what
-
     looked = pd.concat([part.table for part in parts]) if parts else None
     facts = sanity.verdict(task, looked, checked, derive(seed, 4), refit=list(members) == ["everything"])
-    return {"method": method, **facts, "what": what(task), "colours": [AGAINST, "#fbfbf9", FOR]}
+    return {"method": method, **facts, "what": what(task), "colours": [AGAINST, PAPER, FOR]}

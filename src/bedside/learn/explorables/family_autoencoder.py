@@ -1,6 +1,6 @@
 """The autoencoder of the family album: thirty measurements of a breast mass through a code of two numbers and back.
 
-It learns from benign masses alone and never sees a diagnosis; what it gives back badly is unusual to it.
+Diagnoses only choose whom it learns from: benign masses. What it gives back badly is unusual to it.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from bedside.splits.folds import make_folds
 from bedside.training.events import FoldFit
 from bedside.training.fits import train_folds
 
-SHOWN, EDGE = 12, 4.0  # masses to choose from, and standard deviations that the drawing shows
+SHOWN = 12  # masses to choose from
 ASKED = {
     "model": {"code": 2, "width": 32, "learn_from": "other"},
     "train": {"epochs": 60, "learning_rate": 0.005},

@@ -192,18 +192,18 @@ function masses(place) {
   const redraw = latest(async (which) => {
     const found = await ask("passed", { number: which });
     if (!found || !place.isConnected) return;
-    const n = found.features.length, high = top + n * row + 44, edge = 4.5, clip = (v) => Math.max(-edge, Math.min(edge, v));
+    const n = found.features.length, high = top + n * row + 44, edge = Math.ceil(Math.max(4, ...[...found.given, ...found.back].map(Math.abs)));
     const x = scale([-edge, edge], [170, 410]), ends = (k) => { const all = found.codes.map((code) => code[k]); return [Math.min(...all), Math.max(...all)]; };
     const a = scale(ends(0), [470, wide - 14]), b = scale(ends(1), [high - 60, top + 8]), here = found.codes[found.place];
     const canvas = picture(wide, high, `Thirty measurements of a mass and what the network gives back, and the codes of ${found.unseen} masses as a map; more unusual than ${Math.round(100 * found.unusual)} % of benign ones`);
     const heading = (at, words, more) => draw("g", {}, draw("text", { x: at, y: 14, style: "font-size:15px;font-weight:600" }, words), draw("text", { x: at, y: 31, class: "soft", style: "font-size:13.5px" }, more));
     canvas.append(heading(0, "In and out again", "○ measured, ● given back"), heading(470, "Between", "a code of two numbers"),
-      ...found.features.map((name, k) => { const y = top + (k + 0.5) * row, given = x(clip(found.given[k])), back = x(clip(found.back[k])); return draw("g", {}, draw("text", { x: 160, y: y + 4, "text-anchor": "end", class: "soft", style: "font-size:11.5px" }, name), draw("path", { d: `M${given} ${y}H${back}`, stroke: COLOURS.event, "stroke-width": 2 }), draw("circle", { cx: given, cy: y, r: 4, fill: COLOURS.paper, stroke: COLOURS.ink, "stroke-width": 1.6 }), draw("circle", { cx: back, cy: y, r: 3, fill: COLOURS.event })); }),
+      ...found.features.map((name, k) => { const y = top + (k + 0.5) * row, given = x(found.given[k]), back = x(found.back[k]); return draw("g", {}, draw("text", { x: 160, y: y + 4, "text-anchor": "end", class: "soft", style: "font-size:11.5px" }, name), draw("path", { d: `M${given} ${y}H${back}`, stroke: COLOURS.event, "stroke-width": 2 }), draw("circle", { cx: given, cy: y, r: 4, fill: COLOURS.paper, stroke: COLOURS.ink, "stroke-width": 1.6 }), draw("circle", { cx: back, cy: y, r: 3, fill: COLOURS.event })); }),
       axis_x(x, top + n * row + 4, "standard deviations of benign masses"),
       ...found.codes.map((code, k) => mark(a(code[0]), b(code[1]), found.target[k], 3.4)),
       draw("circle", { cx: a(here[0]), cy: b(here[1]), r: 11, fill: "none", stroke: COLOURS.ink, "stroke-width": 2.4 }), mark(480, high - 14, 0, 4), draw("text", { x: 490, y: high - 10 }, found.classes[0]), mark(580, high - 14, 1, 4), draw("text", { x: 590, y: high - 10 }, found.classes[1]));
     show(place, html("p", { style: "font-size:18px;margin:0 0 6px", "aria-live": "polite" }, "More unusual than ", html("b", {}, `${Math.round(100 * found.unusual)} %`), " of benign masses that it did not learn from."), canvas,
-      html("p", { style: "font-size:14px;color:var(--soft);margin:6px 0 0;max-width:72ch" }, `A real mass, ${found.truth}; one of ${found.unseen} that the network has not seen. It learned here from ${found.learned} benign masses to give them back, and from no diagnosis. Long orange lines are what it cannot give back. As a test for cancer its error has an AUROC of ${number(found.auroc, 2)}; logistic regression, which is told the diagnoses, does better.`));
+      html("p", { style: "font-size:14px;color:var(--soft);margin:6px 0 0;max-width:72ch" }, `A real mass, ${found.truth}; one of ${found.unseen} that the network has not seen. It learned here from ${found.learned} benign masses to give them back; diagnoses served only to choose these. Long orange lines are what it cannot give back. As a test for cancer its error has an AUROC of ${number(found.auroc, 2)} on the masses that it has not seen.`));
   });
   own(() => slider({ label: "Mass", min: 1, max: 12, step: 1, value: 2, change: (v) => redraw(v - 1) }));
   redraw(1);
