@@ -34,12 +34,16 @@ class Objective(Protocol):
         """True for samples (n,) that take part in training and its stopping."""
         ...
 
-    def begin(self, network: nn.Module, preparation: Any, prepared: Tensor) -> nn.Module:
+    def shown(self, inputs: Tensor, target: Tensor) -> Tensor:
+        """What the trained module is called with, for vectors (..., rows, features) and their targets (..., rows)."""
+        ...
+
+    def begin(self, network: nn.Module, preparation: Any, prepared: Tensor, target: Tensor) -> nn.Module:
         """What the loop trains of a new network, which is told how its training samples (n, ...) were prepared."""
         ...
 
-    def finish(self, trained: nn.Module, held_out: Tensor) -> nn.Module:
-        """The network that gives logits, from what was trained and the prepared samples that stopped it."""
+    def finish(self, trained: nn.Module, held_out: Tensor, target: Tensor) -> nn.Module:
+        """The network that gives logits, from what was trained and the prepared samples (k, ...) that stopped it."""
         ...
 
 
@@ -60,10 +64,13 @@ class Supervised:
     def learns_from(self, target: Tensor) -> Tensor:
         return torch.ones_like(target, dtype=torch.bool)
 
-    def begin(self, network: nn.Module, preparation: Any, prepared: Tensor) -> nn.Module:
+    def shown(self, inputs: Tensor, target: Tensor) -> Tensor:
+        return inputs
+
+    def begin(self, network: nn.Module, preparation: Any, prepared: Tensor, target: Tensor) -> nn.Module:
         return network
 
-    def finish(self, trained: nn.Module, held_out: Tensor) -> nn.Module:
+    def finish(self, trained: nn.Module, held_out: Tensor, target: Tensor) -> nn.Module:
         return trained
 
     def per_row(self, outputs: Tensor, target: Tensor) -> Tensor:

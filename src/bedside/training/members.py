@@ -150,12 +150,14 @@ def array_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings)
         augmentation_of(cohort, settings),
     )
     shape = tuple(learned.shape[1:])
-    network = objective.begin(new_network(family, cohort.task, fold, settings, shape), preparation, learned)
+    network = objective.begin(
+        new_network(family, cohort.task, fold, settings, shape), preparation, learned, data.train[1]
+    )
     keeps = kind == "table" and settings.reference.keep != "nothing"
     average = learned.numpy().mean(axis=0, dtype=np.float64) if keeps else None
 
     def finish(trained: nn.Module) -> Fitted:
-        scoring = objective.finish(trained, held)
+        scoring = objective.finish(trained, held, data.valid[1])
         return FittedNetwork(preparation, scoring, cohort.task, shape, target.centre, target.scale, average)
 
     before = None
