@@ -167,7 +167,7 @@ class Generation:
     """The mean loss of samples as members of their own class: each class is learned by itself, on shared weights."""
 
     metric = "bound"
-    marks_gaps = True
+    marks_gaps = normal_scores = True
 
     def __init__(self, task: Task, settings: Any) -> None:
         self.classes = len(task.classes)

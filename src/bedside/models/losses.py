@@ -23,6 +23,7 @@ class Objective(Protocol):
 
     metric: str  # name of the number that history.csv tracks beside the loss
     marks_gaps: bool  # whether the preparation of a table marks the gaps of all columns
+    normal_scores: bool  # whether it brings numbers to the standard normal distribution
 
     def __call__(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]: ...
 
@@ -50,7 +51,7 @@ class Objective(Protocol):
 class Supervised:
     """The loss of a task, averaged over rows by weight."""
 
-    marks_gaps = False
+    marks_gaps = normal_scores = False
 
     def __init__(self, task: Task) -> None:
         self.task = task

@@ -127,6 +127,7 @@ class Reconstruction:
 
     metric = "error_explained"
     marks_gaps = True
+    normal_scores = False
 
     def __init__(self, task: Task, settings: HowItLearns) -> None:
         self.other_only = settings.learn_from == "other"

@@ -140,8 +140,8 @@ def array_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings)
     kind, objective = cohort.inputs.kind, objective_of(family, cohort.task, settings.model)
     target = Target.of(cohort, fold)
     train, valid = (_learned_from(objective, target, rows) for rows in (fold.train, fold.valid))
-    marks = {"every_gap": True} if kind == "table" and objective.marks_gaps else {}
-    preparation = preparation_of(family, kind).fit(cohort.inputs.take(train), settings.preparation, **marks)
+    asked = {"every_gap": objective.marks_gaps, "normal": objective.normal_scores} if kind == "table" else {}
+    preparation = preparation_of(family, kind).fit(cohort.inputs.take(train), settings.preparation, **asked)
     prepared = torch.from_numpy(preparation(cohort.inputs.take(np.concatenate([train, valid]))))
     learned, held = prepared[: len(train)], prepared[len(train) :]
     data = Arrays(
