@@ -1,0 +1,78 @@
+"""New samples from a trained network that knows what the samples of each class are like, in the form of any others."""
+
+import copy
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from bedside.data.table import TableInputs
+from bedside.models.generative import Generative
+from bedside.splits.backwards import numbers_of, shares_of
+from bedside.splits.preparation import TablePreparation
+from bedside.training.fitted import FittedNetwork, Part, outputs_in_64_bits
+
+_MOST_DECIMALS = 6
+
+
+def draws(member: Any) -> bool:
+    """Whether new samples can be drawn from a member of a model."""
+    return isinstance(getattr(member, "network", None), Generative)
+
+
+def drawn(member: FittedNetwork, label: np.ndarray, seed: int, features: Any) -> TableInputs:
+    """Synthetic samples of the given classes, as raw values.
+
+    Numbers stay within those of training and have no more decimals; what may be missing is missing as often.
+
+    Args:
+        member: that `draws`, of tables.
+        label: numbers of the classes, (n,).
+        seed: same seed, same samples.
+        features: of the cohort.
+    """
+    network: Any = copy.deepcopy(member.network).double().eval()
+    with torch.no_grad():
+        prepared = network.draw(torch.from_numpy(label), torch.Generator().manual_seed(seed)).numpy()
+    preparation: Any = member.preparation
+    table = numbers_of(preparation, prepared)
+    for name, scores in zip(preparation.numbers, preparation.normal, strict=True):
+        table[name] = table[name].round(_decimals(scores.values))
+    rng = np.random.default_rng(seed)
+    for name, shares in shares_of(preparation, prepared).items():
+        table[name] = _levels(preparation, name, shares, rng)
+    kinds, sources = preparation.kinds(), preparation.sources()
+    for k, (kind, name) in enumerate(zip(kinds, sources, strict=True)):
+        if kind.endswith("gaps"):
+            table[name] = table[name].where(prepared[:, k] < 0.5, None if kind.startswith("level") else np.nan)
+    return TableInputs(table[[feature.name for feature in features]], tuple(features))
+
+
+def evidence(member: FittedNetwork, inputs: Any) -> np.ndarray:
+    """Bounds of log p(x | class) of real samples, (n, classes), in nats."""
+    prepared = member.reader(inputs)
+    found: np.ndarray = outputs_in_64_bits(Part(member.network, "evidence"), prepared).numpy()
+    return found
+
+
+def _decimals(values: np.ndarray) -> int:
+    """Decimals that the values of a column have."""
+    for decimals in range(_MOST_DECIMALS):
+        if np.allclose(values, values.round(decimals), rtol=0, atol=10.0 ** -(_MOST_DECIMALS + 3)):
+            return decimals
+    return _MOST_DECIMALS
+
+
+def _levels(preparation: TablePreparation, name: str, shares: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:
+    """Names of levels (n,) from columns of 0 and 1; where none is 1, one of those that were rare in training."""
+    names = shares.columns.to_numpy(dtype=object)
+    found = names[shares.to_numpy().argmax(axis=1)]
+    encoder: Any = preparation.steps["levels"]["encode"]
+    rare = encoder.infrequent_categories_[preparation.levels.index(name)]
+    none = shares.to_numpy().max(axis=1) < 0.5 if len(names) else np.ones(len(shares), dtype=bool)
+    if rare is not None and len(rare):
+        if set(names) <= set(rare):
+            none[:] = True
+        found[none] = rng.choice(np.asarray(rare, dtype=object), size=int(none.sum()))
+    return np.asarray(found, dtype=object)
