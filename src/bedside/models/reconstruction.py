@@ -128,6 +128,7 @@ class Reconstruction:
 
     metric = "error_explained"
     marks_gaps = True
+    normal_scores = False
 
     def __init__(self, task: Task, settings: HowItLearns) -> None:
         self.other_only = settings.learn_from == "other"
@@ -145,14 +146,17 @@ class Reconstruction:
         """True for samples that train, or that stop the training, (n,)."""
         return target == 0 if self.other_only else torch.ones_like(target, dtype=torch.bool)
 
-    def begin(self, network: nn.Module, preparation: Any, prepared: Tensor) -> nn.Module:
+    def shown(self, inputs: Tensor, target: Tensor) -> Tensor:
+        return inputs
+
+    def begin(self, network: nn.Module, preparation: Any, prepared: Tensor, target: Tensor) -> nn.Module:
         """What the loop trains."""
         assert isinstance(network, Reconstructor)
         network.learn_layout(preparation, prepared)
         return Learner(network)
 
     @torch.no_grad()
-    def finish(self, trained: nn.Module, held_out: Tensor) -> nn.Module:
+    def finish(self, trained: nn.Module, held_out: Tensor, target: Tensor) -> nn.Module:
         """The network as a classifier, which knows what errors are usual from samples it did not learn from."""
         assert isinstance(trained, Learner)
         network = trained.network.cpu().eval()

@@ -221,12 +221,12 @@ def image_member(
     reader = PixelReader(preparation, versions_of(settings, cohort))
 
     def finish(trained: nn.Module) -> Fitted:
-        whole = objective.finish(trained, data.some(data.valid)).cpu().eval()
+        whole = objective.finish(trained, *data.some(data.valid)).cpu().eval()
         return FittedImageNetwork(
             preparation, reader, whole, cohort.task, target.centre, target.scale, threads=threads, device=device
         )
 
-    network = objective.begin(network, preparation, data.some(data.train))
+    network = objective.begin(network, preparation, *data.some(data.train))
     if data.channels_last:
         network.to(memory_format=torch.channels_last)
     return Member(fold, network, data, objective, finish, trained_before=head is not None)

@@ -78,12 +78,13 @@ class Images:
         )
         return train, valid
 
-    def some(self, part: tuple[np.ndarray, torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        """Of `train` or `valid` at most a thousand images, evenly spaced, as the network sees them without augmentation."""
+    def some(self, part: tuple[np.ndarray, torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of `train` or `valid` at most a thousand images, evenly spaced, as the network sees them without augmentation, and
+        their targets."""
         rows, target, weight = part
         device = torch.device("cpu")
         every = ImageBatches(self.pixels, rows, target, weight, _SOME, mean=self.mean, std=self.std, device=device)
-        return next(iter(every.some(_SOME)))[0]
+        return next(iter(every.some(_SOME)))[:2]
 
 
 @dataclass(frozen=True)
@@ -148,8 +149,8 @@ def array_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings)
     kind, objective = cohort.inputs.kind, objective_of(family, cohort.task, settings.model)
     target = Target.of(cohort, fold)
     train, valid = (learned_from(objective, target, rows) for rows in (fold.train, fold.valid))
-    marks = {"every_gap": True} if kind == "table" and objective.marks_gaps else {}
-    preparation = preparation_of(family, kind).fit(cohort.inputs.take(train), settings.preparation, **marks)
+    asked = {"every_gap": objective.marks_gaps, "normal": objective.normal_scores} if kind == "table" else {}
+    preparation = preparation_of(family, kind).fit(cohort.inputs.take(train), settings.preparation, **asked)
     prepared = torch.from_numpy(preparation(cohort.inputs.take(np.concatenate([train, valid]))))
     learned, held = prepared[: len(train)], prepared[len(train) :]
     data = Arrays(
@@ -158,12 +159,14 @@ def array_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings)
         augmentation_of(cohort, settings),
     )
     shape = tuple(learned.shape[1:])
-    network = objective.begin(new_network(family, cohort.task, fold, settings, shape), preparation, learned)
+    network = objective.begin(
+        new_network(family, cohort.task, fold, settings, shape), preparation, learned, data.train[1]
+    )
     keeps = kind == "table" and settings.reference.keep != "nothing"
     average = learned.numpy().mean(axis=0, dtype=np.float64) if keeps else None
 
     def finish(trained: nn.Module) -> Fitted:
-        scoring = objective.finish(trained, held)
+        scoring = objective.finish(trained, held, data.valid[1])
         return FittedNetwork(preparation, scoring, cohort.task, shape, target.centre, target.scale, average)
 
     before = None
