@@ -36,7 +36,7 @@ class Settled(nn.Module):
         """(n, ...) -> what is given back (n, ...), the code (n, code), and its divergence from the standard normal (n,)."""
         hidden = self.encoder(x)
         mean = code = self.mean(hidden)
-        cost = mean.new_zeros(len(mean))
+        cost = torch.zeros_like(mean[:, 0])
         if self.spread is not None and self.beta is not None:
             log_variance = self.spread(hidden).clamp(-10, 10)
             code = mean + self.noise(mean) * (0.5 * log_variance).exp()
@@ -197,11 +197,3 @@ def _layers(widths: list[int]) -> nn.Sequential:
     for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU()]
     return nn.Sequential(*layers)
-
-
-def coder(shape: tuple[int, ...], settings: Any, beta: float | None = None) -> Reconstructor:
-    """The reconstructor that suits what a prepared sample looks like: columns of a table, or a recording."""
-    options = {name: getattr(settings, name) for name in ("width", "layers", "code", "hide")}
-    if len(shape) == 1:
-        return TableCoder(shape[0], **options, beta=beta)
-    return SignalCoder(shape, **options, beta=beta)

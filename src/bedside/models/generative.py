@@ -99,10 +99,8 @@ class Generative:
 
     judge: Judge
 
-    def learn_layout(self, preparation: Any, prepared: Tensor | None) -> None:
-        """What the numbers of a prepared sample are, from the preparation and the training samples (n, *shape).
-
-        Images do not lie in memory prepared; `prepared` is None for them.
+    def learn_layout(self, preparation: Any, prepared: Tensor) -> None:
+        """What the numbers of a prepared sample are, from the preparation and the training samples (n, *shape), or some of them.
         """
 
     def bound(self, x: Tensor, label: Tensor) -> Tensor:
@@ -189,7 +187,7 @@ class Generation:
     def learns_from(self, target: Tensor) -> Tensor:
         return torch.ones_like(target, dtype=torch.bool)
 
-    def begin(self, network: nn.Module, preparation: Any, prepared: Tensor | None, target: Tensor) -> nn.Module:
+    def begin(self, network: nn.Module, preparation: Any, prepared: Tensor, target: Tensor) -> nn.Module:
         """What the loop trains; `target` are the classes of the training samples."""
         assert isinstance(network, Generative)
         network.judge.count(target)

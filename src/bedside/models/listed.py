@@ -106,7 +106,7 @@ FAMILIES: dict[str, Family] = {
     "autoencoder": Family(
         builder="bedside.models.autoencoder:build",
         settings="bedside.models.autoencoder:AutoencoderSettings",
-        data=("table", "signal"),
+        data=("table", "signal", "image"),
         tasks=("binary",),
         network=True,
         summary="Autoencoder: gives samples back through a narrow code; whom it gives back badly is unusual",
@@ -119,7 +119,7 @@ FAMILIES: dict[str, Family] = {
     "vae": Family(
         builder="bedside.models.vae:build",
         settings="bedside.models.vae:VAESettings",
-        data=("table", "signal"),
+        data=("table", "signal", "image"),
         tasks=("binary",),
         network=True,
         summary="Variational autoencoder: an autoencoder whose codes fill a round cloud without holes",

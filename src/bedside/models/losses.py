@@ -40,11 +40,13 @@ class Objective(Protocol):
         ...
 
     def begin(self, network: nn.Module, preparation: Any, prepared: Tensor, target: Tensor) -> nn.Module:
-        """What the loop trains of a new network, which is told how its training samples (n, ...) were prepared."""
+        """What the loop trains of a new network, which is told how its training samples (n, ...) were prepared; of images
+        it is given some."""
         ...
 
     def finish(self, trained: nn.Module, held_out: Tensor, target: Tensor) -> nn.Module:
-        """The network that gives logits, from what was trained and the prepared samples (k, ...) that stopped it."""
+        """The network that gives logits, from what was trained and the prepared samples (k, ...) that stopped it, or
+        some of them."""
         ...
 
 

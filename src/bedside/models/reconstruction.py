@@ -12,6 +12,7 @@ from bedside.cohort import Task
 from bedside.models.losses import Batch, weighted_mean
 
 KNOTS = 21  # of the curve from errors to scores
+_AT_ONCE = 64  # samples: large enough to be fast, and images of them fit into memory
 
 
 class HowItLearns(Protocol):
@@ -60,7 +61,7 @@ class Rank(nn.Module):
 
     def forward(self, errors: Tensor) -> Tensor:
         low, high = self.errors[0], self.errors[-1]
-        climbed = (errors[:, None] - self.errors[:-1]) / self.errors.diff().clamp(min=1e-12)
+        climbed = (errors[:, None] - self.errors[:-1]) / (self.errors[1:] - self.errors[:-1]).clamp(min=1e-12)
         middle = self.share + (1 - 2 * self.share) * climbed.clamp(0, 1).mean(dim=1)
         below, beyond = errors < low, errors > high
         above = self.share * high / torch.where(beyond, errors, high)  # what is left to 1
@@ -159,7 +160,7 @@ class Reconstruction:
         """The network as a classifier, which knows what errors are usual from samples it did not learn from."""
         assert isinstance(trained, Learner)
         network = trained.network.cpu().eval()
-        found = torch.cat([network.errors(some) for some in held_out.split(512)])
+        found = torch.cat([network.errors(some) for some in held_out.split(_AT_ONCE)])
         network.rank.learn(found[:, 0] + found[:, 1])
         return network
 
