@@ -53,7 +53,19 @@ def settled(cohort: Cohort, settings: RunSettings) -> RunSettings:
     folds = settings.folds.model_copy(update={"scheme": chosen_scheme(cohort, settings.folds)})
     settings = settings.model_copy(update={"family": family, "folds": folds})
     refuse_unsuited(settings, cohort)
-    return _written_out(cohort, settings)
+    return _written_out(cohort, _trained_as_usual(settings))
+
+
+def _trained_as_usual(settings: RunSettings) -> RunSettings:
+    """The settings with what a family needs to be trained well, where nobody asked for anything else."""
+    usual = family_named(str(settings.family)).train
+    asked = settings.train.model_fields_set
+    more = {name: value for name, value in usual.items() if name not in asked}
+    if not settings.train.early_stopping:
+        more.pop("patience", None)
+    if settings.train.find_learning_rate:
+        more.pop("learning_rate", None)
+    return settings.model_copy(update={"train": settings.train.model_copy(update=more)}) if more else settings
 
 
 def _written_out(cohort: Cohort, settings: RunSettings) -> RunSettings:

@@ -309,6 +309,17 @@ class Run:
         return dict(self._json(name)) if (self.path / name).exists() else None
 
     @cached_property
+    def synthetic(self) -> dict[str, Any] | None:
+        """What the tests of the synthetic cohort found; None for a model that draws none."""
+        return dict(self._json("synthetic/tests.json")) if (self.path / "synthetic/tests.json").exists() else None
+
+    @cached_property
+    def synthetic_distances(self) -> pd.DataFrame | None:
+        """How far synthetic and held-out samples lie from the nearest training sample; None for a model that draws none."""
+        name = "synthetic/distances.csv"
+        return self._table(name) if (self.path / name).exists() else None
+
+    @cached_property
     def null(self) -> dict[str, Any] | None:
         """What the pipeline scored with shuffled targets; None if that was not asked for."""
         return dict(self._json("null.json")) if (self.path / "null.json").exists() else None

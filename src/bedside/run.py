@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from bedside import random_split
+from bedside import random_split, synthesis
 from bedside.begin import (
     begin,
     explainable,
@@ -176,6 +176,9 @@ def train_steps(
         run = _evaluate(run, cohort, settings)
         _keep_reference(run, cohort, settings)
         yield from _keep_model(run, cohort, folds, settings)
+        if synthesis.wanted(cohort, settings) and not (run.path / synthesis.FOLDER).exists():
+            yield Stage("synthetic samples", str(settings.family), len(folds))
+            yield from _synthesise(run, cohort, folds, settings, way)
         if settings.null_runs and not (run.path / NULL).exists():
             yield Stage("shuffled targets", str(settings.family), len(folds) * settings.null_runs)
             yield from null_steps(run, cohort, settings, way)
@@ -202,6 +205,14 @@ def _train(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSetting
             yield Stage("training", str(asked.family), len(folds))
             task = FitTask(str(asked.family), cohort, tuple(folds), asked)
             yield from fit_folds(run, task, name, way)
+
+
+def _synthesise(run: Run, cohort: Cohort, folds: Sequence[Fold], settings: RunSettings, way: Way) -> Iterator[Event]:
+    """synthetic/, from the members of the folds."""
+    family = str(settings.family)
+    parts = [run.path / PARTS / "predictions" / fold.name for fold in folds]
+    members = load_members(parts, family, model_settings(family, settings.model).acting(), cohort.task)
+    yield from synthesis.synthesis_steps(run, cohort, folds, members, settings, way)
 
 
 def explain_steps(

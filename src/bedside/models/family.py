@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from bedside.cohort import TaskKind
 
@@ -41,6 +41,9 @@ class Family:
     architecture: str | None = None  # timm's name; the builder gets it as well
     search: Mapping[str, str] = field(default_factory=dict)  # where `bedside tune` looks; see `many.space`
     objective: str = ""  # "module:function" of (task, settings), for a network with an aim of its own
+    train: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # settings under `train.` that suit it, where nobody asked for others
     generates: bool = False  # whether its network draws new samples; see `models.generative`
     score: Literal["probability", "anomaly"] = "probability"  # what its score of the positive class is
 

@@ -145,6 +145,7 @@ FAMILIES: dict[str, Family] = {
             "model.layers": "1..3",
         },
         objective="bedside.models.generative:objective",
+        train={"epochs": 300, "learning_rate": 3e-3, "patience": 30},
         generates=True,
     ),
     "cnn": Family(

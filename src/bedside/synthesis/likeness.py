@@ -19,16 +19,20 @@ SHOWN = 6  # columns with a histogram
 def distance(kind: str, first: np.ndarray, second: np.ndarray) -> float:
     """How far the values of one column lie apart, 0 to 1; a gap counts as a value of its own."""
     if kind in ("category", "boolean"):
-        a, b = (pd.Series(pd.Series(side, dtype=object).where(pd.notna(side), "")).value_counts(normalize=True) for side in (first, second))
-        return float(0.5 * a.subtract(b, fill_value=0).abs().sum())
-    a, b = (side.astype(np.float64) for side in (first, second))
-    gaps = abs(float(np.isnan(a).mean()) - float(np.isnan(b).mean()))
-    a, b = (np.sort(side[~np.isnan(side)]) for side in (a, b))
-    if not len(a) or not len(b):
+        return float(0.5 * _shares(first).subtract(_shares(second), fill_value=0).abs().sum())
+    sides = [side.astype(np.float64) for side in (first, second)]
+    gaps = abs(float(np.isnan(sides[0]).mean()) - float(np.isnan(sides[1]).mean()))
+    known = [np.sort(side[~np.isnan(side)]) for side in sides]
+    if not all(map(len, known)):
         return gaps
-    both = np.concatenate([a, b])
-    steps = (np.searchsorted(side, both, "right") / len(side) for side in (a, b))
-    return max(gaps, float(np.abs(np.subtract(*steps)).max()))
+    both = np.concatenate(known)
+    below, other = (np.searchsorted(side, both, "right") / len(side) for side in known)
+    return max(gaps, float(np.abs(below - other).max()))
+
+
+def _shares(values: np.ndarray) -> pd.Series:
+    """Share of each level, gaps under the empty name."""
+    return pd.Series(values, dtype=object).where(pd.notna(values), "").value_counts(normalize=True)
 
 
 def by_column(kind: Any, folds: list[tuple[Any, Any, Any]]) -> list[dict[str, Any]]:
@@ -65,7 +69,9 @@ def histograms(kind: Any, folds: list[tuple[Any, Any, Any]], rows: list[dict[str
     worst = sorted(rows, key=lambda row: row["real"] - row["synthetic"])[:SHOWN]
     sides = [kind.columns_of(kind.joined([fold[side] for fold in folds])) for side in (0, 2)]
     places = {name: k for k, (name, _, _) in enumerate(sides[0])}
-    return [_histogram(row["column"], row["kind"], *(side[places[row["column"]]][2] for side in sides)) for row in worst]
+    return [
+        _histogram(row["column"], row["kind"], *(side[places[row["column"]]][2] for side in sides)) for row in worst
+    ]
 
 
 def _histogram(name: str, kind: str, synthetic: np.ndarray, real: np.ndarray) -> dict[str, Any]:
@@ -73,8 +79,12 @@ def _histogram(name: str, kind: str, synthetic: np.ndarray, real: np.ndarray) ->
     sides = {"synthetic": synthetic, "real": real}
     gaps = {side: float(np.mean(pd.isna(values))) for side, values in sides.items()}
     if kind in ("category", "boolean"):
-        counts = {side: pd.Series(values[pd.notna(values)]).value_counts(normalize=True) for side, values in sides.items()}
-        levels = list(counts["real"].add(counts["synthetic"], fill_value=0).sort_values(ascending=False).index[:_LEVELS])
+        counts = {
+            side: pd.Series(values[pd.notna(values)]).value_counts(normalize=True) for side, values in sides.items()
+        }
+        levels = list(
+            counts["real"].add(counts["synthetic"], fill_value=0).sort_values(ascending=False).index[:_LEVELS]
+        )
         shares = {side: [float(found.get(level, 0.0)) for level in levels] for side, found in counts.items()}
         return {"column": name, "kind": kind, "levels": [str(level) for level in levels], "gaps": gaps, **shares}
     known = {side: values.astype(np.float64)[pd.notna(values)] for side, values in sides.items()}

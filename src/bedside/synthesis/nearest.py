@@ -77,7 +77,9 @@ def share_closer(found: list[Neighbours], level: float) -> Estimate:
 def copying(found: list[Neighbours], level: float) -> dict[str, object]:
     """What tests.json says of copying."""
     synthetic, held = (np.concatenate([getattr(one, name) for one in found]) for name in ("synthetic", "held_out"))
-    low = float(np.mean([np.mean(one.synthetic < np.quantile(one.held_out, 0.05)) for one in found if len(one.held_out)]))
+    low = float(
+        np.mean([np.mean(one.synthetic < np.quantile(one.held_out, 0.05)) for one in found if len(one.held_out)])
+    )
     usual = float(np.median(held))
     return {
         "closer": share_closer(found, level).to_dict(),

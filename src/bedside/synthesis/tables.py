@@ -49,7 +49,9 @@ def _part(column: pd.Series, feature: Any) -> Callable[[pd.DataFrame], np.ndarra
     def of_numbers(frame: pd.DataFrame) -> np.ndarray:
         values = frame[name].to_numpy(dtype=np.float64)
         gap = np.isnan(values)
-        rank = (np.searchsorted(known, values, "left") + np.searchsorted(known, values, "right")) / max(1, 2 * len(known))
+        rank = (np.searchsorted(known, values, "left") + np.searchsorted(known, values, "right")) / max(
+            1, 2 * len(known)
+        )
         return np.column_stack([np.where(gap, 0.5, rank), _GAP * gap])
 
     return of_numbers
