@@ -4,7 +4,7 @@ Networks: integrated gradients (Sundararajan et al. 2017, arXiv:1703.01365, by c
 from an average sample of training (mean of each number, share of each level) to the sample. What belongs to one raw column
 (its levels, the mark of a gap) is summed. The sum over columns is the score of the sample minus that of the average one.
 
-Other families have no gradients. They get Shapley values by sampling (Strumbelj & Kononenko 2014,
+Other families have no gradients, or a score with steps. They get Shapley values by sampling (Strumbelj & Kononenko 2014,
 doi:10.1007/s10115-013-0679-x): in random orders, columns of a training sample are replaced one by one by those of the
 sample, and each gets the change of score that it brings. The sum over columns is the score of the sample minus the mean
 score of the training samples drawn, exactly.
@@ -51,7 +51,9 @@ class Contributions:
 
 def method_of(part: Part) -> str:
     """Name of the method that suits the family; see `METHODS`."""
-    return "integrated gradients" if hasattr(part.fitted, "network") else "sampled Shapley values"
+    network = getattr(part.fitted, "network", None)
+    smooth = network is not None and not getattr(network, "has_steps", False)
+    return "integrated gradients" if smooth else "sampled Shapley values"
 
 
 def contributions(

@@ -49,6 +49,8 @@ class TVAESettings(Settings):
 class TVAE(Columns, Generator):
     """Encoder, code and decoder of prepared columns, each told the class by as many columns more as there are classes."""
 
+    has_steps = True  # in its score, so gradients do not add up to it
+    at_once = 512  # samples that are scored together: each is decoded from `POINTS` codes
     steps: Tensor
     gaps: Tensor
     points: Tensor

@@ -11,7 +11,7 @@ from bedside.training.fitted import FittedNetwork
 
 def gives_back(member: Any) -> bool:
     """Whether a member can reconstruct samples of a table."""
-    return isinstance(member, FittedNetwork) and hasattr(member.network, "learn_layout") and len(member.shape) == 1
+    return isinstance(member, FittedNetwork) and hasattr(member.network, "reconstruct") and len(member.shape) == 1
 
 
 def reconstructed(members: Sequence[FittedNetwork], inputs: Any) -> pd.DataFrame:
