@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bedside.report.html import write_report
     from bedside.robustness.stress import stress
     from bedside.run import train
+    from bedside.sampling import sample
     from bedside.scoring import predict
     from bedside.settings import RunSettings
     from bedside.updating import recalibrate
@@ -67,6 +68,7 @@ _PLACES = {
     "read_cohort": "data",
     "recalibrate": "updating",
     "read_table": "data.table",
+    "sample": "sampling",
     "stress": "robustness.stress",
     "train": "run",
     "write_report": "report.html",
@@ -102,6 +104,7 @@ __all__ = [
     "read_cohort",
     "read_table",
     "recalibrate",
+    "sample",
     "stress",
     "train",
     "write_report",

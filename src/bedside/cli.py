@@ -292,6 +292,29 @@ def impute(
 
 
 @app.command()
+def sample(
+    run: options.RunFolder,
+    output: Annotated[Path, typer.Option("--output", "-o", help="CSV file for the synthetic samples.")],
+    n: Annotated[int, typer.Option("-n", help="How many samples.")] = 200,
+    label: Annotated[
+        str | None, typer.Option("--class", help="Class of all of them; as in training by default.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same samples.")] = 0,
+) -> None:
+    """Draw synthetic patients from the model of a generative family; none of them exists."""
+    from bedside.sampling import sample as draw
+
+    done = draw(run, n=n, label=label, seed=seed, output=output)
+    for warning in done.warnings:
+        _console().print(f"[yellow]{_escaped(warning)}[/]", soft_wrap=True)
+    _console().print(
+        f"{len(done.table):,} synthetic {'sample' if len(done.table) == 1 else 'samples'}: [bold]{_escaped(str(output))}[/]\n"
+        "None of these patients exists. What they may not be used for stands in the report of the run.",
+        soft_wrap=True,
+    )
+
+
+@app.command()
 @reads_data(*options.READING_NEW)
 def monitor(
     run: options.RunFolder,
