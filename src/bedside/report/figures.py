@@ -9,6 +9,7 @@ from bedside.report.group_figures import coverage_figure, group_figures
 from bedside.report.latent_figures import latent_figure
 from bedside.report.null import null_figure
 from bedside.report.style import Drawing, calm
+from bedside.report.synthetic_figures import synthetic_figures
 from bedside.report.told import told
 
 
@@ -27,6 +28,7 @@ def draw(run: Run) -> dict[str, list[Drawing]]:
             **_groups(run),
             **draw_columns(run),
             "latent": [latent] if latent else [],
+            "synthetic": synthetic_figures(run),
             "training": _training(run),
             "folds": _folds(run),
             "null": [shuffled] if (shuffled := null_figure(run)) else [],

@@ -23,11 +23,12 @@ from bedside.report.random_split import random_split
 from bedside.report.sample_size import sample_size
 from bedside.report.signals import signal_facts
 from bedside.report.style import Drawing
+from bedside.report.synthetic import synthetic
 from bedside.report.told import Told, told
 
 # Sections of the report with figures, in order.
 ORDER = (
-    "calibration", "decision", "performance", "groups", "coverage", "abstention", "columns", "latent", "training",
+    "calibration", "decision", "performance", "groups", "coverage", "abstention", "columns", "latent", "synthetic", "training",
     "folds", "null", "flow",
 )  # fmt: skip
 
@@ -91,6 +92,7 @@ def page_context(run: Told, drawings: dict[str, list[Drawing]]) -> dict[str, Any
         "gallery": seen,
         "columns": columns(run),
         "gaps": gaps(run),
+        "drawn_cohort": synthetic(run),
         "null": null(run),
         "sample_size": sample_size(run),
         "images": image_facts(description),
@@ -153,6 +155,7 @@ def _contents(
         "seen": seen is None and run.columns is None and not run.environment.get("explanation_problem"),
         "latent": not drawings["latent"],
         "gaps": run.gaps is None,
+        "synthetic": run.synthetic is None,
         "learning": not drawings["training"] and not drawings["folds"],
         "null": run.null is None,
         "sample_size": not estimates.get("sample_size", {}).get("sentences"),

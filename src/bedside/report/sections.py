@@ -21,6 +21,7 @@ HEADINGS = {
     "seen": "What the model uses",
     "latent": "How the network sorts the samples",
     "gaps": "How well it fills gaps",
+    "synthetic": "The synthetic cohort",
     "learning": "Learning and folds",
     "null": "With shuffled targets",
     "sample_size": "What this cohort can and cannot show",
