@@ -51,6 +51,7 @@ FILES = {
     "reference/": "what new patients are held against: counts of each column, and vectors of some patients; see monitoring.md",
     "model/": "the final model: model.json, and weights and preparation of each member",
     "explanations/": "what the model uses (columns of a table, places in images), the sanity checks of that, and the latent map of images",
+    "synthetic/": "synthetic samples and what tests found: usefulness, copies, membership, columns; of families that generate",
     "null.json": "what the whole pipeline scored with shuffled targets; with `--null`",
     "figures/": "the figures of the report as SVG, for papers",
     "report.html": "the report; opens without a network",

@@ -53,8 +53,8 @@ QUICK_BACKBONE = "--set preparation.image_size=32"
 SMALL = "test_resnet"  # timm's own for tests; it stands for resnet18 where all of a network trains
 QUICK_DERMOSCOPY = "--set data.synthetic.patients=60 --set data.synthetic.size=64"
 NEEDS_NETWORK = "--weights download"  # such a command is parsed, and not run
-ONLY_WHEN_ASKED = {"learning_rates.csv", "null.json"}
-ONLY_WITH_NULL = {"null.json"}
+ONLY_WHEN_ASKED = {"learning_rates.csv", "null.json", "synthetic/"}
+ONLY_WITH_NULL = {"null.json", "synthetic/"}
 ONLY_AFTER_STRESS = {"stress.json", "stress.csv", "stress.html"}
 FILE_TYPES = {".csv", ".json", ".yaml", ".py", ".md", ".html", ".skops", ".safetensors", ".onnx"}
 LEFT_OUT = shutil.ignore_patterns("node_modules")

@@ -15,6 +15,7 @@ LEARNT = {
     "mlp",
     "ft-transformer",
     "autoencoder",
+    "tvae",
 }  # another processor learns slightly other curves, so only their words are compared
 pytestmark = pytest.mark.figures
 

@@ -1,6 +1,7 @@
 """Families for tables: how each weighs the same 250 generated patients, for whom low and high potassium are dangerous."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -169,6 +170,42 @@ def autoencoder() -> Figure:
     return figure
 
 
+def tvae() -> Figure:
+    figure, (left, middle, right) = sheet((1.2, 1, 1))
+    plain(left, 6.4, 4.4, "A code, and the class beside it")
+    sizes = (5, 4, 2, 4, 5)
+    layers = [(0.7 + 1.2 * k, column(size, 2.5, 0.66)) for k, size in enumerate(sizes)]
+    for (x, here), (further, there) in pairwise(layers):
+        for y in here:
+            for height in there:
+                line(left, (x, y), (further, height), width=0.45)
+    for x, _ in (layers[0], layers[2]):
+        neuron(left, (x, 0.75), 0.19, colour=BASELINE)
+        line(left, (x, 0.75), (x + 1.2, 1.5), width=0.7)
+    for number, (x, heights) in enumerate(layers):
+        for y in heights:
+            neuron(left, (x, y), 0.19, colour=EVENT if number == 2 else MUTED if number in (0, 4) else MODEL)
+    for (x, _), name in zip(layers[::2], ("the patient", "the code", "a patient"), strict=True):
+        words(left, (x, 0.2), name)
+    known = np.concatenate([usual(200, 1), [1.0, -1.0] * usual(150, 2) + [0.8, 1.6]])
+    label = torch.tensor([0] * 200 + [1] * 150)
+    with own_random_numbers(0):
+        network: Any = build_model("tvae", (2,), 1, model_settings("tvae", {"code": 2, "width": 32}))
+    x = torch.from_numpy(known).float()
+    optimiser = torch.optim.AdamW(network.parameters(), lr=5e-3)
+    with own_random_numbers(1):
+        for _ in range(1500):
+            optimiser.zero_grad()
+            network.loss(x, label).mean().backward()
+            optimiser.step()
+    new = network.eval().draw(label, torch.Generator().manual_seed(0)).numpy()
+    for axes, points, title in ((middle, known, "350 generated patients"), (right, new, "What it draws")):
+        for own, colour in ((0, MODEL), (1, EVENT)):
+            axes.scatter(*points[label.numpy() == own].T, s=4, color=colour, linewidths=0)
+        axes.set(xlabel="one marker", ylabel="another", title=title, xlim=(-2.9, 3.4), ylim=(-1.9, 3.4))
+    return figure
+
+
 def forest() -> Figure:
     figure, row = sheet((1, 1, 1), 2.8)
     whole = classic("forest")
@@ -259,4 +296,4 @@ def prevalence() -> Figure:
     return figure
 
 
-ALL = (logistic, mlp, ft_transformer, autoencoder, forest, boosting, ridge, prevalence)
+ALL = (logistic, mlp, ft_transformer, autoencoder, tvae, forest, boosting, ridge, prevalence)

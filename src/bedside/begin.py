@@ -61,7 +61,7 @@ def _trained_as_usual(settings: RunSettings) -> RunSettings:
     usual = family_named(str(settings.family)).train
     asked = settings.train.model_fields_set
     more = {name: value for name, value in usual.items() if name not in asked}
-    if not settings.train.early_stopping:
+    if not settings.train.early_stopping or more.get("patience", 0) >= more.get("epochs", settings.train.epochs):
         more.pop("patience", None)
     if settings.train.find_learning_rate:
         more.pop("learning_rate", None)

@@ -96,7 +96,7 @@ def _against_patients(made: list[Drawn], cohort: Cohort, kind: Any, seed: int, l
     neighbours, attacked = [], []
     for k, one in enumerate(made):
         train, test = _alike(cohort, one.fold, derive(seed, k))
-        place, columns = kind.place_of(cohort.inputs.take(one.fold.train))
+        place, columns = kind.place_of(cohort.inputs.take(np.concatenate([train, test])))  # as near to either side
         synthetic = place(one.inputs)
         real = {name: place(cohort.inputs.take(rows)) for name, rows in (("train", train), ("test", test))}
         every = place(cohort.inputs.take(one.fold.train))

@@ -15,16 +15,16 @@ _MOST = 60  # columns between which associations are compared
 Place = Callable[[Any], np.ndarray]
 
 
-def place_of(train: TableInputs) -> tuple[Place, int]:
+def place_of(known: TableInputs) -> tuple[Place, int]:
     """Where samples lie, as a function of inputs to (n, d), and the number of columns.
 
     The sum of absolute differences of two places, divided by the number of columns, is Gower's distance on ranks, 0 to 1: numbers
-    are compared by their ranks among the training samples, so that no unit and no outlier counts more than another, yes and
+    are compared by their ranks among the known samples, so that no unit and no outlier counts more than another, yes and
     no and levels by whether they are the same.
 
     Source: Gower 1971, doi:10.2307/2528823; Podani 1999, doi:10.2307/1224438 (ranks).
     """
-    parts: list[Callable[[pd.DataFrame], np.ndarray]] = [_part(train.frame[f.name], f) for f in train.features]
+    parts: list[Callable[[pd.DataFrame], np.ndarray]] = [_part(known.frame[f.name], f) for f in known.features]
 
     def place(inputs: TableInputs) -> np.ndarray:
         return np.concatenate([part(inputs.frame) for part in parts], axis=1)
@@ -44,14 +44,13 @@ def _part(column: pd.Series, feature: Any) -> Callable[[pd.DataFrame], np.ndarra
             return 0.5 * np.eye(len(levels) + 2)[codes]
 
         return of_levels
-    known = np.sort(column.dropna().to_numpy(dtype=np.float64))
+    values, counts = np.unique(column.dropna().to_numpy(dtype=np.float64), return_counts=True)
+    ranks = (counts.cumsum() - counts / 2) / max(1, counts.sum())
 
     def of_numbers(frame: pd.DataFrame) -> np.ndarray:
-        values = frame[name].to_numpy(dtype=np.float64)
-        gap = np.isnan(values)
-        rank = (np.searchsorted(known, values, "left") + np.searchsorted(known, values, "right")) / max(
-            1, 2 * len(known)
-        )
+        given = frame[name].to_numpy(dtype=np.float64)
+        gap = np.isnan(given)
+        rank = np.interp(given, values, ranks) if len(values) else np.full(len(given), 0.5)
         return np.column_stack([np.where(gap, 0.5, rank), _GAP * gap])
 
     return of_numbers
