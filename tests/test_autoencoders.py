@@ -115,7 +115,7 @@ def test_the_gradient_of_the_objective_is_its_slope(prepared, made, family):
     cohort_task = table_outliers(10).task
     objective = objective_of(family, cohort_task, QUICK)
     network, x = made(family), prepared[1][:20]
-    learner = objective.begin(network, prepared[0], x).eval()
+    learner = objective.begin(network).eval()
     batch = (x, torch.zeros(20), torch.ones(20, dtype=torch.float64))
     loss, _ = objective(learner, batch)
     loss.backward()

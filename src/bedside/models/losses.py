@@ -4,7 +4,7 @@ The three losses of the course: mean squared error for numbers, binary cross-ent
 cross-entropy for several. A family with another aim brings its own objective; the loop stays the same.
 """
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -34,8 +34,8 @@ class Objective(Protocol):
         """True for samples (n,) that take part in training and its stopping."""
         ...
 
-    def begin(self, network: nn.Module, preparation: Any, prepared: Tensor) -> nn.Module:
-        """What the loop trains of a new network, which is told how its training samples (n, ...) were prepared."""
+    def begin(self, network: nn.Module) -> nn.Module:
+        """What the loop trains of a new network."""
         ...
 
     def finish(self, trained: nn.Module, held_out: Tensor) -> nn.Module:
@@ -60,7 +60,7 @@ class Supervised:
     def learns_from(self, target: Tensor) -> Tensor:
         return torch.ones_like(target, dtype=torch.bool)
 
-    def begin(self, network: nn.Module, preparation: Any, prepared: Tensor) -> nn.Module:
+    def begin(self, network: nn.Module) -> nn.Module:
         return network
 
     def finish(self, trained: nn.Module, held_out: Tensor) -> nn.Module:

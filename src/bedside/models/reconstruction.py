@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from bedside.cohort import Task
 from bedside.models.losses import Batch, weighted_mean
+from bedside.models.told import FoldSamples
 
 KNOTS = 21  # of the curve from errors to scores
 
@@ -80,6 +81,11 @@ class Reconstructor(nn.Module):
         super().__init__()
         self.rank = Rank()
 
+    def meet(self, samples: FoldSamples) -> tuple[Tensor, Tensor]:
+        """Learn what the numbers of a prepared sample are; see `models.told`."""
+        self.learn_layout(samples.preparation, samples.train)
+        return samples.train, samples.valid
+
     def learn_layout(self, preparation: Any, prepared: Tensor) -> None:
         """What the numbers of a prepared sample are, from the preparation and the training samples (n, *shape)."""
         raise NotImplementedError
@@ -144,10 +150,9 @@ class Reconstruction:
         """True for samples that train, or that stop the training, (n,)."""
         return target == 0 if self.other_only else torch.ones_like(target, dtype=torch.bool)
 
-    def begin(self, network: nn.Module, preparation: Any, prepared: Tensor) -> nn.Module:
+    def begin(self, network: nn.Module) -> nn.Module:
         """What the loop trains."""
         assert isinstance(network, Reconstructor)
-        network.learn_layout(preparation, prepared)
         return Learner(network)
 
     @torch.no_grad()
