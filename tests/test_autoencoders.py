@@ -144,7 +144,9 @@ def test_names_of_classes_reach_the_weights_by_the_choice_of_samples_alone(whom)
     cohort = table_outliers(80)
     fold = make_folds(cohort, build(RunSettings, {}).folds, seed=0)[0]
     settings = build(RunSettings, {"model": {"learn_from": whom}, "train": {"epochs": 2}, "device": {"threads": 1}})
-    other = SimpleNamespace(**{name: getattr(cohort, name) for name in ("inputs", "task", "samples")})
+    other = SimpleNamespace(
+        **{name: getattr(cohort, name) for name in ("inputs", "task", "samples", "linked", "scaffolds")}
+    )
     other.target = np.random.default_rng(0).permutation(cohort.target)
     other.__len__ = lambda: len(cohort)
     scores = [

@@ -33,7 +33,7 @@ class Linked:
 
 def linked(scene: TableScene) -> Linked | None:
     """Links of the samples by the members that tested them; None for a model without links."""
-    networks = [getattr(part.fitted, "network", None) for part in scene.parts]
+    networks: list[Any] = [getattr(part.fitted, "network", None) for part in scene.parts]
     if not networks or not all(getattr(network, "links", 0) for network in networks):
         return None
     n, k, width = len(scene.table), int(networks[0].links), max(1, len(scene.task.classes))
@@ -82,9 +82,7 @@ def links_table(scene: TableScene, found: Linked, shown: pd.DataFrame) -> pd.Dat
         for place in np.argsort(-found.shares[row], kind="stable"):
             known = int(found.rows[row, place])
             other = {f"linked_{name}": samples[name].iloc[known] for name in ("patient", "target")}
-            rows.append(
-                {**head, "linked_sample": samples.index[known], **other, "share": found.shares[row, place]}
-            )
+            rows.append({**head, "linked_sample": samples.index[known], **other, "share": found.shares[row, place]})
     names = [
         *("sample", "patient", "repeat", "fold", "score", "silent"),
         *("linked_sample", "linked_patient", "linked_target", "share"),
@@ -114,9 +112,7 @@ def _bare(fitted: Any) -> Any:
     return getattr(fitted, "member", fitted)
 
 
-def _lost(
-    scene: TableScene, found: Linked, places: np.ndarray, *, resamples: int, level: float, seed: int
-) -> Estimate:
+def _lost(scene: TableScene, found: Linked, places: np.ndarray, *, resamples: int, level: float, seed: int) -> Estimate:
     """AUROC or R2 with messages minus that without, on the same resampled patients."""
     rows, patients = scene.table.iloc[places], np.unique(scene.patients[places], return_inverse=True)[1]
     n_patients = int(patients.max()) + 1

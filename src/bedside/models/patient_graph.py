@@ -19,7 +19,9 @@ from bedside.errors import SettingError, nearest
 from bedside.models.told import FoldSamples
 from bedside.settings import Settings
 
-ROOM = 64  # rows of the graph are filled up to a multiple while it trains, so that folds of nearly one size make one stack
+ROOM = (
+    64  # rows of the graph are filled up to a multiple while it trains, so that folds of nearly one size make one stack
+)
 _APART = 1e-6  # weight of other columns beside `link_by`: they only decide between patients who are equal in these
 _FEW = 0.1  # of a whole neighbour: where links are weaker than that, messages fade
 _PAIRS, _NUMBERS = 4_000_000, 8_000_000  # distances, and numbers of neighbours, in memory at once
@@ -218,7 +220,11 @@ class PatientGraph(nn.Module):
         """What is known of all training samples before each round, (n, width)."""
         states = [self.encoder(self.known)]
         for exchange in self.exchanges[:-1]:
-            states.append(exchange(states[-1], self._mean(states[-1][self.near[: len(self.known)]], self.weight[: len(self.known)])))
+            states.append(
+                exchange(
+                    states[-1], self._mean(states[-1][self.near[: len(self.known)]], self.weight[: len(self.known)])
+                )
+            )
         return states
 
     def _told(self, x: Tensor, near: Tensor, weight: Tensor, place: Tensor | None, rounds: int) -> list[Tensor]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -147,7 +148,7 @@ def array_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings)
     prepared = torch.from_numpy(preparation(cohort.inputs.take(np.concatenate([train, valid]))))
     learned, held = prepared[: len(train)], prepared[len(train) :]
     shape = tuple(learned.shape[1:])
-    network = new_network(family, cohort.task, fold, settings, shape)
+    network: Any = new_network(family, cohort.task, fold, settings, shape)
     given = learned, held
     if hasattr(network, "meet"):
         units = join_groups(cohort)
@@ -162,7 +163,7 @@ def array_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings)
     average = learned.numpy().mean(axis=0, dtype=np.float64) if keeps else None
 
     def finish(trained: nn.Module) -> Fitted:
-        scoring = objective.finish(trained, held)
+        scoring: Any = objective.finish(trained, held)
         if hasattr(scoring, "settle"):
             scoring.settle()
         return FittedNetwork(preparation, scoring, cohort.task, shape, target.centre, target.scale, average)
