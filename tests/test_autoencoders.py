@@ -115,7 +115,7 @@ def test_the_gradient_of_the_objective_is_its_slope(prepared, made, family):
     cohort_task = table_outliers(10).task
     objective = objective_of(family, cohort_task, QUICK)
     network, x = made(family), prepared[1][:20]
-    learner = objective.begin(network).eval()
+    learner = objective.begin(network, prepared[0], x, torch.zeros(len(x))).eval()
     batch = (x, torch.zeros(20), torch.ones(20, dtype=torch.float64))
     loss, _ = objective(learner, batch)
     loss.backward()
@@ -144,9 +144,7 @@ def test_names_of_classes_reach_the_weights_by_the_choice_of_samples_alone(whom)
     cohort = table_outliers(80)
     fold = make_folds(cohort, build(RunSettings, {}).folds, seed=0)[0]
     settings = build(RunSettings, {"model": {"learn_from": whom}, "train": {"epochs": 2}, "device": {"threads": 1}})
-    other = SimpleNamespace(
-        **{name: getattr(cohort, name) for name in ("inputs", "task", "samples", "linked", "scaffolds")}
-    )
+    other = SimpleNamespace(**{name: getattr(cohort, name) for name in ("inputs", "task", "samples")})
     other.target = np.random.default_rng(0).permutation(cohort.target)
     other.__len__ = lambda: len(cohort)
     scores = [

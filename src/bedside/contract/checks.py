@@ -17,7 +17,14 @@ from torch import nn
 
 from bedside.cohort import Cohort, Task, TaskKind
 from bedside.contract import unmoved
-from bedside.contract.cohorts import image_cohort, signal_cohort, signal_outliers, table_cohort, table_outliers
+from bedside.contract.cohorts import (
+    image_cohort,
+    image_outliers,
+    signal_cohort,
+    signal_outliers,
+    table_cohort,
+    table_outliers,
+)
 from bedside.contract.molecules import molecule_cohort
 from bedside.contract.unmoved import SHAPES, samples_of, still
 from bedside.errors import SettingError
@@ -31,7 +38,11 @@ from bedside.training.isolated import own_random_numbers
 from bedside.training.saved import load_members
 
 COHORTS: dict[str, Callable[..., Cohort]] = {"image": image_cohort, "signal": signal_cohort, "graph": molecule_cohort}
-OUTLIERS: dict[str, Callable[..., Cohort]] = {"table": table_outliers, "signal": signal_outliers}
+OUTLIERS: dict[str, Callable[..., Cohort]] = {
+    "table": table_outliers,
+    "signal": signal_outliers,
+    "image": image_outliers,
+}
 FOUND = 0.8  # AUROC against planted outliers
 FILES = {".skops", ".safetensors", ".json"}
 _LEARNS = {"epochs": 30, "learning_rate": 0.01}

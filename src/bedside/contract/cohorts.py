@@ -176,6 +176,17 @@ def table_outliers(n_patients: int = 150, *, seed: int = 0, planted: bool = True
     return read_table(frame, **options, exclude=("sex",))
 
 
+def image_outliers(n: int = 150, *, seed: int = 0, planted: bool = True) -> Cohort:
+    """Images of skin with one dark spot; the fifth who are called unusual have stripes as well, unless not `planted`."""
+    cohort = image_cohort(n, seed=seed)
+    odd = np.random.default_rng(seed).random(n) < 0.2
+    images, _, _ = spots(n, seed=seed)
+    stripes = 25 * np.where(np.arange(images.shape[2]) // 2 % 2, 1, -1)[None, :, None]
+    images[odd & planted] = (images[odd & planted] + stripes).clip(0, 255)
+    samples = cohort.samples.assign(target=np.where(odd, "unusual", "usual"))
+    return replace(cohort, samples=samples, task=Task("binary", ("usual", "unusual")), inputs=array_inputs(images))
+
+
 def signal_outliers(n: int = 150, *, seed: int = 0, planted: bool = True) -> Cohort:
     """Recordings with a pulse; in the fifth who are called unusual it is upside down, unless not `planted`."""
     cohort = signal_cohort(n, seed=seed)

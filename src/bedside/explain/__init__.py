@@ -37,6 +37,7 @@ class _Found:
     maps: np.ndarray
     occlusions: np.ndarray
     table: pd.DataFrame  # deletion, randomised, agreement; index: row of the test table
+    back: np.ndarray | None = None  # the images as a network that reconstructs gives them back
 
 
 def explain_run(
@@ -114,7 +115,8 @@ def _look(sight: Sight, cohort: Cohort, rows: pd.DataFrame, shown: set[Any], met
     table["randomised"] = _randomised(sight, method, pixels, outputs, maps, seed)
     agreement = sanity.correlation(*(attribution.pooled(m, attribution.WINDOWS + 1) for m in (maps, occlusions)))
     table["agreement"] = np.where(drawn & (method != "occlusion"), agreement, np.nan)
-    return _Found(pixels, maps, occlusions, table)
+    back = sight.given_back(pixels) if hasattr(sight.classifier, "reconstruct") else None
+    return _Found(pixels, maps, occlusions, table, back)
 
 
 def _maps(sight: Sight, method: str, pixels: np.ndarray, outputs: np.ndarray) -> np.ndarray:
@@ -142,8 +144,12 @@ def _write_gallery(folder: Path, cohort: Cohort, shown: pd.DataFrame, parts: lis
     places = {row: (part, k) for part in parts for k, row in enumerate(part.table.index)}
     numbers = [places[row][0].table.loc[row] for row in shown.index]
     table = sample_table(shown, cohort, numbers, dict.fromkeys(("image", "map", "occlusion"), ".webp"))
+    if any(part.back is not None for part in parts):
+        table["back"] = [f"{number:02d}-back.webp" for number in table["number"]]
     for record, row in zip(table.to_dict("records"), shown.index, strict=True):
         part, k = places[row]
+        if part.back is not None:
+            draw(folder / record["back"], part.back[k])
         draw(folder / record["image"], part.pixels[k])
         draw(folder / record["map"], part.pixels[k], part.maps[k])
         draw(folder / record["occlusion"], part.pixels[k], part.occlusions[k])
@@ -161,6 +167,8 @@ def _verdict(
 
 def _what(task: Task, method: str) -> str:
     """The class whose evidence is shown, in words."""
+    if method == attribution.ERROR:
+        return "places that the network does not give back as they are"
     if method == "attention":
         return "places whose content flows into the decision; attention is not specific to a class"
     if task.kind == "binary":

@@ -1,4 +1,5 @@
-"""Where in the image the evidence lies: Grad-CAM, attention rollout, and occlusion as the check that needs no model.
+"""Where in the image the evidence lies: Grad-CAM, attention rollout, and occlusion as the check that needs no model;
+of a network that gives images back, where it fails to.
 
 Every map has the size of the image and values from 0, no evidence, to 1, the most in this image.
 
@@ -20,10 +21,11 @@ from bedside.errors import SettingError
 from bedside.explain.sight import BATCH, Sight
 from bedside.models.classifier import Classifier
 
+ERROR = "reconstruction error"
 WINDOWS = 7  # places of the occluding window along a side; neighbours overlap by half
 
 
-def method_for(asked: str, classifier: Classifier, example: Tensor) -> str:
+def method_for(asked: str, classifier: Any, example: Tensor) -> str:
     """The method that `auto` stands for, or the one that was asked for.
 
     Args:
@@ -37,6 +39,8 @@ def method_for(asked: str, classifier: Classifier, example: Tensor) -> str:
     """
     if asked == "occlusion":
         return asked
+    if asked == "auto" and hasattr(classifier, "by_place"):
+        return ERROR
     if asked == "integrated-gradients":
         raise SettingError("explain.method=integrated-gradients is for recordings; choose grad-cam or occlusion.")
     attends = bool(getattr(classifier, "transformer", False)) and _between_places(classifier, example)
@@ -57,19 +61,22 @@ def method_for(asked: str, classifier: Classifier, example: Tensor) -> str:
     return "occlusion"
 
 
-def maps(method: str, classifier: Classifier, x: Tensor, shown: np.ndarray) -> np.ndarray:
+def maps(method: str, classifier: Any, x: Tensor, shown: np.ndarray) -> np.ndarray:
     """Maps of images by a method that looks into the network.
 
     Args:
-        method: "grad-cam" or "attention".
+        method: "grad-cam", "attention", or `ERROR`.
         classifier: the network, in evaluation mode.
         x: normalised images, (n, channels, size, size).
-        shown: number of the output whose evidence is mapped, (n,); attention has no class and ignores it.
+        shown: number of the output whose evidence is mapped, (n,); attention and errors have no class and ignore it.
 
     Returns:
         Maps of shape (n, size, size), 32-bit floats in 0..1.
     """
     chunks = [slice(start, start + BATCH) for start in range(0, len(x), BATCH)]
+    if method == ERROR:
+        with torch.no_grad():
+            return np.concatenate([_against_the_largest(classifier.by_place(x[chunk]).numpy()) for chunk in chunks])
     if method == "attention":
         return np.concatenate([_rollout(classifier, x[chunk]) for chunk in chunks])
     return np.concatenate([_grad_cam(classifier, x[chunk], shown[chunk]) for chunk in chunks])

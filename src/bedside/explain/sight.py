@@ -6,10 +6,9 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from bedside.cohort import Task
-from bedside.models.classifier import Classifier
 
 BATCH = 8  # images at once: larger batches leave the processor's caches and are slower
 
@@ -18,7 +17,9 @@ class Member(Protocol):
     """What training gives for images."""
 
     @property
-    def classifier(self) -> Classifier: ...
+    def classifier(self) -> nn.Module:
+        """With `embed`; a `Classifier` unless the family has an aim of its own."""
+        ...
 
     @property
     def preparation(self) -> Any:
@@ -28,7 +29,7 @@ class Member(Protocol):
 
 @dataclass(frozen=True)
 class _Plain:
-    classifier: Classifier
+    classifier: nn.Module
     preparation: Any
 
 
@@ -80,9 +81,12 @@ class Sight(Says):
 
     def __init__(self, member: Member, task: Task) -> None:
         self.member, self.task = member, task
-        self.classifier, self.preparation = member.classifier, member.preparation
+        self.classifier: Any = member.classifier
+        self.preparation = member.preparation
+        if hasattr(self.classifier, "reconstruct"):
+            self.layer = "the code"
 
-    def with_network(self, classifier: Classifier) -> "Sight":
+    def with_network(self, classifier: nn.Module) -> "Sight":
         """The same eyes with another network behind them."""
         return Sight(_Plain(classifier, self.preparation), self.task)
 
@@ -95,6 +99,13 @@ class Sight(Says):
         mean, std = (torch.tensor(v, dtype=torch.float32) for v in (self.preparation.mean, self.preparation.std))
         scaled = (torch.from_numpy(pixels.copy()).float() / 255 - mean) / std
         return scaled.permute(0, 3, 1, 2).contiguous()
+
+    def given_back(self, pixels: np.ndarray) -> np.ndarray:
+        """Pixels as a network that reconstructs images gives them back, of the same shape, uint8."""
+        mean, std = (np.asarray(values, dtype=np.float32) for values in (self.preparation.mean, self.preparation.std))
+        with torch.no_grad():
+            found = self.classifier.reconstruct(self.normalised(pixels)).permute(0, 2, 3, 1).numpy()
+        return np.asarray(((found * std + mean) * 255).round().clip(0, 255).astype(np.uint8))
 
     def outputs(self, given: np.ndarray) -> np.ndarray:
         """See `Says`; by the member's fast engine if it has one."""

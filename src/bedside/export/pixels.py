@@ -4,6 +4,8 @@ A frozen backbone is there once for all members, their last layers compute in 64
 trained as a whole is there once for each member.
 """
 
+from typing import Any
+
 import numpy as np
 import onnx
 from torch import nn
@@ -11,7 +13,6 @@ from torch import nn
 from bedside.errors import ExportError
 from bedside.export.graph import OPSETS, Graph
 from bedside.export.networks import network_outputs, outputs_to_scores
-from bedside.models.classifier import Classifier
 from bedside.splits.images import ImagePreparation
 from bedside.training.engine import ChannelsFirst, translate
 from bedside.training.model import Model
@@ -55,7 +56,8 @@ def image_scores(graph: Graph, model: Model) -> list[str]:
 
 
 def image_scores_and_places(graph: Graph, model: Model) -> tuple[list[str], list[str]]:
-    """The same, and what each member's last layer reads, (n, width): one pass of a backbone gives both.
+    """The same, and what each member's last layer reads, (n, width): one pass of a backbone gives both, and two passes of
+    a network whose score is not made by a last layer.
 
     Last layers compute in 64 bits here also where the run has 32.
     """
@@ -63,9 +65,12 @@ def image_scores_and_places(graph: Graph, model: Model) -> tuple[list[str], list
     for member in image_members(model):
         whole = member.classifier if isinstance(member, FittedImageNetwork) else member.encoder.classifier
         places.append(_embedded(graph, whole, member.preparation, pixels, seen))
-        head = member.classifier.head if isinstance(member, FittedImageNetwork) else member.head
-        outputs = network_outputs(graph, head, places[-1])
-        scores.append(outputs_to_scores(graph, outputs, member.task, member.centre, member.scale))
+        owner: Any = member.classifier if isinstance(member, FittedImageNetwork) else member
+        if hasattr(owner, "head"):
+            outputs = network_outputs(graph, owner.head, places[-1])
+            scores.append(outputs_to_scores(graph, outputs, member.task, member.centre, member.scale))
+        else:
+            scores.append(_member(graph, member, pixels, seen))
     return scores, places
 
 
@@ -84,9 +89,9 @@ def _member(graph: Graph, member: FittedHead | FittedImageNetwork, pixels: str, 
 
 
 def _embedded(
-    graph: Graph, network: Classifier, preparation: ImagePreparation, pixels: str, seen: dict[int, str]
+    graph: Graph, network: nn.Module, preparation: ImagePreparation, pixels: str, seen: dict[int, str]
 ) -> str:
-    """What the last layer of a network reads; `seen` holds that of the networks that are in the graph already."""
+    """What the last layer of a network reads, or its code; `seen` holds that of the networks that are in the graph already."""
     if id(network) not in seen:
         seen[id(network)] = _translated(graph, Part(network, "embed"), preparation, pixels)
     return seen[id(network)]

@@ -11,10 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bedside.models.columns import LEVEL, MARK, NUMBER, Columns
 from bedside.models.reconstruction import Noise, Reconstructor
 
-NUMBER, LEVEL, MARK = range(3)  # what a prepared column of a table is
-_STEEPEST = 30.0  # logits of levels lie between minus this and this, so that no exponential is too large
 _STRIDE = 2  # of each convolution
 _KERNEL = 7
 
@@ -37,7 +36,7 @@ class Settled(nn.Module):
         """(n, ...) -> what is given back (n, ...), the code (n, code), and its divergence from the standard normal (n,)."""
         hidden = self.encoder(x)
         mean = code = self.mean(hidden)
-        cost = mean.new_zeros(len(mean))
+        cost = torch.zeros_like(mean[:, 0])
         if self.spread is not None and self.beta is not None:
             log_variance = self.spread(hidden).clamp(-10, 10)
             code = mean + self.noise(mean) * (0.5 * log_variance).exp()
@@ -53,18 +52,12 @@ def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
     return 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(dim=-1)
 
 
-class TableCoder(Reconstructor):
+class TableCoder(Columns, Reconstructor):
     """Layers that get the prepared columns of a table through a code.
 
     A cell is one raw column of one sample: a number, or all of its levels. The error of a number is half its squared
     distance, that of levels the cross-entropy; a level that training never saw counts as a little of each.
     """
-
-    kind: Tensor
-    first: Tensor
-    mark: Tensor
-    fill: Tensor
-    average: Tensor
 
     def __init__(
         self,
@@ -83,32 +76,7 @@ class TableCoder(Reconstructor):
         decoder = nn.Sequential(_layers(back), nn.Linear(width, columns))
         self.coder = Settled(_layers(there) if encoder is None else encoder, width, code, decoder, beta)
         self.hide = nn.Dropout(hide)
-        self.register_buffer("kind", torch.zeros(columns, dtype=torch.long))
-        self.register_buffer("first", torch.arange(columns))  # the first column of the same cell
-        self.register_buffer("mark", torch.full((columns,), columns))  # the column that marks gaps; `columns` for none
-        self.register_buffer("fill", torch.zeros(columns))  # what a gap is filled with
-        self.register_buffer("average", torch.zeros(columns))  # of what is known in training
-
-    def learn_layout(self, preparation: Any, prepared: Tensor) -> None:
-        """See `Reconstructor`; `preparation` is a `TablePreparation` that marks every gap."""
-        kinds = preparation.kinds()
-        numbers = {"numbers": NUMBER, "levels": LEVEL}
-        self.kind.copy_(torch.tensor([numbers.get(kind, MARK) for kind in kinds]))
-        sources = preparation.sources()
-        marks = {name: k for k, (name, kind) in enumerate(zip(sources, kinds, strict=True)) if kind not in numbers}
-        self.mark.copy_(torch.tensor([marks.get(name, len(kinds)) for name in sources]))
-        firsts: dict[str, int] = {}
-        for k, name in enumerate(sources):
-            firsts.setdefault(name, k)
-        self.first.copy_(torch.tensor([firsts[name] for name in sources]))
-        self.fill.copy_(torch.from_numpy(preparation.of_gaps()))
-        known = self.known(prepared)
-        self.average.copy_((prepared * known).sum(dim=0) / known.sum(dim=0).clamp(min=1))
-
-    def known(self, x: Tensor) -> Tensor:
-        """1 for values of cells that were known, 0 for those that filled a gap and for marks, (n, columns)."""
-        marks = torch.cat([x, torch.zeros_like(x[:, :1])], dim=1)[:, self.mark]
-        return (1 - marks) * (self.kind != MARK).to(x.dtype)
+        self.has_columns(columns)
 
     def hidden_again(self, x: Tensor, hidden: Tensor) -> Tensor:
         """Samples with some cells as if they were gaps.
@@ -132,12 +100,12 @@ class TableCoder(Reconstructor):
     def reconstruct(self, x: Tensor) -> Tensor:
         """Numbers as they are given back, levels as probabilities, 0 for marks."""
         given = self._coded(x)[0]
-        return torch.where(self.kind == NUMBER, given, self._log_shares(given).exp() * (self.kind == LEVEL))
+        return torch.where(self.kind == NUMBER, given, self.log_shares(given).exp() * (self.kind == LEVEL))
 
     def errors(self, x: Tensor) -> Tensor:
         given, _, cost = self._coded(x)
         known = self.known(x)
-        cells = (known * self._part()).sum(dim=1).clamp(min=1)
+        cells = (known * self.part()).sum(dim=1).clamp(min=1)
         wrong = (known * self.by_column(x, given)).sum(dim=1) / cells
         average = (known * self._of_average(x)).sum(dim=1) / cells
         return torch.stack([wrong, cost / cells, average], dim=1)
@@ -145,34 +113,13 @@ class TableCoder(Reconstructor):
     def by_column(self, x: Tensor, given: Tensor) -> Tensor:
         """Error of each prepared column, (n, columns), whatever is known; those of a cell add up to its error."""
         number = 0.5 * (x - given) ** 2
-        level = -self._truth(x) * self._log_shares(given)
+        level = -self.truth(x) * self.log_shares(given)
         return torch.where(self.kind == NUMBER, number, torch.where(self.kind == LEVEL, level, 0.0))
 
     def _of_average(self, x: Tensor) -> Tensor:
-        level = -self._truth(x) * self.average.clamp(min=1e-3).log()
+        level = -self.truth(x) * self.average.clamp(min=1e-3).log()
         number = 0.5 * (x - self.average) ** 2
         return torch.where(self.kind == NUMBER, number, torch.where(self.kind == LEVEL, level, 0.0))
-
-    def _together(self, x: Tensor) -> Tensor:
-        """1 where two columns are levels of one cell, (columns, columns)."""
-        level = self.kind == LEVEL
-        return ((self.first[:, None] == self.first) & level[:, None] & level).to(x.dtype)
-
-    def _part(self) -> Tensor:
-        """How much of a cell each column is, (columns,): 1 for a number, one part in k for one of k levels."""
-        together = self._together(self.fill).sum(dim=0)
-        return torch.where(self.kind == NUMBER, 1.0, torch.where(self.kind == LEVEL, 1 / together.clamp(min=1), 0.0))
-
-    def _truth(self, x: Tensor) -> Tensor:
-        """Levels as shares; one that training never saw has an equal share of each."""
-        return x + (1 - x @ self._together(x)) * self._part().to(x.dtype)
-
-    def _log_shares(self, given: Tensor) -> Tensor:
-        """Logits of levels -> logarithms of their probabilities within each cell; what is no level has 0."""
-        logits = _STEEPEST * torch.tanh(given / _STEEPEST)
-        level = (self.kind == LEVEL).to(given.dtype)
-        sums = (logits.exp() * level) @ self._together(given) + (1 - level)
-        return (logits - sums.log()) * level
 
 
 class SignalCoder(Reconstructor):
@@ -250,11 +197,3 @@ def _layers(widths: list[int]) -> nn.Sequential:
     for before, after in pairwise(widths):
         layers += [nn.Linear(before, after), nn.ReLU()]
     return nn.Sequential(*layers)
-
-
-def coder(shape: tuple[int, ...], settings: Any, beta: float | None = None) -> Reconstructor:
-    """The reconstructor that suits what a prepared sample looks like: columns of a table, or a recording."""
-    options = {name: getattr(settings, name) for name in ("width", "layers", "code", "hide")}
-    if len(shape) == 1:
-        return TableCoder(shape[0], **options, beta=beta)
-    return SignalCoder(shape, **options, beta=beta)

@@ -124,7 +124,7 @@ FAMILIES: dict[str, Family] = {
     "autoencoder": Family(
         builder="bedside.models.autoencoder:build",
         settings="bedside.models.autoencoder:AutoencoderSettings",
-        data=("table", "signal"),
+        data=("table", "signal", "image"),
         tasks=("binary",),
         network=True,
         summary="Autoencoder: gives samples back through a narrow code; whom it gives back badly is unusual",
@@ -137,7 +137,7 @@ FAMILIES: dict[str, Family] = {
     "vae": Family(
         builder="bedside.models.vae:build",
         settings="bedside.models.vae:VAESettings",
-        data=("table", "signal"),
+        data=("table", "signal", "image"),
         tasks=("binary",),
         network=True,
         summary="Variational autoencoder: an autoencoder whose codes fill a round cloud without holes",
@@ -146,6 +146,24 @@ FAMILIES: dict[str, Family] = {
         search={**_OF_CODES, "model.beta": "0.01..1 log"},
         objective="bedside.models.reconstruction:objective",
         score="anomaly",
+    ),
+    "tvae": Family(
+        builder="bedside.models.tvae:build",
+        settings="bedside.models.tvae:TVAESettings",
+        data="table",
+        tasks=CLASSES,
+        network=True,
+        summary="Variational autoencoder by class: learns what patients of each class are like and draws synthetic ones",
+        source="Kingma and Welling 2014, arXiv:1312.6114; Xu et al. 2019, arXiv:1907.00503",
+        prefer="synthetic patients to teach with or to test software on; as a classifier, gaps and few patients",
+        search={
+            **_LEARNING,
+            "model.code": "2,4,8,16",
+            "model.width": "32,64,128",
+            "model.layers": "1..3",
+        },
+        objective="bedside.models.generative:objective",
+        generates=True,
     ),
     "cnn": Family(
         builder="bedside.models.cnn:build",

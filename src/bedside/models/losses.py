@@ -4,7 +4,7 @@ The three losses of the course: mean squared error for numbers, binary cross-ent
 cross-entropy for several. A family with another aim brings its own objective; the loop stays the same.
 """
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -23,6 +23,7 @@ class Objective(Protocol):
 
     metric: str  # name of the number that history.csv tracks beside the loss
     marks_gaps: bool  # whether the preparation of a table marks the gaps of all columns
+    normal_scores: bool  # whether it brings numbers to the standard normal distribution
 
     def __call__(self, model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]: ...
 
@@ -34,19 +35,25 @@ class Objective(Protocol):
         """True for samples (n,) that take part in training and its stopping."""
         ...
 
-    def begin(self, network: nn.Module) -> nn.Module:
-        """What the loop trains of a new network."""
+    def shown(self, inputs: Tensor, target: Tensor) -> Tensor:
+        """What the trained module is called with, for vectors (..., rows, features) and their targets (..., rows)."""
         ...
 
-    def finish(self, trained: nn.Module, held_out: Tensor) -> nn.Module:
-        """The network that gives logits, from what was trained and the prepared samples that stopped it."""
+    def begin(self, network: nn.Module, preparation: Any, prepared: Tensor, target: Tensor) -> nn.Module:
+        """What the loop trains of a new network, which is told how its training samples (n, ...) were prepared; of images
+        it is given some."""
+        ...
+
+    def finish(self, trained: nn.Module, held_out: Tensor, target: Tensor) -> nn.Module:
+        """The network that gives logits, from what was trained and the prepared samples (k, ...) that stopped it, or
+        some of them."""
         ...
 
 
 class Supervised:
     """The loss of a task, averaged over rows by weight."""
 
-    marks_gaps = False
+    marks_gaps = normal_scores = False
 
     def __init__(self, task: Task) -> None:
         self.task = task
@@ -60,10 +67,13 @@ class Supervised:
     def learns_from(self, target: Tensor) -> Tensor:
         return torch.ones_like(target, dtype=torch.bool)
 
-    def begin(self, network: nn.Module) -> nn.Module:
+    def shown(self, inputs: Tensor, target: Tensor) -> Tensor:
+        return inputs
+
+    def begin(self, network: nn.Module, preparation: Any, prepared: Tensor, target: Tensor) -> nn.Module:
         return network
 
-    def finish(self, trained: nn.Module, held_out: Tensor) -> nn.Module:
+    def finish(self, trained: nn.Module, held_out: Tensor, target: Tensor) -> nn.Module:
         return trained
 
     def per_row(self, outputs: Tensor, target: Tensor) -> Tensor:

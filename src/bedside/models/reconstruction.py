@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from bedside.cohort import Task
 from bedside.models.losses import Batch, weighted_mean
-from bedside.models.told import FoldSamples
 
 KNOTS = 21  # of the curve from errors to scores
+_AT_ONCE = 64  # samples: large enough to be fast, and images of them fit into memory
 
 
 class HowItLearns(Protocol):
@@ -61,7 +61,7 @@ class Rank(nn.Module):
 
     def forward(self, errors: Tensor) -> Tensor:
         low, high = self.errors[0], self.errors[-1]
-        climbed = (errors[:, None] - self.errors[:-1]) / self.errors.diff().clamp(min=1e-12)
+        climbed = (errors[:, None] - self.errors[:-1]) / (self.errors[1:] - self.errors[:-1]).clamp(min=1e-12)
         middle = self.share + (1 - 2 * self.share) * climbed.clamp(0, 1).mean(dim=1)
         below, beyond = errors < low, errors > high
         above = self.share * high / torch.where(beyond, errors, high)  # what is left to 1
@@ -80,11 +80,6 @@ class Reconstructor(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.rank = Rank()
-
-    def meet(self, samples: FoldSamples) -> tuple[Tensor, Tensor]:
-        """Learn what the numbers of a prepared sample are; see `models.told`."""
-        self.learn_layout(samples.preparation, samples.train)
-        return samples.train, samples.valid
 
     def learn_layout(self, preparation: Any, prepared: Tensor) -> None:
         """What the numbers of a prepared sample are, from the preparation and the training samples (n, *shape)."""
@@ -133,6 +128,7 @@ class Reconstruction:
 
     metric = "error_explained"
     marks_gaps = True
+    normal_scores = False
 
     def __init__(self, task: Task, settings: HowItLearns) -> None:
         self.other_only = settings.learn_from == "other"
@@ -150,17 +146,21 @@ class Reconstruction:
         """True for samples that train, or that stop the training, (n,)."""
         return target == 0 if self.other_only else torch.ones_like(target, dtype=torch.bool)
 
-    def begin(self, network: nn.Module) -> nn.Module:
+    def shown(self, inputs: Tensor, target: Tensor) -> Tensor:
+        return inputs
+
+    def begin(self, network: nn.Module, preparation: Any, prepared: Tensor, target: Tensor) -> nn.Module:
         """What the loop trains."""
         assert isinstance(network, Reconstructor)
+        network.learn_layout(preparation, prepared)
         return Learner(network)
 
     @torch.no_grad()
-    def finish(self, trained: nn.Module, held_out: Tensor) -> nn.Module:
+    def finish(self, trained: nn.Module, held_out: Tensor, target: Tensor) -> nn.Module:
         """The network as a classifier, which knows what errors are usual from samples it did not learn from."""
         assert isinstance(trained, Learner)
         network = trained.network.cpu().eval()
-        found = torch.cat([network.errors(some) for some in held_out.split(512)])
+        found = torch.cat([network.errors(some) for some in held_out.split(_AT_ONCE)])
         network.rank.learn(found[:, 0] + found[:, 1])
         return network
 

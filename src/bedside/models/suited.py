@@ -96,8 +96,11 @@ def idle(settings: RunSettings, cohort: Cohort) -> Iterator[tuple[str, str, str]
         for setting in ("accelerator", "precision"):
             yield "device", setting, reason
     if family.objective:
+        how = "each class by itself" if family.generates else "without the classes"
         for setting in ("class_weights", "sampling"):
-            yield "train", setting, f"family '{settings.family}' learns without the classes"
+            yield "train", setting, f"family '{settings.family}' learns {how}"
+        if family.generates:
+            yield "preparation", "scale", f"family '{settings.family}' brings numbers to normal scores"
         yield "preparation", "missing_indicators", f"family '{settings.family}' always knows what is missing"
     if "any" in family.kinds:
         yield "preparation", "", f"family '{settings.family}' reads no features"

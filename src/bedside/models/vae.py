@@ -8,15 +8,14 @@ In training the code is drawn; in use, for validation and for scores, it is the 
 from pydantic import Field
 from torch import nn
 
-from bedside.models.autoencoder import AutoencoderSettings
-from bedside.models.coders import coder
+from bedside.models.autoencoder import AutoencoderSettings, coder
 
 
 class VAESettings(AutoencoderSettings):
     """The architecture, whom it learns from, and how tightly codes are held together."""
 
     hide: float = Field(default=0.0, ge=0, lt=1)
-    """Share of the known cells or points that are hidden at random in each training step, so that it learns to fill gaps."""
+    """Share of the known cells, points or pixels that are hidden at random in each training step, so that it learns to fill gaps."""
     beta: float = Field(default=0.1, gt=0, le=1000)
     """Weight of what the code costs, the same as the share of a column's variance that counts as noise; more is smoother."""
 

@@ -38,6 +38,7 @@ METHODS = {
     "grad-cam": ("Grad-CAM", "Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74"),
     "attention": ("attention rollout", "Abnar and Zuidema 2020, doi:10.18653/v1/2020.acl-main.385"),
     "integrated-gradients": ("integrated gradients", "Sundararajan et al. 2017, arXiv:1703.01365"),
+    "reconstruction error": ("reconstruction error", "Hinton and Salakhutdinov 2006, doi:10.1126/science.1127647"),
     "occlusion": ("occlusion", "Zeiler and Fergus 2014, doi:10.1007/978-3-319-10590-1_53"),
 }
 CHECKS = {
@@ -71,7 +72,7 @@ MOLECULES = {
     "covered": "each atom is made unknown, all but its bonds,",
 }
 _THINGS = {"image": IMAGES, "signal": RECORDINGS, "graph": MOLECULES}
-_PICTURES = ("image", "map", "occlusion")
+_PICTURES = ("image", "back", "map", "occlusion")
 _MIME = {
     ".webp": "image/webp",
     ".png": "image/png",
@@ -85,7 +86,7 @@ _MIME = {
 class Picture:
     """One image as the page holds it."""
 
-    kind: str  # "image", "map" or "occlusion"
+    kind: str  # "image", "back" (given back), "map" or "occlusion"
     title: str
     alt: str
     data: str  # a data: address
@@ -129,6 +130,7 @@ def gallery(run: Run) -> dict[str, Any] | None:
         ],
         "shown": len(cards),
         "size": size,
+        "gives_back": "back" in table,
         "figures": [name for name in ("deletion", "agreement") if name in table and table[name].notna().any()],
     }
 
@@ -279,9 +281,15 @@ def _card(
 def _picture(
     kind: str, path: Path, record: dict[str, Any], words: dict[str, str], size: int | None, quality: int
 ) -> Picture:
-    title = {"image": "Image", "map": words["method"][0].upper() + words["method"][1:], "occlusion": "Occlusion"}[kind]
+    title = {
+        "image": "Image",
+        "back": "Given back",
+        "map": words["method"][0].upper() + words["method"][1:],
+        "occlusion": "Occlusion",
+    }[kind]
     alt = {
         "image": f"Sample {record['sample']} as the network saw it; truth {record['target']}, decision {record['decision']}",
+        "back": f"{_shown(words, record)} as the network gives it back",
         "map": f"{_shown(words, record)} with {words['mark']} where {words['method']} finds {words['what']}",
         "occlusion": f"{_shown(words, record)} with {words['mark']} where taking it away takes {words['what']} away",
     }[kind]

@@ -16,6 +16,9 @@ def numbers_of(preparation: TablePreparation, prepared: np.ndarray) -> pd.DataFr
         prepared: numbers on the scale of the preparation, (n, columns).
     """
     values = prepared[:, np.array(preparation.kinds()) == "numbers"].astype(np.float64)
+    if preparation.normal is not None:
+        columns = [scores.back(column) for scores, column in zip(preparation.normal, values.T, strict=True)]
+        return pd.DataFrame(dict(zip(preparation.numbers, columns, strict=True)), index=range(len(values)))
     steps = preparation.steps.get("numbers")
     if steps is not None and "scale" in steps.named_steps:
         scale = steps["scale"]

@@ -19,6 +19,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from bedside.errors import DataError, RunError
 from bedside.settings import PreparationSettings
+from bedside.splits.normal_scores import NormalScores
 
 # Cells are checked for infinite numbers when they are read, and the parameters are written below.
 _CHECKED = {"assume_finite": True, "skip_parameter_validation": True}
@@ -28,17 +29,22 @@ _TRUSTED = ("numpy.dtype",)  # scikit-learn's encoder keeps the type of its colu
 class TablePreparation:
     """Imputation, scaling and encoding of a table, as scikit-learn transformers of its two kinds of columns.
 
-    numbers:     median for gaps, then mean 0 and standard deviation 1 (scikit-learn's StandardScaler)
+    numbers:     median for gaps, then mean 0 and standard deviation 1 (scikit-learn's StandardScaler), or normal scores
     levels:      mode for gaps, one column per level; rare levels share one, and so do levels never seen
     gaps:        one 0/1 column for each feature that had gaps in training
     """
 
-    def __init__(self, numbers: list[str], levels: list[str], steps: dict[str, Any]) -> None:
+    def __init__(
+        self, numbers: list[str], levels: list[str], steps: dict[str, Any], normal: list[dict[str, Any]] | None = None
+    ) -> None:
         self.numbers, self.levels = numbers, levels
         self.steps = steps  # "numbers", "number gaps", "levels", "level gaps"; absent if there is nothing to do
+        self.normal = None if normal is None else [NormalScores(**one) for one in normal]  # of each number
 
     @classmethod
-    def fit(cls, inputs: Any, settings: PreparationSettings, *, every_gap: bool = False) -> "TablePreparation":
+    def fit(
+        cls, inputs: Any, settings: PreparationSettings, *, every_gap: bool = False, normal: bool = False
+    ) -> "TablePreparation":
         """Learn everything from training samples.
 
         Args:
@@ -46,6 +52,8 @@ class TablePreparation:
             settings: scaling, missing indicators, rare levels.
             every_gap: mark the gaps of every feature, whether training had any or not, for a model that must know which
                 cells are real.
+            normal: bring numbers to the standard normal distribution instead of scaling them, whatever the settings say; see
+                `NormalScores`.
         """
         numbers = [feature.name for feature in inputs.features if feature.kind != "category"]
         levels = [feature.name for feature in inputs.features if feature.kind == "category"]
@@ -54,7 +62,8 @@ class TablePreparation:
         with config_context(**_CHECKED):
             if numbers:
                 gaps = SimpleImputer(strategy="median", keep_empty_features=True)
-                scale = [("scale", StandardScaler())] if settings.scale == "standard" else []
+                scaled = settings.scale == "standard" and not normal
+                scale = [("scale", StandardScaler())] if scaled else []
                 steps["numbers"] = _fitted([("gaps", gaps), *scale], columns["number"])
                 steps |= _gaps("number gaps", columns["number"], settings, every_gap)
             if levels:
@@ -64,11 +73,12 @@ class TablePreparation:
                 )
                 steps["levels"] = _fitted([("gaps", mode), ("encode", encode)], columns["level"])
                 steps |= _gaps("level gaps", columns["level"], settings, every_gap)
-        if numbers and settings.scale == "standard":
+        if numbers and settings.scale == "standard" and not normal:
             scaler = steps["numbers"]["scale"]
             # A feature that never varied in training teaches nothing; another value later must not act unscaled.
             scaler.scale_[scaler.var_ == 0] = np.inf
-        return cls(numbers, levels, steps)
+        scores = [NormalScores.fit(column).to_dict() for column in columns["number"].T] if normal and numbers else None
+        return cls(numbers, levels, steps, scores)
 
     def __call__(self, inputs: Any) -> np.ndarray:
         """Samples -> numbers, shape (n_samples, n_columns), 32-bit floats.
@@ -81,7 +91,8 @@ class TablePreparation:
             warnings.filterwarnings("ignore", message="Found unknown categories", category=UserWarning)
             columns = _columns(inputs.frame, self.numbers, self.levels)
             blocks = [
-                np.asarray(step.transform(columns[_kind(name)]), dtype=np.float32) for name, step in self.steps.items()
+                np.asarray(self._scored(name, step.transform(columns[_kind(name)])), dtype=np.float32)
+                for name, step in self.steps.items()
             ]
         prepared = np.ascontiguousarray(np.concatenate(blocks, axis=1))  # a sample's numbers lie side by side
         if not np.isfinite(prepared).all():
@@ -91,6 +102,12 @@ class TablePreparation:
                 "check its units."
             )
         return prepared
+
+    def _scored(self, step: str, block: np.ndarray) -> np.ndarray:
+        """What a step made of its columns, numbers as normal scores where these are asked for."""
+        if step != "numbers" or self.normal is None:
+            return block
+        return np.column_stack([scores(column) for scores, column in zip(self.normal, block.T, strict=True)])
 
     def sources(self) -> list[str]:
         """Name of the raw column behind each prepared column, in their order: one number, all of its levels, its gaps."""
@@ -127,7 +144,10 @@ class TablePreparation:
     def save(self, path: Path) -> None:
         import skops.io
 
-        skops.io.dump({"numbers": self.numbers, "levels": self.levels, "steps": self.steps}, path)
+        facts: dict[str, Any] = {"numbers": self.numbers, "levels": self.levels, "steps": self.steps}
+        if self.normal is not None:
+            facts["normal"] = [scores.to_dict() for scores in self.normal]
+        skops.io.dump(facts, path)
 
     @classmethod
     def load(cls, path: Path) -> "TablePreparation":

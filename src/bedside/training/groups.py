@@ -130,7 +130,8 @@ def never_stacked(members: Sequence[Member], settings: RunSettings) -> str:
 
 def _some_rows(member: Member, settings: RunSettings) -> torch.Tensor:
     assert isinstance(member.data, Arrays)
-    return member.data.train[0][: settings.train.batch_size]
+    inputs, target, _ = (part[: settings.train.batch_size] for part in member.data.train)
+    return member.objective.shown(inputs, target)
 
 
 def _form(member: Member) -> tuple[Any, ...]:

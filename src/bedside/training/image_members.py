@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from bedside.cohort import Cohort, Fold
-from bedside.models import family_named, model_settings
+from bedside.models import family_named, model_settings, objective_of
 from bedside.models.backbone import Backbone, BackboneSettings, expected
 from bedside.models.classifier import Classifier
 from bedside.models.losses import Supervised
@@ -21,7 +21,7 @@ from bedside.training.events import Extracted
 from bedside.training.fitted import Fitted
 from bedside.training.hardware import suits_channels_last
 from bedside.training.isolated import own_random_numbers
-from bedside.training.members import WEIGHTS, Arrays, Images, Member, Target, new_network
+from bedside.training.members import WEIGHTS, Arrays, Images, Member, Target, learned_from, new_network
 from bedside.training.pixels import decoded
 from bedside.training.versions import Versions
 from bedside.training.vision import FittedHead, FittedImageNetwork, FrozenBackbone, PixelReader
@@ -81,10 +81,9 @@ class ImageSpec:
             std=self.weights.std if self.weights else None,
         )
 
-    def network(self, family: str, cohort: Cohort, fold: Fold, settings: RunSettings) -> Classifier:
+    def network(self, family: str, cohort: Cohort, fold: Fold, settings: RunSettings) -> nn.Module:
         """The network of a fold: the shared weights, and a last layer with initial weights of its own."""
         made = new_network(family, cohort.task, fold, settings, (self.channels, self.size, self.size))
-        assert isinstance(made, Classifier)
         if self.backbone is not None:
             assert isinstance(made, Backbone)
             made.backbone.load_state_dict(self.backbone.state_dict())
@@ -121,6 +120,7 @@ class Encoders:
         if preparation.key() not in self._made:
             assert self.spec.weights is not None
             whole = self.spec.network(self.family, self.cohort, fold, self.settings).eval()
+            assert isinstance(whole, Classifier)
             versions = versions_of(self.settings, self.cohort)
             self._made[preparation.key()] = FrozenBackbone(
                 preparation, whole, self.spec.weights, versions, threads=self.threads, device=self.device
@@ -199,7 +199,9 @@ def image_member(
 ) -> Member:
     """A member that trains a network on pixels: all of it, or, after its `head` was trained, the last stages."""
     cohort = store.cohort
-    preparation = spec.preparation(cohort, fold.train, settings)
+    objective, target = objective_of(family, cohort.task, settings.model), Target.of(cohort, fold)
+    train, valid = (learned_from(objective, target, rows) for rows in (fold.train, fold.valid))
+    preparation = spec.preparation(cohort, train, settings)
     network = spec.network(family, cohort, fold, settings)
     if head is not None:
         options = model_settings(family, settings.model)
@@ -207,11 +209,10 @@ def image_member(
         assert isinstance(options, BackboneSettings)
         network.head.load_state_dict(head.state_dict())
         network.unfreeze(options.stages)
-    target = Target.of(cohort, fold)
     data = Images(
         store.pixels(preparation),
-        (fold.train, *target.tensors(fold.train, cohort.task, settings.train)),
-        (fold.valid, *target.tensors(fold.valid, cohort.task, settings.train, judged=True)),
+        (train, *target.tensors(train, cohort.task, settings.train)),
+        (valid, *target.tensors(valid, cohort.task, settings.train, judged=True)),
         preparation.mean,
         preparation.std,
         augmentation_of(settings, cohort),
@@ -220,12 +221,12 @@ def image_member(
     reader = PixelReader(preparation, versions_of(settings, cohort))
 
     def finish(trained: nn.Module) -> Fitted:
-        assert isinstance(trained, Classifier)
-        whole = trained.cpu().eval()
+        whole = objective.finish(trained, *data.some(data.valid)).cpu().eval()
         return FittedImageNetwork(
             preparation, reader, whole, cohort.task, target.centre, target.scale, threads=threads, device=device
         )
 
+    network = objective.begin(network, preparation, *data.some(data.train))
     if data.channels_last:
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Member(fold, network, data, Supervised(cohort.task), finish, trained_before=head is not None)
+        network.to(memory_format=torch.channels_last)
+    return Member(fold, network, data, objective, finish, trained_before=head is not None)

@@ -27,6 +27,7 @@ from bedside.training.signal_augment import augmentation_of
 WEIGHTS, ORDER, DROPOUT, ESTIMATOR = range(4)
 JUDGED_AT_ONCE = 8192  # rows of a validation batch of vectors
 _NUMBERS = 4_000_000  # in a validation batch of larger samples
+_SOME = 1000  # images that an objective is shown at once
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,14 @@ class Images:
             channels_last=self.channels_last,
         )
         return train, valid
+
+    def some(self, part: tuple[np.ndarray, torch.Tensor, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of `train` or `valid` at most a thousand images, evenly spaced, as the network sees them without augmentation, and
+        their targets."""
+        rows, target, weight = part
+        device = torch.device("cpu")
+        every = ImageBatches(self.pixels, rows, target, weight, _SOME, mean=self.mean, std=self.std, device=device)
+        return next(iter(every.some(_SOME)))[:2]
 
 
 @dataclass(frozen=True)
@@ -142,9 +151,9 @@ def array_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings)
     """Preparation fitted on the training samples, arrays, and a network with its own initial weights."""
     kind, objective = cohort.inputs.kind, objective_of(family, cohort.task, settings.model)
     target = Target.of(cohort, fold)
-    train, valid = (_learned_from(objective, target, rows) for rows in (fold.train, fold.valid))
-    marks = {"every_gap": True} if kind == "table" and objective.marks_gaps else {}
-    preparation = preparation_of(family, kind).fit(cohort.inputs.take(train), settings.preparation, **marks)
+    train, valid = (learned_from(objective, target, rows) for rows in (fold.train, fold.valid))
+    asked = {"every_gap": objective.marks_gaps, "normal": objective.normal_scores} if kind == "table" else {}
+    preparation = preparation_of(family, kind).fit(cohort.inputs.take(train), settings.preparation, **asked)
     prepared = torch.from_numpy(preparation(cohort.inputs.take(np.concatenate([train, valid]))))
     learned, held = prepared[: len(train)], prepared[len(train) :]
     shape = tuple(learned.shape[1:])
@@ -158,12 +167,12 @@ def array_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings)
         (given[1], *target.tensors(valid, cohort.task, settings.train, judged=True)),
         augmentation_of(cohort, settings),
     )
-    network = objective.begin(network)
+    network = objective.begin(network, preparation, learned, data.train[1])
     keeps = kind == "table" and settings.reference.keep != "nothing"
     average = learned.numpy().mean(axis=0, dtype=np.float64) if keeps else None
 
     def finish(trained: nn.Module) -> Fitted:
-        scoring: Any = objective.finish(trained, held)
+        scoring: Any = objective.finish(trained, held, data.valid[1])
         if hasattr(scoring, "settle"):
             scoring.settle()
         return FittedNetwork(preparation, scoring, cohort.task, shape, target.centre, target.scale, average)
@@ -175,7 +184,7 @@ def array_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings)
     return Member(fold, network, data, objective, finish, before=before)
 
 
-def _learned_from(objective: Objective, target: "Target", rows: np.ndarray) -> np.ndarray:
+def learned_from(objective: Objective, target: Target, rows: np.ndarray) -> np.ndarray:
     """Those of some samples that the objective learns from."""
     kept: np.ndarray = rows[objective.learns_from(torch.from_numpy(target.values[rows])).numpy()]
     return kept

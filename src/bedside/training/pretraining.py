@@ -39,5 +39,4 @@ def unfolded(
     with own_random_numbers(derive(settings.seed, fold.repeat, fold.number, _DECODER)):
         coder = TableCoder(prepared.shape[1], width=width, layers=1, code=width, hide=HIDE, encoder=hidden)
     objective = Reconstruction(task, SimpleNamespace(learn_from="all"))
-    coder.learn_layout(preparation, prepared)
-    return objective.begin(coder), objective
+    return objective.begin(coder, preparation, prepared, prepared.new_zeros(len(prepared))), objective

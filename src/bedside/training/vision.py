@@ -208,7 +208,7 @@ class FittedImageNetwork(Scoring):
 
     preparation: ImagePreparation
     reader: PixelReader  # for the members of an ensemble the same one, if their pixels are the same
-    classifier: Classifier
+    classifier: nn.Module  # with `embed`; a `Classifier` unless the family has an aim of its own
     task: Task
     centre: float = 0.0
     scale: float = 1.0

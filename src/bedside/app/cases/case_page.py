@@ -126,6 +126,7 @@ MAPS = {
     "grad-cam": "Grad-CAM",
     "integrated-gradients": later("integrated gradients"),
     "attention": later("attention rollout"),
+    "reconstruction error": later("reconstruction error"),
     "occlusion": later("occlusion"),
 }
 HOW = {
