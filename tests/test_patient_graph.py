@@ -191,7 +191,7 @@ def test_messages_find_what_shows_only_in_the_mean_of_neighbours():
                 for f in fits
             ]
         )
-    assert found[8] > found[0] + 0.08
+    assert found[8] > found[0] + 0.04
     assert found[0] < 0.85
 
 
