@@ -100,8 +100,7 @@ class Generative:
     judge: Judge
 
     def learn_layout(self, preparation: Any, prepared: Tensor) -> None:
-        """What the numbers of a prepared sample are, from the preparation and the training samples (n, *shape), or some of them.
-        """
+        """What the numbers of a prepared sample are, from the preparation and the training samples (n, *shape), or some of them."""
 
     def bound(self, x: Tensor, label: Tensor) -> Tensor:
         """Lower bounds of log p(x | class) in nats, (n,), of prepared samples (n, *shape) as members of the classes (n,)."""
