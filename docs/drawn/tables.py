@@ -1,16 +1,17 @@
 """Families for tables: how each weighs the same 250 generated patients, for whom low and high potassium are dangerous."""
 
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from make_figures import OUTCOMES, risk_map
+from make_figures import OUTCOMES, risk_map, two_classes
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.linear_model import Ridge
-from sklearn.metrics import r2_score
+from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.model_selection import KFold, cross_val_predict
 from sklearn.preprocessing import StandardScaler
 from torch import nn
@@ -19,6 +20,7 @@ from bedside import MLPClassifier
 from bedside.cohort import Task
 from bedside.data.samples import load
 from bedside.models import build_model, model_settings
+from bedside.models.told import FoldSamples
 from bedside.report.style import BASELINE, DOTTED, EVENT, INK, MODEL, MUTED, grid
 from bedside.training.isolated import own_random_numbers
 from drawn.parts import arrow, box, column, line, neuron, plain, sheet, words
@@ -122,6 +124,49 @@ def ft_transformer() -> Figure:
     neuron(left, (6.15, heights[0]), 0.22, colour=EVENT)
     words(left, (6.15, heights[0] - 0.5), "risk")
     map_of(right, Learnt("ft-transformer", width=16, heads=2, blocks=1), "transformer")
+    return figure
+
+
+def regions(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where patients live (a plane, in groups that lie close together) and a marker, (n, 3); whose group has the disease, (n,)."""
+    chance = np.random.default_rng(seed)
+    towns = np.array([(x, y) for x in range(5) for y in range(4)]) + chance.uniform(-0.22, 0.22, (20, 2))
+    group = chance.integers(0, len(towns), n)
+    sick = chance.permutation(np.arange(len(towns)) % 2)[group]
+    place = towns[group] + 0.12 * chance.normal(size=(n, 2))
+    marker = 2 * sick - 1 + 2 * chance.normal(size=n)
+    return np.column_stack([place, marker]).astype(np.float32), sick
+
+
+def patient_graph() -> Figure:
+    figure, (left, right) = sheet((1.25, 1))
+    x, sick = regions(260, 1)
+    known, new = 240, 241  # a patient who is not in the graph
+    network = build_model(
+        "patient-graph", (3,), 1, model_settings("patient-graph", {"neighbours": 5, "link_by": ("east", "north")})
+    )
+    preparation = SimpleNamespace(sources=lambda: ["east", "north", "marker"])
+    train, valid = (torch.from_numpy(some) for some in (x[:known], x[known:]))
+    network.meet(FoldSamples(preparation, train, valid, np.arange(known), np.arange(known, len(x))))
+    network.settle()
+    here, there = np.repeat(x[:known], 5, axis=0), x[network.near.numpy().ravel()]
+    ends = np.stack([here, there, np.full_like(here, np.nan)], axis=1)[network.weight.numpy().ravel() > 0.2]
+    left.plot(ends[..., 0].ravel(), ends[..., 1].ravel(), color=MUTED, linewidth=0.35, zorder=1)
+    near, weight = network.linked(valid)
+    two_classes(left, x[:known, :2], sick[:known], ("without", "with the disease"), size=6)
+    for other, strength in zip(near[new - known].tolist(), weight[new - known].tolist(), strict=True):
+        line(left, tuple(x[new, :2]), tuple(x[other, :2]), colour=EVENT, width=0.4 + 2 * strength)
+    left.scatter(*x[new, :2], s=46, marker="*", color=EVENT, zorder=4)
+    left.set(title="Training patients, and a new one (star)", xticks=[], yticks=[], xlabel="east", ylabel="north")
+    linked, strength = torch.cat([network.near, near]).numpy(), torch.cat([network.weight, weight]).numpy()
+    told = np.average(x[linked, 2], axis=1, weights=strength)
+    apart = np.random.default_rng(0).uniform(-0.25, 0.25, len(x))
+    names = []
+    for place, (values, name) in enumerate(((x[:, 2], "own marker"), (told, "mean of neighbours"))):
+        two_classes(right, np.column_stack([place + apart, values]), sick, ("without", "with the disease"), size=5)
+        names.append(f"{name}\nAUROC {roc_auc_score(sick, values):.2f}")
+    right.set(xticks=[0, 1], xlim=(-0.5, 1.5), ylabel="marker", title="What a message brings")
+    right.set_xticklabels(names)
     return figure
 
 
@@ -296,4 +341,4 @@ def prevalence() -> Figure:
     return figure
 
 
-ALL = (logistic, mlp, ft_transformer, autoencoder, tvae, forest, boosting, ridge, prevalence)
+ALL = (logistic, mlp, ft_transformer, patient_graph, autoencoder, tvae, forest, boosting, ridge, prevalence)

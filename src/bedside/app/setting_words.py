@@ -104,6 +104,8 @@ LABELS = {
     "model.heads": later("Ways of looking"),
     "model.attention_dropout": later("Dropout of looks"),
     "model.neighbours": later("Neighbours"),
+    "model.rounds": later("Rounds of messages"),
+    "model.link_by": later("Columns that link patients"),
     "model.weights": later("Pretrained weights"),
     "model.freeze": later("What stays as it is"),
     "model.rate_decay": later("Slower learning of earlier stages"),

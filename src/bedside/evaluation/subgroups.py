@@ -6,6 +6,7 @@ either class where it needs both: such numbers say more about single patients th
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ class Judged:
     thresholds: list[dict[str, Any]]
     units: np.ndarray
 
-    @property
+    @cached_property  # asked for once per group and metric
     def target(self) -> np.ndarray:
         """Number of the class of each row, zero for a regression, (n,)."""
         return (
@@ -46,7 +47,7 @@ class Judged:
 
     def patients(self, rows: np.ndarray) -> int:
         """Number of patients with a row in the mask, (n,)."""
-        return len(np.unique(self.units[rows]))
+        return int(np.count_nonzero(np.bincount(self.units[rows])))
 
     def few(self, rows: np.ndarray, classes: list[int]) -> str:
         """The first of some classes that has fewer than `FEWEST` patients in the mask, or nothing."""

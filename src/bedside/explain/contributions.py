@@ -135,7 +135,8 @@ def _along_the_line(score: _Score, centre: Tensor, x: np.ndarray, output: np.nda
     from captum.attr import IntegratedGradients
 
     method, found = IntegratedGradients(_Sum(score)), np.zeros(x.shape)
-    size = max(1, 2_000_000 // (steps * max(1, x.shape[1])))
+    size = min(2_000_000 // max(1, x.shape[1]), getattr(score.network, "at_once", 2_000_000)) // steps
+    size = max(1, size)
     for start in range(0, len(x), size):
         some, chosen = x[start : start + size].astype(np.float64), torch.from_numpy(output[start : start + size].copy())
         given = {"baselines": centre, "additional_forward_args": chosen, "n_steps": steps, "method": "riemann_middle"}

@@ -52,6 +52,8 @@ def without_learning(part: Part, settings: RunSettings, seed: int) -> Part:
         network = build_model(
             family, part.fitted.shape, part.task.n_outputs, model_settings(family, settings.model)
         ).eval()
+    if hasattr(network, "remember"):
+        network.remember(part.fitted.network)  # who is linked to whom is not learned
     return replace(part, fitted=replace(part.fitted, network=network))
 
 

@@ -21,6 +21,8 @@ from bedside.explain.dependence import dependence
 from bedside.explain.gaps import fills_gaps, measure
 from bedside.explain.groups import TOGETHER, associations, groups_of
 from bedside.explain.importance import PERMUTATIONS, RESAMPLES, importances, moved_most
+from bedside.explain.patient_links import linked, links_table
+from bedside.explain.patient_links import measure as measure_links
 from bedside.explain.table_curves import curve_record, curve_table, ice_table
 from bedside.explain.table_patients import contributed, patient_records, write_contributions
 from bedside.explain.table_words import sentences
@@ -86,6 +88,9 @@ def explain_table(
         "patients": patient_records(scene, shown, explained, columns),
     }
     record["attention"] = _calm(attention, scene, record["importance"])
+    links = _calm(linked, scene)
+    if links is not None:
+        record["links"] = _calm(measure_links, scene, links, places, **how, seed=derive(seed, 11))
     record["sentences"] = sentences(record, events=_events(scene, places))
     filled, codes = None, None
     if fills_gaps(scene):
@@ -99,6 +104,8 @@ def explain_table(
         write_table(folder / "importance.csv", _importance_table(record))
         write_table(folder / "partial_dependence.csv", curve_table(scene, curves))
         write_contributions(folder, scene, shown, explained, columns)
+        if links is not None:
+            write_table(folder / "links.csv", links_table(scene, links, shown))
         if filled is not None:
             write_json(folder / "gaps.json", filled)
         if codes is not None:

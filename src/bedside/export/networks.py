@@ -13,6 +13,7 @@ from bedside.export.graph import Graph
 from bedside.export.transformers import summary
 from bedside.models.ft_transformer import TableTransformer
 from bedside.models.mlp import MLP
+from bedside.models.patient_graph import PatientGraph
 
 
 def network_outputs(graph: Graph, network: nn.Module, x: str) -> str:
@@ -25,6 +26,12 @@ def network_outputs(graph: Graph, network: nn.Module, x: str) -> str:
         return network_outputs(graph, network.output, network_outputs(graph, network.hidden, x))
     if isinstance(network, TableTransformer):
         return network_outputs(graph, network.head, summary(graph, network, x, network_outputs))
+    if isinstance(network, PatientGraph):
+        raise ExportError(
+            "A graph of patients is not exported: its file would hold the data of every training patient, and an exported "
+            "model is made to be given away. `bedside predict` and `bedside serve` score with it where it lies; to give a "
+            "model away, train another family, such as mlp."
+        )
     if isinstance(network, nn.Sequential):
         for layer in network:
             x = network_outputs(graph, layer, x)

@@ -106,6 +106,11 @@ def objective_of(name: str, task: Task, values: Mapping[str, Any]) -> Any:
     return _load(place)(task, model_settings(name, values)) if place else Supervised(task)
 
 
+def holds_patients(name: str, values: Mapping[str, Any]) -> bool:
+    """Whether a saved model of this family, with these settings under `model.`, holds the samples that it learned from."""
+    return family_named(name).holds and getattr(model_settings(name, values), "neighbours", 1) > 0
+
+
 def baseline_for(task: Task, family: str, data: str) -> str:
     """The simple family that a model is compared with; the simple family itself is compared with no features at all."""
     linear = "ridge" if task.kind == "regression" else "logistic"

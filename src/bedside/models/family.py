@@ -24,7 +24,9 @@ class Family:
 
     A family that reads several kinds is told by the length of `shape` which one it is. With an `objective`, a network
     learns that (see `models.losses.Objective`) instead of the loss of its task; the network that is left in the end still
-    gives logits. One that `generates` is a `models.generative.Generative` and learns what samples of each class are like. An `anomaly` score says how unusual a sample is, which is no probability of the positive class.
+    gives logits. One that `generates` is a `models.generative.Generative` and learns what samples of each class are like. A
+    network that must know its training samples says so as in `models.told`. An `anomaly` score says how unusual a sample is,
+    which is no probability of the positive class.
     """
 
     builder: str  # "module:function"
@@ -41,9 +43,8 @@ class Family:
     architecture: str | None = None  # timm's name; the builder gets it as well
     search: Mapping[str, str] = field(default_factory=dict)  # where `bedside tune` looks; see `many.space`
     objective: str = ""  # "module:function" of (task, settings), for a network with an aim of its own
-    train: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # settings under `train.` that suit it, where nobody asked for others
+    train: Mapping[str, Any] = field(default_factory=dict)  # settings that suit it, where nobody asked for others
+    holds: bool = False  # whether a saved model holds the prepared samples that it learned from
     generates: bool = False  # whether its network draws new samples; see `models.generative`
     score: Literal["probability", "anomaly"] = "probability"  # what its score of the positive class is
 

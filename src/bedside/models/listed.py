@@ -43,6 +43,24 @@ FAMILIES: dict[str, Family] = {
             "model.dropout": "0.0..0.5",
         },
     ),
+    "patient-graph": Family(
+        builder="bedside.models.patient_graph:build",
+        settings="bedside.models.patient_graph:PatientGraphSettings",
+        data="table",
+        tasks=ALL,
+        network=True,
+        summary="Graph of patients: each is linked to the training patients most alike, and hears what they are like",
+        source="Hamilton et al. 2017, arXiv:1706.02216; Parisot et al. 2018, doi:10.1016/j.media.2018.06.001",
+        prefer="noisy measurements of patients who come in kinds; its file holds the training patients",
+        search={
+            **_LEARNING,
+            "model.neighbours": "3,5,10,20",
+            "model.rounds": "1,2",
+            "model.width": "16,32,64",
+            "model.dropout": "0.0..0.5",
+        },
+        holds=True,
+    ),
     "logistic": Family(
         builder="bedside.models.classic:logistic",
         settings="bedside.models.classic:LogisticSettings",
@@ -278,6 +296,7 @@ FAMILIES: dict[str, Family] = {
         source="Cover and Hart 1967, doi:10.1109/TIT.1967.1053964",
         prefer="comparison, on aligned recordings such as single heartbeats",
         search={"model.neighbours": "1,3,5,9,15"},
+        holds=True,
     ),
 }
 

@@ -5,7 +5,15 @@ from typing import Any
 
 from bedside.cohort import Cohort, Finding
 from bedside.errors import SettingError
-from bedside.models import OFFLINE, default_family, families, family_named, model_settings, small_images
+from bedside.models import (
+    OFFLINE,
+    default_family,
+    families,
+    family_named,
+    holds_patients,
+    model_settings,
+    small_images,
+)
 from bedside.models.backbone import frozen_part
 from bedside.settings import AugmentSettings, DataSettings, RunSettings
 from bedside.splits.folds import joins_scaffolds
@@ -13,9 +21,12 @@ from bedside.splits.folds import joins_scaffolds
 CODES = {
     "class-weights": "Classes were weighted or drawn equally often, so scores are not probabilities.",
     "anomaly-score": "Scores say how unusual a sample is, not how probable the class.",
+    "holds-patients": "The model is made of its training patients: whoever gets it gets their data.",
     "modality": "Nobody said what the images are, so they are augmented with what harms no kind of image.",
     "weak-family": "No pretrained weights are installed, so a small network learned large images from scratch.",
 }
+
+_KEEPS_FEWER = ("nothing", "summaries")  # of reference.keep: what somebody asks for who wants no patient's data kept
 
 SIGNAL_CHANGES = ("noise", "scaling", "shift")  # of recordings
 _CHANGES = tuple(name for name in AugmentSettings.model_fields if name not in ("views", "test_time", *SIGNAL_CHANGES))
@@ -58,6 +69,13 @@ def refuse_unsuited(settings: RunSettings, cohort: Cohort) -> None:
         raise SettingError(
             f"Family '{name}' normalises over several samples in a batch; raise train.batch_size from 1, or choose "
             f"another family: {', '.join(other for other, it in families().items() if it.suits(kind, data) and other != name)}."
+        )
+    if holds_patients(name, settings.model) and settings.reference.keep in _KEEPS_FEWER:
+        others = [other for other, it in families().items() if it.suits(kind, data) and not it.holds]
+        raise SettingError(
+            f"reference.keep={settings.reference.keep}, but a model of family '{name}' is made of its training patients: its "
+            f"file holds their prepared inputs, which can be read back. Leave reference.keep away if that is allowed, or "
+            f"choose another family: {', '.join(others)}."
         )
     for section, setting, reason in idle(settings, cohort):
         owner: Any = getattr(settings, section) if section else settings
@@ -213,6 +231,14 @@ def setting_findings(settings: RunSettings, cohort: Cohort) -> Iterator[Finding]
         )
     if family_named(str(settings.family)).score == "anomaly":
         yield _anomaly(settings, cohort)
+    if holds_patients(str(settings.family), settings.model):
+        yield Finding(
+            "warning",
+            "holds-patients",
+            f"A model of family '{settings.family}' is made of its training patients: the folder `model` holds their prepared "
+            "inputs, which can be read back. Whoever gets the model gets their data.",
+            "Keep the model where the data may be kept; to give a model away, train another family.",
+        )
     if cohort.inputs.kind == "image" and family_named(str(settings.family)).network:
         yield from _image_findings(settings, cohort)
 

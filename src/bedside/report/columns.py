@@ -63,6 +63,7 @@ def columns(run: Run) -> dict[str, Any] | None:
         "sentences": record["sentences"][1:],
         "together": _together(record),
         "attention": _attention(record.get("attention")),
+        "links": (record.get("links") or {}).get("sentences"),
         "level": level_text(record["level"]),
         "measured": record["n_measured"],
         "all": record["n_columns"],

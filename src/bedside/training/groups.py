@@ -2,7 +2,7 @@
 
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -99,10 +99,10 @@ def groups_of(members: Sequence[Member], settings: RunSettings) -> tuple[list[li
     reason = never_stacked(members, settings)
     if reason or not all(isinstance(member.data, Arrays) for member in members) or len(members) < 2:
         return [[member] for member in members], reason
-    stacks: dict[tuple[int, ...], list[Member]] = {}
+    stacks: dict[tuple[Any, ...], list[Member]] = {}
     mixing = rows_mix(members[0].network, _some_rows(members[0], settings)) if len(members) > 1 else (False, False)
     for member in members:
-        key = [_width(member), n_batches(member.n_train, settings.train.batch_size)]
+        key: list[Any] = [_form(member), n_batches(member.n_train, settings.train.batch_size)]
         sizes = (member.n_train, len(member.data.valid[1]))
         key += [size for size, mixed in zip(sizes, mixing, strict=True) if mixed]
         stacks.setdefault(tuple(key), []).append(member)
@@ -124,7 +124,7 @@ def never_stacked(members: Sequence[Member], settings: RunSettings) -> str:
         return "they see images, which fill the processor one by one"
     if first.data.train[0].dim() > 2:
         return "they see recordings or graphs, which fill the processor one by one"
-    alike = [member.network for member in members if _width(member) == _width(first)]
+    alike = [member.network for member in members if _form(member) == _form(first)]
     return why_alone(alike, _some_rows(first, settings)) if len(alike) > 1 else ""
 
 
@@ -134,10 +134,12 @@ def _some_rows(member: Member, settings: RunSettings) -> torch.Tensor:
     return member.objective.shown(inputs, target)
 
 
-def _width(member: Member) -> int:
-    """Numbers per sample, which may differ between folds: a level may be rare in one of them."""
+def _form(member: Member) -> tuple[Any, ...]:
+    """Numbers per sample, which may differ between folds, as a level may be rare in one of them; and the shapes of all that
+    the network is made of, as it may hold something of each sample."""
     assert isinstance(member.data, Arrays)
-    return int(member.data.train[0].shape[-1])
+    shapes = (tuple(value.shape) for value in member.network.state_dict().values())
+    return int(member.data.train[0].shape[-1]), *shapes
 
 
 def _train(

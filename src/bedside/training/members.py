@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,8 +11,10 @@ from torch import nn
 from bedside.cohort import Cohort, Fold, Task
 from bedside.models import build_model, model_settings, objective_of
 from bedside.models.losses import Batch, Objective, class_weights
+from bedside.models.told import FoldSamples
 from bedside.seeds import derive
 from bedside.settings import RunSettings, TrainSettings
+from bedside.splits.folds import join_groups
 from bedside.training.augment import Augmentation
 from bedside.training.batches import Augmented, Batches, TensorBatches, to_device
 from bedside.training.fitted import Fitted, FittedNetwork, preparation_of
@@ -153,20 +156,25 @@ def array_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings)
     preparation = preparation_of(family, kind).fit(cohort.inputs.take(train), settings.preparation, **asked)
     prepared = torch.from_numpy(preparation(cohort.inputs.take(np.concatenate([train, valid]))))
     learned, held = prepared[: len(train)], prepared[len(train) :]
+    shape = tuple(learned.shape[1:])
+    network: Any = new_network(family, cohort.task, fold, settings, shape)
+    given = learned, held
+    if hasattr(network, "meet"):
+        units = join_groups(cohort)
+        given = network.meet(FoldSamples(preparation, learned, held, units[train], units[valid]))
     data = Arrays(
-        (learned, *target.tensors(train, cohort.task, settings.train)),
-        (held, *target.tensors(valid, cohort.task, settings.train, judged=True)),
+        (given[0], *target.tensors(train, cohort.task, settings.train)),
+        (given[1], *target.tensors(valid, cohort.task, settings.train, judged=True)),
         augmentation_of(cohort, settings),
     )
-    shape = tuple(learned.shape[1:])
-    network = objective.begin(
-        new_network(family, cohort.task, fold, settings, shape), preparation, learned, data.train[1]
-    )
+    network = objective.begin(network, preparation, learned, data.train[1])
     keeps = kind == "table" and settings.reference.keep != "nothing"
     average = learned.numpy().mean(axis=0, dtype=np.float64) if keeps else None
 
     def finish(trained: nn.Module) -> Fitted:
-        scoring = objective.finish(trained, held, data.valid[1])
+        scoring: Any = objective.finish(trained, held, data.valid[1])
+        if hasattr(scoring, "settle"):
+            scoring.settle()
         return FittedNetwork(preparation, scoring, cohort.task, shape, target.centre, target.scale, average)
 
     before = None

@@ -24,6 +24,7 @@ class CaseList:
     def __init__(self, run: Opened, cases: Cases) -> None:
         self.run, self.cases = run, cases
         self.wanted, self.number = Wanted(), 0
+        self.asked = 0  # times that the list was drawn
         self.patients = bool(run.run.estimates["n"]["patient_column"])
         self.cuts = {(one["repeat"], one["fold"]): one["value"] for one in run.run.estimates["thresholds"]}
 
@@ -37,6 +38,8 @@ class CaseList:
 
     @ui.refreshable_method
     async def _draw(self) -> None:
+        self.asked += 1
+        mine = self.asked
         rows = self.cases.among(self.wanted)
         last = pages(len(rows)) - 1
         self.number = min(self.number, last)
@@ -51,6 +54,8 @@ class CaseList:
             parts.tag("p", t("Nobody is in here."))
             return
         pictures = await in_thread(self._pictures, [str(row["sample"]) for row in shown])
+        if mine != self.asked:  # another choice meanwhile: its table alone belongs here
+            return
         notes = read_notes(self.run.run.path)
         self._table(shown, pictures, notes)
         if last:

@@ -112,7 +112,8 @@ class Entry:
         if self.options:
             return t("one of {options}", options=", ".join(self.options))
         if any(get_origin(part) is tuple for part in self._parts()):
-            return t("a list such as 64, 64")
+            texts = any(str in get_args(part) for part in self._parts())
+            return t("a list such as age, sex") if texts else t("a list such as 64, 64")
         if any(part is dict or get_origin(part) is dict for part in self._parts()):
             return t("names with lists, such as {example}", example="{age: [45, 65]}")
         kind = t("a whole number") if int in self._parts() else t("a number") if float in self._parts() else t("text")

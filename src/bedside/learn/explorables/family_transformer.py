@@ -79,7 +79,7 @@ def attended(asked: Lesion) -> dict[str, Any]:
         "unseen": len(fold.test),
         "auroc": _auroc(),
         "architecture": ARCHITECTURE,
-        "blocks": len(sight.classifier.backbone.blocks),  # type: ignore[union-attr,arg-type]
+        "blocks": len(sight.classifier.backbone.blocks),
         "weights": sum(weight.numel() for weight in sight.classifier.parameters()),
     }
 

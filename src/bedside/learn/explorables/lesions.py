@@ -93,7 +93,7 @@ def steps(
     network, preparation = sight.classifier, sight.preparation
     fast = suits_channels_last(network, "cpu")
     if fast:
-        network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network.to(memory_format=torch.channels_last)
 
     def batches(rows: np.ndarray, generator: torch.Generator | None) -> ImageBatches:
         return ImageBatches(
