@@ -2,6 +2,7 @@
 
 import asyncio
 import fcntl
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -193,5 +194,6 @@ def test_two_choices_at_once_leave_one_table_of_cases(clinic_home, monkeypatch):
             await asyncio.wait(asyncio.all_tasks() - {asyncio.current_task()}, timeout=10)
             return [element.props.get("data-sample") for element in client.elements.values() if element.tag == "tr"]
 
-    lines = asyncio.run(drawn())
+    with ThreadPoolExecutor(1) as thread:  # a browser's loop of another test may still run in this one
+        lines = thread.submit(asyncio.run, drawn()).result()
     assert [sample for sample in lines if sample] == Cases(run).among(Wanted(order="sample"))["sample"].tolist()[:PAGE]

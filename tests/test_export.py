@@ -146,13 +146,20 @@ def assert_same(model, update=None, within=EXACT):
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(
-    "family", [name for name, one in FAMILIES.items() if set(one.kinds) & {"table", "any"} and not one.objective]
+    "family",
+    [name for name, one in FAMILIES.items() if {*one.kinds} & {"table", "any"} and not one.objective and not one.holds],
 )
 def test_every_family_of_tables_says_the_same_as_onnx(family, task):
     if task not in FAMILIES[family].tasks:
         pytest.skip(f"{family} is not for {task}")
     few = {"trees": 12} if family in ("forest", "boosting") else {}
     assert_same(model_of(family, task, **few))
+
+
+def test_a_model_that_holds_its_patients_is_not_given_away():
+    """An exported file is made to leave the house."""
+    with pytest.raises(ExportError, match="would hold the data of every training patient"):
+        assert_same(model_of("patient-graph", "binary"))
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
