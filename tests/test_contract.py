@@ -19,6 +19,7 @@ from bedside.settings import Settings
 EXAMPLE = Path(__file__).parents[1] / "examples" / "third_party_family"
 SMALLER = {
     "cnn": {"width": 8, "stages": 2},
+    "diffusion": {"width": 4, "levels": 3, "looks": 2},
     "cnn1d": {"width": 8, "stages": 2},
     "lstm": {"width": 16},
     "gru": {"width": 16},

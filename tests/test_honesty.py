@@ -63,6 +63,7 @@ QUICK = {
     "forest": {"trees": 10, "leaf_samples": 3},
     "boosting": {"trees": 10, "leaf_samples": 3},
     "cnn": {"width": 4, "stages": 1},
+    "diffusion": {"width": 4, "levels": 2, "looks": 1},
 }
 UNCHANGED = {"flip_horizontal": False, "flip_vertical": False} | dict.fromkeys(
     ("rotation", "zoom", "brightness", "contrast"), 0.0

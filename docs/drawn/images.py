@@ -1,19 +1,25 @@
 """Families for images: what becomes of a generated lesion (nobody's skin), and what of a network learns."""
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from bedside.contract.cohorts import spots
 from bedside.data.dermoscopy import DermoscopySettings, generate
 from bedside.models import FAMILIES, build_model, model_settings
 from bedside.models.backbone import stages_of
 from bedside.report.style import BASELINE, EVENT, MODEL, MUTED, grid
+from bedside.training.isolated import own_random_numbers
 from drawn.parts import arrow, box, column, neuron, plain, sheet, words
 
 CHANNELS = {"red": (EVENT, "-"), "green": ("#3b7d4f", (0, (4, 2))), "blue": (MODEL, (0, (1.2, 1.2)))}
 PHOTO = (3, 224, 224)
+STEPS = 1500  # of a small diffusion model
+WAY = Path(__file__).with_name("diffusion.npy")  # made anew if it is gone
 
 
 def lesion(side: int) -> np.ndarray:
@@ -185,4 +191,47 @@ def vision_transformers() -> Figure:
     return figure
 
 
-ALL = (image_statistics, cnn, backbones, vision_transformers)
+def diffusion() -> Figure:
+    """What noise does to an image, and how a network draws one, at five moments of the way."""
+    if not WAY.exists():
+        np.save(WAY, learned_way())
+    figure, axes = sheet((1,), 2.75)
+    drawing = plain(axes[0], 15.2, 5.7, "There and back")
+    for row, images in enumerate(np.load(WAY)):
+        for k, image in enumerate(images):
+            shown(drawing, np.repeat(image[:, :, None], 3, axis=2), (2.8 + 2.75 * k, 4.3 - 2.8 * row), 2.1)
+            if k < 4:
+                ends = [(3.95 + 2.75 * k, 4.3 - 2.8 * row), (4.4 + 2.75 * k, 4.3 - 2.8 * row)]
+                arrow(drawing, *(ends if row == 0 else ends[::-1]), colour=MODEL if row else MUTED)
+    words(drawing, (0.8, 4.3), "noise\ngoes in", colour=MUTED)
+    words(drawing, (0.8, 1.5), "the network\ntakes it out", colour=MODEL)
+    return figure
+
+
+def learned_way() -> np.ndarray:
+    """A small network learns 400 generated images, which takes some minutes: images in rising noise, and others while they are
+    drawn, the last one first; (2, 5, 16, 16), 8 bits."""
+    images, label, _ = spots(400, seed=1, size=16)
+    grey = torch.from_numpy(images[..., :1]).permute(0, 3, 1, 2).float()
+    mean, std = grey.mean(), grey.std()
+    x, own = (grey - mean) / std, torch.from_numpy((label == "large").astype(int))
+    with own_random_numbers(0):
+        network = build_model("diffusion", (1, 16, 16), 1, model_settings("diffusion", {"width": 16, "levels": 2}))
+    optimiser = torch.optim.AdamW(network.parameters(), lr=2e-3)
+    slower = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, STEPS)
+    with own_random_numbers(1):
+        for _ in range(STEPS):
+            some = torch.randint(len(x), (32,))
+            optimiser.zero_grad()
+            network.loss(x[some], own[some]).mean().backward()
+            optimiser.step()
+            slower.step()
+    network.eval()
+    noise = torch.randn((1, *x.shape[1:]), generator=torch.Generator().manual_seed(3)).expand(5, -1, -1, -1)
+    drowned = network.noised(x[:1].expand(5, -1, -1, -1), noise, torch.tensor([0, 250, 500, 750, 999]))
+    back = torch.cat(network.way(torch.tensor([1]), torch.Generator().manual_seed(5), kept=5)[::-1])
+    both = torch.stack([drowned, back])[:, :, 0] * std + mean
+    return both.clamp(0, 255).to(torch.uint8).numpy()
+
+
+ALL = (image_statistics, cnn, diffusion, backbones, vision_transformers)

@@ -294,7 +294,9 @@ def impute(
 @app.command()
 def sample(
     run: options.RunFolder,
-    output: Annotated[Path, typer.Option("--output", "-o", help="CSV file for the synthetic samples.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="CSV file for the synthetic samples; for images a new folder.")
+    ],
     n: Annotated[int, typer.Option("-n", help="How many samples.")] = 200,
     label: Annotated[
         str | None, typer.Option("--class", help="Class of all of them; as in training by default.")

@@ -320,6 +320,12 @@ class Run:
         return self._table(name) if (self.path / name).exists() else None
 
     @cached_property
+    def synthetic_pairs(self) -> pd.DataFrame | None:
+        """Drawn images beside the training images nearest to them, as files in synthetic/; None for a model that draws none."""
+        name = "synthetic/pairs.csv"
+        return self._table(name, text=("drawn", "nearest")) if (self.path / name).exists() else None
+
+    @cached_property
     def null(self) -> dict[str, Any] | None:
         """What the pipeline scored with shuffled targets; None if that was not asked for."""
         return dict(self._json("null.json")) if (self.path / "null.json").exists() else None

@@ -24,7 +24,7 @@ from bedside.seeds import derive
 from bedside.settings import RunSettings
 
 CHECKED = 24  # test samples that the method is checked on
-CHECKED_SLOWLY = 12  # if each map costs as much as occlusion
+CHECKED_SLOWLY = 12  # if each map takes many passes
 DRAWS = 2  # networks with random weights
 _PLACE = 0xE0  # of the seeds of this stage
 
@@ -68,7 +68,7 @@ def explain_run(
     sights = {name: Sight(members[name], cohort.task) for name in dict.fromkeys(names.sort_values())}
     method = _method(settings, cohort, test, next(iter(sights.values())))
     shown = gallery(test, cohort.task, settings.explain.samples)
-    few = CHECKED_SLOWLY if method == "occlusion" else CHECKED
+    few = CHECKED_SLOWLY if method in attribution.SLOW else CHECKED
     checked = for_checks(test, cohort.task, few, derive(seed, 1)) if settings.explain.samples else shown
     wanted = test.loc[sorted({*shown.index, *checked.index})]
     told = cohort.truth is not None and settings.explain.samples > 0

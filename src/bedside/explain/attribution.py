@@ -1,10 +1,11 @@
 """Where in the image the evidence lies: Grad-CAM, attention rollout, and occlusion as the check that needs no model;
-of a network that gives images back, where it fails to.
+of a network that gives images back, where it fails to; of one that takes noise out, where it does that better as one class.
 
 Every map has the size of the image and values from 0, no evidence, to 1, the most in this image.
 
 Sources: Selvaraju et al. 2017, doi:10.1109/ICCV.2017.74 (Grad-CAM, by the grad-cam library); Abnar & Zuidema 2020,
-arXiv:2005.00928 (attention rollout); Zeiler & Fergus 2014, doi:10.1007/978-3-319-10590-1_53 (occlusion, by captum).
+arXiv:2005.00928 (attention rollout); Zeiler & Fergus 2014, doi:10.1007/978-3-319-10590-1_53 (occlusion, by captum);
+Li et al. 2023, arXiv:2303.16203 (errors of a denoising network as evidence).
 """
 
 import warnings
@@ -20,8 +21,11 @@ from torch import Tensor, nn
 from bedside.errors import SettingError
 from bedside.explain.sight import BATCH, Sight
 from bedside.models.classifier import Classifier
+from bedside.models.generative import Generative
 
 ERROR = "reconstruction error"
+DENOISING = "denoising error"
+SLOW = ("occlusion", DENOISING)  # methods that take many passes for each map
 WINDOWS = 7  # places of the occluding window along a side; neighbours overlap by half
 
 
@@ -40,7 +44,7 @@ def method_for(asked: str, classifier: Any, example: Tensor) -> str:
     if asked == "occlusion":
         return asked
     if asked == "auto" and hasattr(classifier, "by_place"):
-        return ERROR
+        return DENOISING if isinstance(classifier, Generative) else ERROR
     if asked == "integrated-gradients":
         raise SettingError("explain.method=integrated-gradients is for recordings; choose grad-cam or occlusion.")
     attends = bool(getattr(classifier, "transformer", False)) and _between_places(classifier, example)
@@ -65,7 +69,7 @@ def maps(method: str, classifier: Any, x: Tensor, shown: np.ndarray) -> np.ndarr
     """Maps of images by a method that looks into the network.
 
     Args:
-        method: "grad-cam", "attention", or `ERROR`.
+        method: "grad-cam", "attention", `ERROR`, or `DENOISING`.
         classifier: the network, in evaluation mode.
         x: normalised images, (n, channels, size, size).
         shown: number of the output whose evidence is mapped, (n,); attention and errors have no class and ignore it.
@@ -77,9 +81,27 @@ def maps(method: str, classifier: Any, x: Tensor, shown: np.ndarray) -> np.ndarr
     if method == ERROR:
         with torch.no_grad():
             return np.concatenate([_against_the_largest(classifier.by_place(x[chunk]).numpy()) for chunk in chunks])
+    if method == DENOISING:
+        return np.concatenate([_denoised(classifier, x[chunk], shown[chunk]) for chunk in chunks])
     if method == "attention":
         return np.concatenate([_rollout(classifier, x[chunk]) for chunk in chunks])
     return np.concatenate([_grad_cam(classifier, x[chunk], shown[chunk]) for chunk in chunks])
+
+
+@torch.no_grad()
+def _denoised(classifier: Any, x: Tensor, shown: np.ndarray) -> np.ndarray:
+    """Where noise is taken out better as the class that is looked at than as the others.
+
+    Over the whole image that is, but for what speaks for no place, the logit. Errors of single pixels are grainy, so each
+    is averaged with its neighbours.
+    """
+    found: Tensor = classifier.by_place(x)
+    own = torch.as_tensor(shown) + (1 if found.shape[1] == 2 else 0)  # one output says the second of two classes
+    mine = found[torch.arange(len(x)), own]
+    others = (found.sum(dim=1) - mine) / (found.shape[1] - 1)
+    window = 2 * max(1, round(x.shape[-1] / (4 * WINDOWS))) + 1
+    smooth = nn.functional.avg_pool2d((mine - others)[:, None], window, 1, window // 2, count_include_pad=False)
+    return _against_the_largest(smooth[:, 0].numpy())
 
 
 class _Decision(nn.Module):

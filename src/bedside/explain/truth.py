@@ -153,7 +153,7 @@ def _heat(tested: Scene, name: str, truth: KnownTruth, method: str, seed: int) -
     masks = truth.masks[name]
     drawn = tested.table.iloc[np.random.default_rng(seed).permutation(len(tested.table))]
     drawn = drawn[masks[tested.rows(drawn)].reshape(len(drawn), -1).any(axis=1)].drop_duplicates("unit")
-    drawn = drawn.head(MAPPED_SLOWLY if method == "occlusion" else MAPPED).sort_index()
+    drawn = drawn.head(MAPPED_SLOWLY if method in attribution.SLOW else MAPPED).sort_index()
     found = [
         _shares(tested, sight, drawn[tested.names[drawn.index] == key], masks, method)
         for key, sight in tested.sights.items()

@@ -116,13 +116,17 @@ class Generative:
 
     def evidence(self, x: Tensor) -> Tensor:
         """The bound for each class, (n, classes)."""
-        labels = (torch.full((len(x),), k, dtype=torch.long, device=x.device) for k in range(self.judge.classes))
-        return torch.stack([self.bound(x, label) for label in labels], dim=1)
+        return torch.stack([self.bound(x, each_of(x, k)) for k in range(self.judge.classes)], dim=1)
 
     def logits(self, x: Tensor) -> Tensor:
         """Prepared samples (n, *shape) -> logits of the classes, (n, outputs)."""
         found: Tensor = self.judge(self.evidence(x))
         return found
+
+
+def each_of(x: Tensor, label: int) -> Tensor:
+    """The same class for every sample of a batch, (n,)."""
+    return torch.full((x.shape[0],), label, dtype=torch.long, device=x.device)
 
 
 class Generator(Generative, nn.Module):

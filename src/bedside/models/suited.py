@@ -26,7 +26,7 @@ CODES = {
     "weak-family": "No pretrained weights are installed, so a small network learned large images from scratch.",
 }
 
-_KEEPS_FEWER = ("nothing", "summaries")  # of reference.keep: what somebody asks for who wants no patient's data kept
+KEEPS_FEWER = ("nothing", "summaries")  # of reference.keep: what somebody asks for who wants no patient's data kept
 
 SIGNAL_CHANGES = ("noise", "scaling", "shift")  # of recordings
 _CHANGES = tuple(name for name in AugmentSettings.model_fields if name not in ("views", "test_time", *SIGNAL_CHANGES))
@@ -70,7 +70,7 @@ def refuse_unsuited(settings: RunSettings, cohort: Cohort) -> None:
             f"Family '{name}' normalises over several samples in a batch; raise train.batch_size from 1, or choose "
             f"another family: {', '.join(other for other, it in families().items() if it.suits(kind, data) and other != name)}."
         )
-    if holds_patients(name, settings.model) and settings.reference.keep in _KEEPS_FEWER:
+    if holds_patients(name, settings.model) and settings.reference.keep in KEEPS_FEWER:
         others = [other for other, it in families().items() if it.suits(kind, data) and not it.holds]
         raise SettingError(
             f"reference.keep={settings.reference.keep}, but a model of family '{name}' is made of its training patients: its "
@@ -99,7 +99,7 @@ def idle(settings: RunSettings, cohort: Cohort) -> Iterator[tuple[str, str, str]
         how = "each class by itself" if family.generates else "without the classes"
         for setting in ("class_weights", "sampling"):
             yield "train", setting, f"family '{settings.family}' learns {how}"
-        if family.generates:
+        if family.generates and cohort.inputs.kind == "table":
             yield "preparation", "scale", f"family '{settings.family}' brings numbers to normal scores"
         yield "preparation", "missing_indicators", f"family '{settings.family}' always knows what is missing"
     if "any" in family.kinds:
@@ -272,6 +272,8 @@ def _image_findings(settings: RunSettings, cohort: Cohort) -> Iterator[Finding]:
             f"`pip install 'bedside[weights]'` brings one that needs no network: --family {OFFLINE}.",
         )
     augmented = not {("augment", name) for name in _CHANGES} & {(s, n) for s, n, _ in idle(settings, cohort)}
+    if family_named(str(settings.family)).generates:
+        return  # nothing is augmented unless somebody asks
     if augmented and settings.data.modality is None and "modality" not in cohort.about:
         yield Finding(
             "note",

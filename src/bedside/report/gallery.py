@@ -39,6 +39,7 @@ METHODS = {
     "attention": ("attention rollout", "Abnar and Zuidema 2020, doi:10.18653/v1/2020.acl-main.385"),
     "integrated-gradients": ("integrated gradients", "Sundararajan et al. 2017, arXiv:1703.01365"),
     "reconstruction error": ("reconstruction error", "Hinton and Salakhutdinov 2006, doi:10.1126/science.1127647"),
+    "denoising error": ("denoising error by class", "Li et al. 2023, arXiv:2303.16203"),
     "occlusion": ("occlusion", "Zeiler and Fergus 2014, doi:10.1007/978-3-319-10590-1_53"),
 }
 CHECKS = {

@@ -7,12 +7,13 @@ from bedside.evaluation.compare import signed
 from bedside.folder import Run
 from bedside.report.words import metric_name
 
+COLUMNS = {"table": "columns", "image": "measurements of the images"}
 MAY_NOT = (
     "to stand in for approval by an ethics committee or for anonymisation: synthetic samples are made of patients' data",
     "to judge a model that will be used on patients: only real patients tell how it does",
     "to estimate how frequent something is, what acts on what, or anything about rare subgroups: what is rare is drawn worst",
     "mixed into test data, or into training data without saying so",
-    "shown as real patients: every row is marked as synthetic, and the mark must stay",
+    "shown as real patients: each {one} is marked as synthetic, and the mark must stay",
 )
 
 
@@ -27,8 +28,10 @@ def synthetic(run: Run) -> dict[str, Any] | None:
         "drawn": f"{sum(record['drawn'].values()):,}",
         "classes": ", ".join(f"{count:,} of class {name}" for name, count in record["drawn"].items()),
         "folds": record["folds"],
+        "fewer": sum(record["drawn"].values()) < record.get("learned_from", 0),
+        "pictures": record["kind"] == "image",
         "rows": [*_usefulness(record), *_patients(record), *_likeness(record)],
-        "may_not": MAY_NOT,
+        "may_not": [text.format(one="image" if record["kind"] == "image" else "row") for text in MAY_NOT],
     }
 
 
@@ -61,7 +64,7 @@ def _patients(record: dict[str, Any]) -> list[dict[str, str]]:
         _row("Nearest real sample is one of training", closer.text(), "0.5", "among as many training as held-out samples"),
         _row("Median distance to the nearest training sample", f"{copying['median_synthetic']:.3f}", f"{copying['median_held_out']:.3f}", "of synthetic and of held-out samples; smaller than that of held-out ones hints at copies"),
         _row("Nearer than 95\u00a0% of held-out samples", share_text(copying["below_fifth"]), "5\u00a0%", "share of synthetic samples so near a training sample"),
-        _row("Equal to a training sample", f"{copying['copies']:,} of {copying['synthetic']:,}", f"{copying['copies_held_out']:,} of {copying['held_out']:,}", "in every cell; held-out samples beside"),
+        _row("Equal to a training sample", f"{copying['copies']:,} of {copying['synthetic']:,}", f"{copying['copies_held_out']:,} of {copying['held_out']:,}", f"in every {'cell' if record['kind'] == 'table' else 'pixel'}; held-out samples beside"),
     ]  # fmt: skip
 
 
@@ -72,7 +75,7 @@ def _likeness(record: dict[str, Any]) -> list[dict[str, str]]:
         mean = {side: sum(row[side] for row in rows) / len(rows) for side in ("synthetic", "real")}
         found.append(
             _row(
-                f"Distance of distributions, mean of {len(rows)} columns",
+                f"Distance of distributions, mean of {len(rows)} {COLUMNS[record['kind']]}",
                 f"{mean['synthetic']:.3f}",
                 f"{mean['real']:.3f}",
                 "from test patients, of synthetic and of training samples: largest gap of distribution functions, or total variation",

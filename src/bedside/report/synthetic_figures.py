@@ -3,21 +3,26 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
+from PIL import Image
 
 from bedside.folder import Run
 from bedside.report.style import BASELINE, DOTTED, EVENT, MODEL, MUTED, Drawing, canvas, grid, short, to_svg
+from bedside.report.synthetic import COLUMNS
 
 _SIDES = (("real", MUTED, "patients"), ("synthetic", MODEL, "synthetic"))
 _BINS = 40
 
 
 def synthetic_figures(run: Run) -> list[Drawing]:
-    """Columns and distances; nothing for a model that draws nothing."""
+    """Drawn images, columns and distances; nothing for a model that draws nothing."""
     record, distances = run.synthetic, run.synthetic_distances
     if record is None:
         return []
-    found = [_columns(record["histograms"])] if record["histograms"] else []
+    found = [_pairs(run, run.synthetic_pairs)] if run.synthetic_pairs is not None and len(run.synthetic_pairs) else []
+    if record["histograms"]:
+        found.append(_columns(record["histograms"], record["kind"]))
     if distances is not None and len(distances):
         sides = {
             kind: distances.loc[distances["sample"] == kind, "distance"].to_numpy()
@@ -27,7 +32,36 @@ def synthetic_figures(run: Run) -> list[Drawing]:
     return found
 
 
-def _columns(histograms: list[dict[str, Any]]) -> Drawing:
+def _pairs(run: Run, pairs: pd.DataFrame) -> Drawing:
+    """Drawn images by class, with the nearest training images beneath them where the run may keep those."""
+    kept = bool((pairs["nearest"] != "").all())
+    classes, sides = list(dict.fromkeys(pairs["class"])), ("drawn", "nearest") if kept else ("drawn",)
+    wide, high = int(pairs["class"].value_counts().max()), len(classes) * len(sides)
+    figure, axes = canvas((0.7 + 1.01 * wide, 0.2 + 1.05 * high), high, wide, squeeze=False)
+    names = run.description["task"]["classes"]
+    for place in axes.flat:
+        place.set_axis_off()
+    for k, own in enumerate(classes):
+        rows = pairs[pairs["class"] == own]
+        for s, side in enumerate(sides):
+            row = axes[k * len(sides) + s]
+            for place, file in zip(row, rows[side], strict=False):
+                with Image.open(run.path / "synthetic" / file) as image:
+                    place.imshow(image.convert("RGB"), interpolation="nearest")
+            word = f"{short(names[own], 14)}\ndrawn" if side == "drawn" else "nearest\nof training"
+            colour = MODEL if side == "drawn" else MUTED
+            row[0].text(-0.1, 0.5, word, transform=row[0].transAxes, ha="right", va="center", fontsize=8, color=colour)
+    beneath = (
+        "; beneath each the training image of its class that is nearest to it, pixel by pixel. An image that repeats the one beneath it is a copy"
+        if kept
+        else ""
+    )
+    caption = f"Images that the first fold's model drew, none of them of a patient{beneath}."
+    alt = f"{len(pairs)} drawn images" + (" and as many training images" if kept else "")
+    return Drawing("synthetic-pairs", "Drawn images", caption, alt, to_svg(figure, "synthetic-pairs"), wide=True)
+
+
+def _columns(histograms: list[dict[str, Any]], kind: str) -> Drawing:
     wide = min(3, len(histograms))
     high = -(-len(histograms) // wide)
     figure, axes = canvas((8.8, 0.5 + 1.9 * high), high, wide, squeeze=False)
@@ -43,12 +77,17 @@ def _columns(histograms: list[dict[str, Any]]) -> Drawing:
         place.set_visible(False)
     axes[0, 0].legend(loc="upper right")
     caption = (
-        "The columns that differ most, the worst first: shares of synthetic samples (blue) over those of test patients (grey), all folds "
+        f"The {COLUMNS[kind]} that differ most, the worst first: shares of synthetic samples (blue) over those of test patients (grey), all folds "
         "together. Where both agree, the line runs along the grey."
     )
     alt = "; ".join(one["column"] for one in histograms)
     return Drawing(
-        "synthetic-columns", "Synthetic and real columns", caption, alt, to_svg(figure, "synthetic-columns"), wide=True
+        "synthetic-columns",
+        f"Synthetic and real {COLUMNS[kind]}",
+        caption,
+        alt,
+        to_svg(figure, "synthetic-columns"),
+        wide=True,
     )
 
 

@@ -1,7 +1,8 @@
 """The stage of a run: every fold draws its synthetic cohort, the tests hold it against real patients, and all is written."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,14 +12,15 @@ from bedside.cohort import Cohort, Fold
 from bedside.fold_parts import Way
 from bedside.folder import Run, whole_folder, write_json, write_table
 from bedside.models import family_named
+from bedside.models.suited import KEEPS_FEWER
 from bedside.seeds import derive
 from bedside.settings import RunSettings
-from bedside.synthesis import likeness, membership, nearest, tables
+from bedside.synthesis import images, likeness, membership, nearest, tables
 from bedside.synthesis.usefulness import usefulness
 from bedside.synthesis.verdicts import verdicts
 
 FOLDER = "synthetic"
-KINDS: dict[str, Any] = {"table": tables}
+KINDS: dict[str, Any] = {"table": tables, "image": images}
 SHOWN = 300  # synthetic samples in samples.csv
 FEWEST = 10  # test samples of a fold below which it is not judged
 _PLACE = 0xD5  # of the seeds of this stage
@@ -26,7 +28,7 @@ _PLACE = 0xD5  # of the seeds of this stage
 
 @dataclass(frozen=True)
 class Drawn:
-    """What one fold drew: classes (n,) as many as of its training samples, and inputs."""
+    """What one fold drew: classes (n,) as frequent as among its training samples, and inputs."""
 
     fold: Fold
     member: Any
@@ -56,10 +58,13 @@ def synthesis_steps(
     """
     kind, seed, level = KINDS[cohort.inputs.kind], derive(settings.seed, _PLACE), settings.evaluation.level
     pairs = [pair for pair in zip(folds, members, strict=True) if pair[0].repeat == folds[0].repeat]
-    made = [_draw(cohort, fold, member, derive(seed, k)) for k, (fold, member) in enumerate(pairs)]
-    useful = yield from usefulness(
-        run, cohort, settings, kind, [one.fold for one in made], [(one.label, one.inputs) for one in made], way
-    )
+    most = None if kind.MOST is None else max(2, kind.MOST // len(pairs))
+    made = [_draw(cohort, fold, member, most, derive(seed, k)) for k, (fold, member) in enumerate(pairs)]
+    cohort = kind.seen(cohort, [member for _, member in pairs])
+    fewer = [
+        replace(one.fold, train=_some(cohort, one.fold.train, most, derive(seed, 98, k))) for k, one in enumerate(made)
+    ]
+    useful = yield from usefulness(run, cohort, settings, kind, fewer, [(one.label, one.inputs) for one in made], way)
     judged = [one for one in made if len(one.fold.test) >= FEWEST]
     record: dict[str, Any] = {
         "kind": cohort.inputs.kind,
@@ -68,26 +73,45 @@ def synthesis_steps(
         "level": level,
         "drawn": {name: int(sum((one.label == k).sum() for one in made)) for k, name in enumerate(cohort.task.classes)},
         "usefulness": useful,
-        **_against_patients(judged, cohort, kind, derive(seed, 99), level),
+        "learned_from": int(sum(len(one.fold.train) for one in made)),
+        **_against_patients(judged, cohort, kind, derive(seed, 99), level, most),
         **_against_columns(judged, cohort, kind),
     }
     distances = record.pop("distances")
     record["verdicts"] = verdicts(record)
     with whole_folder(run.path / FOLDER) as folder:
-        write_table(folder / "samples.csv", shown(made, cohort, kind, SHOWN))
+        write_table(folder / "samples.csv", shown(made, cohort, kind, SHOWN, folder))
+        if cohort.inputs.kind == "image":
+            first = made[0]
+            learned = first.fold.train
+            images.beside_nearest(
+                folder, first.label, first.inputs, cohort.target[learned], cohort.inputs.take(learned),
+                keep=settings.reference.keep not in KEEPS_FEWER,
+            )  # fmt: skip
         if distances is not None:
             write_table(folder / "distances.csv", distances)
         write_json(folder / "tests.json", record)
 
 
-def _draw(cohort: Cohort, fold: Fold, member: Any, seed: int) -> Drawn:
+def _some(cohort: Cohort, rows: np.ndarray, most: int | None, seed: int) -> np.ndarray:
+    """At most so many rows, with classes as frequent as among all of them."""
+    if most is None or len(rows) <= most:
+        return rows
+    mixed = np.random.default_rng(seed).permutation(rows)
+    mixed = mixed[np.argsort(cohort.target[mixed], kind="stable")]
+    return np.sort(mixed[np.linspace(0, len(mixed) - 1, most).round().astype(int)])
+
+
+def _draw(cohort: Cohort, fold: Fold, member: Any, most: int | None, seed: int) -> Drawn:
     from bedside.training.drawn import drawn
 
-    label = np.sort(cohort.target[fold.train])
+    label = np.sort(cohort.target[_some(cohort, fold.train, most, seed)])
     return Drawn(fold, member, label, drawn(member, label, seed, cohort.inputs.features))
 
 
-def _against_patients(made: list[Drawn], cohort: Cohort, kind: Any, seed: int, level: float) -> dict[str, Any]:
+def _against_patients(
+    made: list[Drawn], cohort: Cohort, kind: Any, seed: int, level: float, most: int | None = None
+) -> dict[str, Any]:
     """Copies and membership, from distances between synthetic and real samples and from the models' bounds."""
     from bedside.training.drawn import evidence
 
@@ -95,7 +119,7 @@ def _against_patients(made: list[Drawn], cohort: Cohort, kind: Any, seed: int, l
         return {"copying": None, "membership": None, "distances": None}
     neighbours, attacked = [], []
     for k, one in enumerate(made):
-        train, test = _alike(cohort, one.fold, derive(seed, k))
+        train, test = _alike(cohort, one.fold, derive(seed, k), most)
         place, columns = kind.place_of(cohort.inputs.take(np.concatenate([train, test])))  # as near to either side
         synthetic = place(one.inputs)
         real = {name: place(cohort.inputs.take(rows)) for name, rows in (("train", train), ("test", test))}
@@ -134,9 +158,10 @@ def _against_patients(made: list[Drawn], cohort: Cohort, kind: Any, seed: int, l
     return {"copying": nearest.copying(neighbours, level), "membership": attacks, "distances": distances}
 
 
-def _alike(cohort: Cohort, fold: Fold, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """As many training as test samples of each class, drawn at random where there are more."""
+def _alike(cohort: Cohort, fold: Fold, seed: int, most: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """As many training as test samples of each class, drawn at random where there are more, at most so many of both together."""
     rng = np.random.default_rng(seed)
+    fold = replace(fold, test=_some(cohort, fold.test, None if most is None else max(1, most // 2), seed))
     sides: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     for label in range(len(cohort.task.classes)):
         own = [rows[cohort.target[rows] == label] for rows in (fold.train, fold.test)]
@@ -195,22 +220,27 @@ def _against_columns(made: list[Drawn], cohort: Cohort, kind: Any) -> dict[str, 
     return {"columns": rows, "pairs": likeness.pairs(kind, folds), "histograms": likeness.histograms(kind, folds, rows)}
 
 
-def shown(made: list[Drawn], cohort: Cohort, kind: Any, most: int) -> pd.DataFrame:
-    """samples.csv: synthetic samples of all folds in turn, each marked as synthetic, with its class and its values."""
+def shown(made: list[Drawn], cohort: Cohort, kind: Any, most: int, folder: Path | None = None) -> pd.DataFrame:
+    """samples.csv: synthetic samples of all folds in turn, each marked as synthetic, with its class and its values or its file,
+    which is written into `folder`."""
     each = -(-most // len(made))
     parts, labels = [], []
     for one in made:
         rows = np.unique(np.linspace(0, len(one.label) - 1, min(each, len(one.label))).round().astype(int))
         parts.append(one.inputs.take(rows))
         labels.append(one.label[rows])
-    return table_of(kind.written(kind.joined(parts)), np.concatenate(labels), cohort.task.classes, cohort.roles.target)
+    return table_of(kind, kind.joined(parts), np.concatenate(labels), cohort.task.classes, cohort.roles.target, folder)
 
 
-def table_of(values: pd.DataFrame, label: np.ndarray, classes: Sequence[str], target: str) -> pd.DataFrame:
-    """A table of synthetic samples: their names, the mark that they are synthetic, the class, and the columns."""
+def table_of(
+    kind: Any, inputs: Any, label: np.ndarray, classes: Sequence[str], target: str, folder: Path | None = None
+) -> pd.DataFrame:
+    """A table of synthetic samples: their names, the mark that they are synthetic, the class, and what they are."""
+    names = [f"synthetic-{k + 1:04d}" for k in range(len(label))]
+    values = kind.written(inputs, names, folder)
     head = pd.DataFrame(
         {
-            "sample": [f"synthetic-{k + 1:04d}" for k in range(len(label))],
+            "sample": names,
             "synthetic": "yes",
             target: np.array(classes, dtype=object)[label],
         }

@@ -1,18 +1,26 @@
 """What the tests of synthetic samples must know of tables: distance, columns, and how rows are written."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from bedside.cohort import Cohort
 from bedside.data.table import TableInputs
 from bedside.explain.groups import associations
 
+MOST: int | None = None  # samples of all folds together; to draw and to judge one takes no time
 _GAP = 0.5  # what a gap lies from a value, besides the distance of the value from the middle
 _MOST = 60  # columns between which associations are compared
 
 Place = Callable[[Any], np.ndarray]
+
+
+def seen(cohort: Cohort, members: Sequence[Any]) -> Cohort:
+    """The cohort as what is drawn is held against it: as it is."""
+    return cohort
 
 
 def place_of(known: TableInputs) -> tuple[Place, int]:
@@ -74,8 +82,8 @@ def associations_of(inputs: TableInputs) -> np.ndarray:
     return above
 
 
-def written(inputs: TableInputs) -> pd.DataFrame:
-    """The cells as a table of the clinic has them: yes and no by their words, dates as dates."""
+def written(inputs: TableInputs, names: Sequence[str], folder: Path | None) -> pd.DataFrame:
+    """The cells as a table of the clinic has them: yes and no by their words, dates as dates. Nothing needs files of its own."""
     table = inputs.frame.copy()
     for feature in inputs.features:
         values = table[feature.name]

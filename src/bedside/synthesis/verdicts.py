@@ -6,6 +6,7 @@ from bedside.cohort import Estimate, share_text
 from bedside.evaluation.compare import signed
 from bedside.evaluation.metrics import LABELS
 
+ONE = {"table": "column", "image": "measurement"}  # what distributions are compared of
 USABLE = 0.02  # of AUROC or R2: what training on synthetic samples may cost before it is called worse
 ALIKE = 0.05  # of a distance between distributions or of an association, 0 to 1, beyond what chance makes
 
@@ -15,10 +16,10 @@ def verdicts(record: dict[str, Any]) -> list[dict[str, str]]:
     found = [
         _model(record["membership"]),
         _samples(record["membership"]),
-        _copying(record["copying"]),
+        _copying(record["copying"], "pixel" if record["kind"] == "image" else "cell"),
         _useful(record["usefulness"]),
-        _columns(record["columns"]),
-        _pairs(record["pairs"]),
+        _columns(record["columns"], ONE[record["kind"]]),
+        _pairs(record["pairs"], ONE[record["kind"]]),
     ]
     order = {"danger": 0, "warning": 1, "fine": 2}
     return sorted((one for one in found if one is not None), key=lambda one: order[one["level"]])
@@ -56,13 +57,13 @@ def _samples(attacks: dict[str, Any] | None) -> dict[str, str] | None:
     return _said("membership_samples", "fine", told)
 
 
-def _copying(copying: dict[str, Any] | None) -> dict[str, str] | None:
+def _copying(copying: dict[str, Any] | None, cell: str) -> dict[str, str] | None:
     if copying is None:
         return None
     share = Estimate.from_dict(copying["closer"])
     copies, usual = copying["copies"], copying["copies_held_out"]
     rate, natural = copies / copying["synthetic"], usual / copying["held_out"]
-    exact = f"{copies:,} of {copying['synthetic']:,} equal a training sample in every cell"
+    exact = f"{copies:,} of {copying['synthetic']:,} equal a training sample in every {cell}"
     exact += f" ({usual:,} of {copying['held_out']:,} held-out patients do)" if usual else ""
     told = f"{_percent(share)} of the synthetic samples have a training sample as nearest real one, 50\u00a0% would without copying; {exact}."
     if copies and rate > natural + 0.01:
@@ -83,7 +84,7 @@ def _percent(one: Estimate) -> str:
 def _useful(useful: dict[str, Any]) -> dict[str, str]:
     synthetic, real, difference = (Estimate.from_dict(useful[name]) for name in ("synthetic", "real", "difference"))
     name = LABELS[synthetic.metric]
-    what = f"a {useful['family']} model that learned from synthetic patients scores {name} {synthetic.text()} on real ones, {real.text()} if it learned from real patients (difference {signed(difference)})"
+    what = f"{'an' if useful['family'][0] in 'aeiou' else 'a'} {useful['family']} model that learned from synthetic patients scores {name} {synthetic.text()} on real ones, {real.text()} if it learned from real patients (difference {signed(difference)})"
     if difference.low is None or difference.value is None:
         return _said("usefulness", "warning", f"Too few patients to compare: {what}.")
     if useful["verdict"] == "worse" and difference.value < -USABLE:
@@ -93,23 +94,25 @@ def _useful(useful: dict[str, Any]) -> dict[str, str]:
     return _said("usefulness", "fine" if useful["verdict"] != "worse" else "warning", f"{what[0].upper()}{what[1:]}.")
 
 
-def _columns(rows: list[dict[str, Any]]) -> dict[str, str] | None:
+def _columns(rows: list[dict[str, Any]], one: str) -> dict[str, str] | None:
     if not rows:
         return None
     worst = max(rows, key=lambda row: row["synthetic"] - row["real"])
     mean = {side: sum(row[side] for row in rows) / len(rows) for side in ("synthetic", "real")}
     off = [row for row in rows if row["synthetic"] - row["real"] > ALIKE]
-    told = f"on average the distributions of {len(rows)} columns lie {mean['synthetic']:.2f} from those of test patients, those of training patients {mean['real']:.2f}"
+    told = f"on average the distributions of {len(rows)} {one}s lie {mean['synthetic']:.2f} from those of test patients, those of training patients {mean['real']:.2f}"
     if off:
-        named = f"{len(off)} of {len(rows)} columns are distributed otherwise than in patients, most '{worst['column']}' ({worst['synthetic']:.2f} against {worst['real']:.2f} by chance)"
+        named = f"{len(off)} of {len(rows)} {one}s are distributed otherwise than in patients, most '{worst['column']}' ({worst['synthetic']:.2f} against {worst['real']:.2f} by chance)"
         return _said("columns", "warning", f"{named}; {told}.")
     return _said("columns", "fine", f"{told[0].upper()}{told[1:]}.")
 
 
-def _pairs(pairs: dict[str, float] | None) -> dict[str, str] | None:
+def _pairs(pairs: dict[str, float] | None, one: str) -> dict[str, str] | None:
     if pairs is None:
         return None
-    told = f"associations of pairs of columns differ by {pairs['synthetic']:.2f} from those in test patients, by {pairs['real']:.2f} in training patients"
+    told = f"associations of pairs of {one}s differ by {pairs['synthetic']:.2f} from those in test patients, by {pairs['real']:.2f} in training patients"
     if pairs["synthetic"] - pairs["real"] > ALIKE:
-        return _said("pairs", "warning", f"Columns depend on each other otherwise than in patients: {told}.")
+        return _said(
+            "pairs", "warning", f"{one.capitalize()}s depend on each other otherwise than in patients: {told}."
+        )
     return _said("pairs", "fine", f"{told[0].upper()}{told[1:]}.")

@@ -17,12 +17,14 @@ from bedside.seeds import derive
 from bedside.settings import AugmentSettings
 
 _CHANGES = ("flip_horizontal", "flip_vertical", "rotation", "zoom", "brightness", "contrast")
+UNCHANGED = "unchanged"  # in place of a modality: images are learned as they are
 _HARMLESS: dict[str | None, tuple[Any, ...]] = {
     "dermoscopy": (True, True, 180.0, 0.1, 0.15, 0.15),
     "histology": (True, True, 180.0, 0.1, 0.15, 0.15),
     "xray": (False, False, 10.0, 0.1, 0.1, 0.1),
     "photo": (True, False, 10.0, 0.1, 0.15, 0.15),
     None: (False, False, 5.0, 0.05, 0.1, 0.1),
+    UNCHANGED: (False, False, 0.0, 0.0, 0.0, 0.0),
 }
 
 _DRAWS = 6  # random numbers per image, also for what is switched off: one setting does not shift another's numbers

@@ -16,7 +16,7 @@ from bedside.models.pretrained import Weights, load_weights, timm_arguments
 from bedside.seeds import derive
 from bedside.settings import AugmentSettings, RunSettings
 from bedside.splits.images import ImagePreparation
-from bedside.training.augment import Augmentation, resolve
+from bedside.training.augment import UNCHANGED, Augmentation, resolve
 from bedside.training.events import Extracted
 from bedside.training.fitted import Fitted
 from bedside.training.hardware import suits_channels_last
@@ -29,6 +29,7 @@ from bedside.training.vision import FittedHead, FittedImageNetwork, FrozenBackbo
 WHOLE = 1.0  # share of the shorter side that is seen; weights for photos leave out the border, a finding may lie there
 SMALLEST = 16  # pixels a side
 FROM_SCRATCH = 128  # side in pixels for a network without weights; larger only costs time on a few hundred images
+DRAWN = 32  # side in pixels for a family that draws: it learns each pixel, and draws in many passes
 
 
 def image_size(family: str, cohort: Cohort, settings: RunSettings) -> int:
@@ -40,6 +41,8 @@ def image_size(family: str, cohort: Cohort, settings: RunSettings) -> int:
         timm_arguments(architecture, download=settings.model.get("weights") == "download")
         return int(expected(architecture)["input_size"][-1])
     largest = int(cohort.inputs.records[["width", "height"]].to_numpy().max())
+    if family_named(family).generates:
+        return min(DRAWN, max(SMALLEST, largest))
     return max(SMALLEST, largest) if largest <= FROM_SCRATCH // 2 else FROM_SCRATCH
 
 
@@ -96,7 +99,12 @@ def augmentation_of(settings: RunSettings, cohort: Cohort) -> Augmentation:
 
 
 def augment_settings(settings: RunSettings, cohort: Cohort) -> AugmentSettings:
-    """The settings of augmentation with every number written out."""
+    """The settings of augmentation with every number written out.
+
+    A family that draws gets none unless somebody asks: it would draw turned and brightened images too.
+    """
+    if family_named(str(settings.family)).generates:
+        return resolve(settings.augment, UNCHANGED)
     return resolve(settings.augment, settings.data.modality or cohort.about.get("modality"))
 
 

@@ -232,9 +232,16 @@ class FittedImageNetwork(Scoring):
         size = self.preparation.size
         return make_engine(module, (size, size, self.preparation.channels), threads=self.threads, device=self.device)
 
+    @cached_property
+    def evidence(self) -> Engine:
+        """Pixels (n, size, size, channels) uint8 -> what a `Generative` network says of each class, (n, classes)."""
+        module = Pixels(Part(self.classifier.eval(), "evidence"), self.preparation.mean, self.preparation.std)
+        size = self.preparation.size
+        return make_engine(module, (size, size, self.preparation.channels), threads=self.threads, device=self.device)
+
     def rest(self) -> None:
         """Give back the memory of the engines; they are made anew when they are asked for."""
-        for name in ("engine", "embedding"):
+        for name in ("engine", "embedding", "evidence"):
             vars(self).pop(name, None)
 
     def place(self, prepared: np.ndarray) -> np.ndarray:

@@ -127,6 +127,7 @@ MAPS = {
     "integrated-gradients": later("integrated gradients"),
     "attention": later("attention rollout"),
     "reconstruction error": later("reconstruction error"),
+    "denoising error": later("denoising error by class"),
     "occlusion": later("occlusion"),
 }
 HOW = {

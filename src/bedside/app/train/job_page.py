@@ -29,6 +29,7 @@ class JobPage:
         self.after = 0
         self.state = ""
         self.planned: tuple[str, ...] = ()
+        self.offered: tuple[str, ...] | None = None  # on the buttons
 
     def draw(self) -> None:
         self.stage = parts.live("stage")
@@ -93,14 +94,32 @@ class JobPage:
             with self.result:
                 _draw_outcome(found)
             self.timer.interval = 30  # only to notice a removal
+        can = offers(self.job)
+        if can == self.offered:  # a button that stays keeps the focus of the keyboard
+            return
+        self.offered = can
         self.buttons.clear()
         with self.buttons:
             draw_buttons(self.job, self.update)
             parts.link(t("All trainings"), "/train", kind="quiet")
 
 
-def draw_buttons(job: Job, after: Callable[[], Any]) -> None:
+def offers(job: Job) -> tuple[str, ...]:
     """What can be done with a job in its state."""
+    state = job.state
+    return tuple(
+        name
+        for name, possible in (
+            ("stop", state in ("waiting", "running")),
+            ("resume", state in ("stopped", "failed")),
+            ("remove", job.over),
+        )
+        if possible
+    )
+
+
+def draw_buttons(job: Job, after: Callable[[], Any]) -> None:
+    """Buttons for all that can be done with a job."""
 
     async def do(what: Callable[[str], None]) -> None:
         await in_thread(what, job.id)
@@ -108,12 +127,12 @@ def draw_buttons(job: Job, after: Callable[[], Any]) -> None:
         if result is not None:
             await result
 
-    queue, state = home().jobs, job.state
-    if state in ("waiting", "running"):
+    queue, can = home().jobs, offers(job)
+    if "stop" in can:
         parts.button(t("Stop"), lambda: do(queue.stop), label=t("Stop {name}", name=job.label))
-    if state in ("stopped", "failed"):
+    if "resume" in can:
         parts.button(t("Resume"), lambda: do(queue.resume), label=t("Resume {name}", name=job.label))
-    if job.over:
+    if "remove" in can:
         parts.button(
             t("Take off the list"),
             lambda: do(queue.remove),
