@@ -155,7 +155,7 @@ def test_the_recurrent_network_reads_as_far_as_it_is_told(visit):
     assert page.complaints == []
 
 
-def test_the_graph_network_and_the_autoencoder_of_the_album_are_live(visit):
+def test_the_graph_network_the_autoencoder_and_the_generative_model_of_the_album_are_live(visit):
     page = visit("/play/family_album")
     page.locator("#controls button", has_text="Graph network").click()
     until(page, lambda page: ready(page) and page.locator("#figure figure img").count() == 2)
@@ -168,6 +168,14 @@ def test_the_graph_network_and_the_autoencoder_of_the_album_are_live(visit):
         lambda page: ready(page) and page.locator("#figure svg text", has_text="a code of two numbers").count() == 1,
     )
     assert page.inner_text("#figure p[aria-live]").startswith("More unusual than")
+    page.locator("#controls button", has_text="Generative model").click()
+    until(page, lambda page: ready(page) and "Nobody has it." in page.inner_text("#figure p[aria-live]"))
+    before = page.inner_text("#figure p[aria-live]")
+    assert before.startswith("Out: a malignant mass")
+    page.get_by_label("benign", exact=True).check()
+    until(page, lambda page: ready(page) and page.inner_text("#figure p[aria-live]").startswith("Out: a benign mass"))
+    page.get_by_label("Code, first number").fill("2")
+    until(page, lambda page: ready(page) and page.inner_text("#figure p[aria-live]") != before)
     assert page.complaints == []
 
 

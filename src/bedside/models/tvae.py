@@ -101,8 +101,7 @@ class TVAE(Columns, Generator):
         """See `Generative`; levels are 0 or 1, and what is missing is filled as the preparation fills it."""
         n, kind = len(label), self.spread
         code = torch.randn(n, self.points.shape[1], generator=random, dtype=kind.dtype)
-        own = self._of_class(kind, label)
-        given = self.decoder(torch.cat([code, own], dim=1))
+        own, given = self._of_class(kind, label), self.decoded(code, label)
         chance = torch.rand(given.shape, generator=random, dtype=kind.dtype).clamp(1e-7, 1 - 1e-7)
         number = given + self._deviation(own) * chance.logit()
         # The level with the largest sum of logarithm and Gumbel noise is drawn with its probability.
@@ -112,6 +111,11 @@ class TVAE(Columns, Generator):
         gone = (torch.rand(given.shape, generator=random, dtype=kind.dtype) < given.sigmoid()) & (self.gaps > 0)
         x = torch.where(self.kind == NUMBER, number, torch.where(self.kind == LEVEL, level, gone.to(given.dtype)))
         return torch.where(self.known(x) + (self.kind == MARK) > 0, x, self.fill.to(x.dtype))
+
+    def decoded(self, code: Tensor, label: Tensor) -> Tensor:
+        """What the decoder says of codes (n, code) of the given classes (n,), (n, columns): the middle of each number."""
+        found: Tensor = self.decoder(torch.cat([code, self._of_class(code, label)], dim=1))
+        return found
 
     def _of_class(self, x: Tensor, label: Tensor) -> Tensor:
         """1 in the column of the own class, (n, classes)."""

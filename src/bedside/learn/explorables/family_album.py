@@ -2,7 +2,7 @@
 
 Classic families and small networks learn from two columns of real patients, a small convolutional network from
 generated lesions, a recurrent one from generated electrocardiograms, a graph network from computed molecules, an autoencoder
-from benign masses. What bedside does not have, or what would take too long, is drawn and says so.
+from benign masses, and a generative model draws masses of its own. What bedside does not have would be drawn and say so.
 """
 
 from collections.abc import Callable
@@ -18,6 +18,7 @@ from bedside.cohort import Task
 from bedside.estimators import MLPClassifier
 from bedside.learn.explorables.data import breast_masses
 from bedside.learn.explorables.family_autoencoder import passed
+from bedside.learn.explorables.family_generative import made
 from bedside.learn.explorables.family_graph import read
 from bedside.learn.explorables.family_members import MEMBERS
 from bedside.learn.explorables.family_recurrent import heard
@@ -152,4 +153,5 @@ ACTIONS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "heard": heard,
     "read": read,
     "passed": passed,
+    "made": made,
 }

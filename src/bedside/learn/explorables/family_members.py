@@ -41,5 +41,5 @@ MEMBERS = (
            "Removing noise, finding the unusual case, a map of all patients.", ("autoencoder", "vae"), True),
     Member("generative", "Generative model", "Chance, and sometimes a wish in words.", "New data that look like those it learnt from.",
            "That the data it saw show all that there is. It can also give back images that it learnt from (arXiv:2301.13188).",
-           "Computer-made images for teaching and training, drafts of reports."),
+           "Computer-made patients and images for teaching and for testing software, drafts of reports.", ("tvae", "diffusion"), True),
 )  # fmt: skip

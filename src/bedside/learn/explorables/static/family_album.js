@@ -60,6 +60,7 @@ function open(member) {
   else if (member.key === "rnn") hearts(place);
   else if (member.key === "graph") compounds(place);
   else if (member.key === "autoencoder") masses(place);
+  else if (member.key === "generative") wishes(place);
   else if (member.live) plane(place, member.key);
   else show(place, drawing(member, 560), html("p", { style: "font-size:14px;color:var(--soft);margin:8px 0 0" }, "Drawn, not computed: bedside has no such machine yet."));
 }
@@ -207,6 +208,33 @@ function masses(place) {
   });
   own(() => slider({ label: "Mass", min: 1, max: 12, step: 1, value: 2, change: (v) => redraw(v - 1) }));
   redraw(1);
+}
+
+/** A code and a class become a mass that nobody has; beside it real masses, and as many that were drawn. */
+function wishes(place) {
+  show(place, html("p", { style: "font-size:16px;color:var(--soft)" }, "A small generative model is being trained on this computer; this takes some seconds …"));
+  const wide = 740, high = 400, left = 290, edge = 2.5;
+  let asked = null;
+  const redraw = latest(async (wish) => {
+    const found = await ask("made", wish);
+    if (!found || !place.isConnected) return;
+    const every = [...found.real, ...found.drawn, found.columns.map((name) => found.mass[name])], ends = (k) => { const all = every.map((one) => one[k]); return [Math.min(...all), Math.max(...all)]; };
+    const [a, b] = [0, 1].map((k) => scale([-edge, edge], k ? [310, 98] : [8, 220])), x = scale(ends(0), [left + 50, wide - 12]), y = scale(ends(1), [high - 56, 74]);
+    const here = found.columns.map((name) => found.mass[name]), colour = wish.malignant ? COLOURS.event : COLOURS.model;
+    const canvas = picture(wide, high, `A code of two numbers, ${number(wish.first, 1)} and ${number(wish.second, 1)}, and the ${found.truth} mass that is made of it; beside it ${found.real.length} real and ${found.drawn.length} drawn ones`);
+    const heading = (at, words, more) => draw("g", {}, draw("text", { x: at, y: 14, style: "font-size:15px;font-weight:600" }, words), draw("text", { x: at, y: 32, class: "soft", style: "font-size:13.5px" }, more));
+    canvas.append(heading(0, "In: a code", "most are near the middle"), ...[1, 2].map((r) => draw("ellipse", { cx: a(0), cy: b(0), rx: a(r) - a(0), ry: b(0) - b(r), fill: "none", stroke: COLOURS.rule })), draw("circle", { cx: a(wish.first), cy: b(wish.second), r: 6, fill: COLOURS.ink }), draw("path", { d: `M240 204h20m-6 -6l6 6l-6 6`, fill: "none", stroke: COLOURS.soft, "stroke-width": 1.8 }),
+      heading(left + 30, `Out: a ${found.truth} mass`, "○ real, ● drawn by chance, ⊕ made of your code"),
+      axis_x(x, high - 56, found.columns[0]), axis_y(y, left + 50, found.columns[1]),
+      ...found.real.map(([p, q]) => draw("circle", { cx: x(p), cy: y(q), r: 3, fill: "none", stroke: COLOURS.soft, "stroke-width": 1 })), ...found.drawn.map(([p, q]) => draw("circle", { cx: x(p), cy: y(q), r: 2.6, fill: colour, "fill-opacity": 0.75 })),
+      draw("circle", { cx: x(here[0]), cy: y(here[1]), r: 10, fill: "none", stroke: COLOURS.paper, "stroke-width": 5 }), draw("circle", { cx: x(here[0]), cy: y(here[1]), r: 10, fill: "none", stroke: COLOURS.ink, "stroke-width": 2.4 }), draw("path", { d: `M${x(here[0]) - 15} ${y(here[1])}h30M${x(here[0])} ${y(here[1]) - 15}v30`, stroke: COLOURS.ink, "stroke-width": 2 }));
+    show(place, html("p", { style: "font-size:18px;margin:0 0 6px", "aria-live": "polite" }, `Out: a ${found.truth} mass, ${found.columns[0]} `, html("b", {}, number(here[0], 1)), `, ${found.columns[1]} `, html("b", {}, number(here[1], 1)), ", and 28 further measurements. Nobody has it."), canvas,
+      html("p", { style: "font-size:14px;color:var(--soft);margin:6px 0 0;max-width:72ch" }, `It learned here from ${found.learned} real masses. Are drawn ones worth anything? Logistic regression that learned from as many drawn ones has an AUROC of ${number(found.synthetic, 2)} on ${found.unseen} real masses that nobody learned from; from the real ones it has ${number(found.real_auroc, 2)}. Drawn patients know at most what the real ones knew, and can give them away; a run of this family tests both.`));
+  });
+  const wished = () => ({ malignant: asked.kind.value === "malignant", first: asked.first.value, second: asked.second.value }), change = () => redraw(wished());
+  const step = { min: -edge, max: edge, step: 0.1, value: 0, words: (v) => number(v, 1), change };
+  asked = own(() => ({ kind: choice({ label: "Class", options: [["benign", "benign"], ["malignant", "malignant"]], value: "malignant", change }), first: slider({ ...step, label: "Code, first number" }), second: slider({ ...step, label: "Code, second number" }) }));
+  change();
 }
 
 const greyed = (map) => painted(map, (value) => [0, 0, 0].map(() => Math.round(255 * value)));
