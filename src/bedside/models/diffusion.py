@@ -139,9 +139,8 @@ class Diffusion(Generative, nn.Module):
         noise = self.noise.to(x.dtype).expand(n, -1, -1, -1, -1).flatten(0, 1)
         moment, told = self.moments.expand(n, -1).flatten(), label[:, None].expand(-1, looks).flatten()
         each = x[:, None].expand(-1, looks, -1, -1, -1).flatten(0, 1)
-        wrong = (
-            0.5 * (self.guess(self.noised(each, noise, moment), moment, told) - self.velocity(each, noise, moment)) ** 2
-        )
+        guess = self.guess(self.noised(each, noise, moment), moment, told)
+        wrong = 0.5 * (guess - self.velocity(each, noise, moment)) ** 2
         return wrong.unflatten(0, (n, looks)).mean(dim=1)
 
     def bound(self, x: Tensor, label: Tensor) -> Tensor:
@@ -185,12 +184,12 @@ class Diffusion(Generative, nn.Module):
     @torch.no_grad()
     def way(self, label: Tensor, random: torch.Generator, kept: int = 1) -> list[Tensor]:
         """Images of the given classes while they are drawn, (n, *shape) each: some moments, evenly from noise to the last one."""
-        x = torch.randn(len(label), *self.noise.shape[1:], generator=random).to(self.noise.device)
-        scheduler = self._scheduler
+        x, scheduler = torch.randn(len(label), *self.noise.shape[1:], generator=random), self._scheduler
+        x = x.to(self.noise.device)
         scheduler.set_timesteps(self.draw_steps)
         steps = [x]
         for moment in scheduler.timesteps:
-            now = moment.expand(len(x))
+            now = moment.to(x.device).expand(len(x))
             found = self.guess(x, now, label)
             if self.guidance > 1:
                 plain = self.guess(x, now, torch.full_like(label, self.untold))
