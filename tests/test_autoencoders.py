@@ -250,6 +250,37 @@ def test_recordings_upside_down_are_found_and_others_are_not(family, planted):
     assert area > 0.95 if planted else 0.35 < area < 0.65
 
 
+@pytest.mark.parametrize("family", ["autoencoder", "vae"])
+def test_the_error_of_a_recording_is_the_mean_of_its_recorded_points(family):
+    with own_random_numbers(0):
+        network = build_model(family, (3, 50), 1, model_settings(family, {"width": 8})).double().eval()
+    x = torch.randn(
+        4, 3, 60, generator=torch.Generator().manual_seed(0)
+    ).double()  # longer than the recordings of training
+    x[:, -1] = 1
+    x[1, :, 30:] = 0  # ends earlier
+    with torch.no_grad():
+        found, errors = network.by_place(x), network.errors(x)[:, 0]
+    assert found.shape == (4, 2, 60)
+    assert (found[1, :, 30:] == 0).all()
+    assert (found[:, :, 50:] == 0).all()
+    points = torch.tensor([50, 30, 50, 50]) * 2
+    assert torch.allclose(found.sum(dim=(1, 2)) / points, errors)
+
+
+def test_the_map_of_a_recording_shows_what_is_not_given_back(tmp_path):
+    run = train(
+        signal_outliers(100), {"train": {"epochs": 15, "learning_rate": 0.005}, "device": {"threads": 1}},
+        folder=tmp_path / "run", family="autoencoder", model={"width": 8}, explain={"samples": 2},
+        evaluation={"resamples": 100},
+    )  # fmt: skip
+    assert run.sanity["method"] == "reconstruction error"
+    assert "does not give back" in run.sanity["what"]
+    deleted = next(one for one in run.sanity["checks"] if one["name"] == "deletion")
+    assert deleted["low"] > 0, "without the points that are badly given back a recording is more usual"
+    assert "Hinton and Salakhutdinov" in (run.path / "report.html").read_text(encoding="utf-8")
+
+
 def test_the_report_says_what_the_score_is_and_is_not(run):
     words = (run.path / "report.html").read_text(encoding="utf-8")
     assert "are no probabilities" in words

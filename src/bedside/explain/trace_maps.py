@@ -1,13 +1,17 @@
-"""Where in a recording a network found its evidence: integrated gradients, occlusion, and what deleting it does.
+"""Where in a recording a network found its evidence: integrated gradients, occlusion, and what deleting it does; of a network
+that gives recordings back, where it fails to.
 
 Sources: Sundararajan et al. 2017, arXiv:1703.01365 (integrated gradients, by captum); Zeiler & Fergus 2014,
 doi:10.1007/978-3-319-10590-1_53 (occlusion); Petsiuk et al. 2018, arXiv:1806.07421 (deletion).
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from bedside.errors import SettingError
+from bedside.explain.attribution import ERROR
 from bedside.explain.sanity import ORDERS, SHARES
 from bedside.explain.trace_sight import Cells, TraceSight, bridged, tensor
 
@@ -16,19 +20,26 @@ STEPS = 32  # of the integral
 METHODS = ("integrated-gradients", "occlusion")
 
 
-def method_for(asked: str) -> str:
+def method_for(asked: str, network: Any) -> str:
     """The method of the maps.
+
+    Args:
+        asked: `settings.explain.method`.
+        network: that is looked into.
 
     Raises:
         SettingError: for one that is for images.
     """
     if asked not in ("auto", *METHODS):
         raise SettingError(f"explain.method={asked} is for images; for recordings choose {' or '.join(METHODS)}.")
-    return METHODS[0] if asked == "auto" else asked
+    usual = ERROR if hasattr(network, "by_place") else METHODS[0]
+    return usual if asked == "auto" else asked
 
 
 def maps(method: str, sight: TraceSight, prepared: np.ndarray, shown: np.ndarray, cells: Cells) -> np.ndarray:
     """Evidence for the output `shown` (n,) in each cell, (n, channels, count); below 0 it speaks against."""
+    if method == ERROR:
+        return cells.pooled(sight.by_place(prepared).astype(np.float64))
     return (occlude if method == "occlusion" else integrate)(sight, prepared, shown, cells)
 
 

@@ -16,6 +16,10 @@ __all__ = ["Cells", "TraceSight", "bridged", "sights_of", "tensor"]
 class TraceSight(ArraySight):
     """Recordings are (n, channels + 1, time); the last row says what was recorded."""
 
+    def by_place(self, given: np.ndarray) -> np.ndarray:
+        """Where a network that reconstructs recordings fails to, (n, channels, time)."""
+        return self._of(self.network.by_place, given)
+
 
 @dataclass(frozen=True)
 class Cells:

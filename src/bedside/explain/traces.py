@@ -15,6 +15,7 @@ import pandas as pd
 from bedside.cohort import Cohort, Task
 from bedside.explain import sanity
 from bedside.explain import truth as known
+from bedside.explain.attribution import ERROR
 from bedside.explain.choose import FOLDER, for_checks, gallery, sample_table, tested_by
 from bedside.explain.latent import choose_space, lay_out
 from bedside.explain.trace_drawing import AGAINST, FOR, PAPER, draw
@@ -58,9 +59,10 @@ def explain_traces(
         RunError: if the member of a fold is missing.
         SettingError: if the method is for images.
     """
-    method, seed = method_for(settings.explain.method), derive(settings.seed, _PLACE)
+    seed = derive(settings.seed, _PLACE)
     test, names = tested_by(run, cohort.task, members)
     sights = sights_of([(name, members[name]) for name in dict.fromkeys(names.sort_values())], cohort.task)
+    method = method_for(settings.explain.method, next(iter(sights.values())).network)
     shown = gallery(test, cohort.task, settings.explain.samples)
     checked = for_checks(test, cohort.task, CHECKED, derive(seed, 1)) if settings.explain.samples else shown
     wanted = test.loc[sorted({*shown.index, *checked.index})]
@@ -142,11 +144,13 @@ def _verdict(
     """sanity.json; see `sanity.verdict`."""
     looked = pd.concat([part.table for part in parts]) if parts else None
     facts = sanity.verdict(task, looked, checked, derive(seed, 4), refit=list(members) == ["everything"])
-    return {"method": method, **facts, "what": what(task), "colours": [AGAINST, PAPER, FOR]}
+    return {"method": method, **facts, "what": what(task, method), "colours": [AGAINST, PAPER, FOR]}
 
 
-def what(task: Task) -> str:
+def what(task: Task, method: str = "") -> str:
     """The class whose evidence is shown, in words."""
+    if method == ERROR:
+        return "what the network does not give back as it is (orange)"
     if task.kind == "binary":
         return f"what speaks for '{task.positive}' (orange) and against it (blue)"
     if task.kind == "multiclass":

@@ -181,6 +181,12 @@ class SignalCoder(Reconstructor):
         x = self._fitted(x)
         return torch.cat([self._coded(x)[0] * x[:, -1:], x[:, -1:]], dim=1)
 
+    def by_place(self, x: Tensor) -> Tensor:
+        """Error at each recorded point, (n, channels, time), 0 elsewhere; what the network cuts off has none."""
+        own = self._fitted(x)
+        wrong = 0.5 * (own[:, :-1] - self._coded(own)[0]) ** 2 * own[:, -1:]
+        return F.pad(wrong, (0, max(0, x.shape[-1] - self.length)))[..., : x.shape[-1]]
+
     def errors(self, x: Tensor) -> Tensor:
         x = self._fitted(x)
         given, _, cost = self._coded(x)

@@ -38,7 +38,8 @@ class TraceExplainer:
     @cached_property
     def method(self) -> str:
         """What was asked for when the run was trained, or the usual one."""
-        return method_for(self.scorer.run.settings.get("explain", {}).get("method", "auto"))
+        asked = self.scorer.run.settings.get("explain", {}).get("method", "auto")
+        return method_for(asked, next(iter(self._members.values())).network)
 
     def __call__(self, inputs: Any, *, members: Sequence[str] | None = None, decision: str = "") -> Heard:
         """Maps of all recordings.
