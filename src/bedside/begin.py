@@ -78,9 +78,12 @@ def _written_out(cohort: Cohort, settings: RunSettings) -> RunSettings:
         return settings.model_copy(update={"augment": resolve(settings.augment)})
     from bedside.training.image_members import augment_settings, image_size
 
-    size = image_size(str(settings.family), cohort, settings)
+    family = str(settings.family)
+    size = image_size(family, cohort, settings)
     preparation = settings.preparation.model_copy(update={"image_size": size})
-    return settings.model_copy(update={"augment": augment_settings(settings, cohort), "preparation": preparation})
+    return settings.model_copy(
+        update={"augment": augment_settings(family, settings, cohort), "preparation": preparation}
+    )
 
 
 def explainable(settings: RunSettings, cohort: Cohort) -> bool:

@@ -93,24 +93,24 @@ class ImageSpec:
         return made
 
 
-def augmentation_of(settings: RunSettings, cohort: Cohort) -> Augmentation:
+def augmentation_of(family: str, settings: RunSettings, cohort: Cohort) -> Augmentation:
     """What was asked for, and where nothing was, what is harmless for these images."""
-    return Augmentation.from_settings(augment_settings(settings, cohort))
+    return Augmentation.from_settings(augment_settings(family, settings, cohort))
 
 
-def augment_settings(settings: RunSettings, cohort: Cohort) -> AugmentSettings:
+def augment_settings(family: str, settings: RunSettings, cohort: Cohort) -> AugmentSettings:
     """The settings of augmentation with every number written out.
 
     A family that draws gets none unless somebody asks: it would draw turned and brightened images too.
     """
-    if family_named(str(settings.family)).generates:
+    if family_named(family).generates:
         return resolve(settings.augment, UNCHANGED)
     return resolve(settings.augment, settings.data.modality or cohort.about.get("modality"))
 
 
-def versions_of(settings: RunSettings, cohort: Cohort) -> Versions:
+def versions_of(family: str, settings: RunSettings, cohort: Cohort) -> Versions:
     """How images are looked at when they are scored."""
-    return Versions(settings.augment.test_time, augmentation_of(settings, cohort), settings.seed)
+    return Versions(settings.augment.test_time, augmentation_of(family, settings, cohort), settings.seed)
 
 
 class Encoders:
@@ -129,7 +129,7 @@ class Encoders:
             assert self.spec.weights is not None
             whole = self.spec.network(self.family, self.cohort, fold, self.settings).eval()
             assert isinstance(whole, Classifier)
-            versions = versions_of(self.settings, self.cohort)
+            versions = versions_of(self.family, self.settings, self.cohort)
             self._made[preparation.key()] = FrozenBackbone(
                 preparation, whole, self.spec.weights, versions, threads=self.threads, device=self.device
             )
@@ -223,10 +223,10 @@ def image_member(
         (valid, *target.tensors(valid, cohort.task, settings.train, judged=True)),
         preparation.mean,
         preparation.std,
-        augmentation_of(settings, cohort),
+        augmentation_of(family, settings, cohort),
         suits_channels_last(network, device),
     )
-    reader = PixelReader(preparation, versions_of(settings, cohort))
+    reader = PixelReader(preparation, versions_of(family, settings, cohort))
 
     def finish(trained: nn.Module) -> Fitted:
         whole = objective.finish(trained, *data.some(data.valid)).cpu().eval()
