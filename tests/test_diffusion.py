@@ -245,11 +245,15 @@ def test_at_most_so_many_are_drawn_and_as_many_real_ones_are_learned_from(tmp_pa
         train={"epochs": 1},
         evaluation={"resamples": 100},
         explain={"samples": 0},
+        reference={"keep": "nothing"},
         device={"threads": 1},
     )
     found = done.synthetic
     assert sum(found["drawn"].values()) == 20 < found["learned_from"]
-    assert "fewer" in (done.path / "report.html").read_text()
+    page = (done.path / "report.html").read_text()
+    assert "but fewer" in page
+    assert "Drawn images" in page
+    assert "training image of its class" not in page, "none was kept"
     assert found["copying"]["synthetic"] == 20
 
 

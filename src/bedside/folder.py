@@ -323,7 +323,7 @@ class Run:
     def synthetic_pairs(self) -> pd.DataFrame | None:
         """Drawn images beside the training images nearest to them, as files in synthetic/; None for a model that draws none."""
         name = "synthetic/pairs.csv"
-        return self._table(name, text=("drawn", "nearest")) if (self.path / name).exists() else None
+        return self._table(name, text=("drawn", "nearest")).fillna("") if (self.path / name).exists() else None
 
     @cached_property
     def null(self) -> dict[str, Any] | None:

@@ -52,7 +52,7 @@ def _pairs(run: Run, pairs: pd.DataFrame) -> Drawing:
             colour = MODEL if side == "drawn" else MUTED
             row[0].text(-0.1, 0.5, word, transform=row[0].transAxes, ha="right", va="center", fontsize=8, color=colour)
     beneath = (
-        "; beneath each the training image of its class that is nearest to it, pixel by pixel. An image that repeats the one beneath it is a copy"
+        "; beneath each the training image of its class that is nearest to it in brightness, place by place. An image that repeats the one beneath it is a copy"
         if kept
         else ""
     )
