@@ -9,7 +9,7 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from bedside.contract.cohorts import signal_outliers, table_outliers
+from bedside.contract.cohorts import image_cohort, signal_cohort, signal_outliers, table_outliers
 from bedside.data.table import TableInputs, read_table
 from bedside.errors import ExportError, SettingError
 from bedside.export import export
@@ -18,6 +18,7 @@ from bedside.models import build_model, model_settings, objective_of
 from bedside.models.coders import LEVEL, MARK, NUMBER, divergence
 from bedside.models.reconstruction import Rank
 from bedside.models.suited import refuse_unsuited
+from bedside.models.unfolded import HIDE, UnfoldedSequence
 from bedside.run import train, train_steps
 from bedside.scoring import predict
 from bedside.settings import PreparationSettings, RunSettings, build
@@ -28,6 +29,7 @@ from bedside.training.events import FoldFit, Progress
 from bedside.training.fits import train_folds
 from bedside.training.groups import Job, train_members
 from bedside.training.hardware import make_fabric
+from bedside.training.image_members import ImageSpec, PixelStore, image_member
 from bedside.training.isolated import own_random_numbers
 from bedside.training.members import array_member
 
@@ -435,6 +437,72 @@ def test_what_a_start_learns_from_are_the_training_samples_of_the_fold():
         )
         found.append(member.network.hidden[0].weight.detach().clone())
     assert torch.equal(*found)
+
+
+@pytest.mark.parametrize(("family", "made"), [("cnn1d", signal_cohort), ("cnn", lambda n: image_cohort(n, size=16))])
+def test_filters_may_begin_from_filling_gaps_of_the_training_samples(family, made):
+    """Other targets, and other validation and test samples: after one epoch of the first phase all weights are the same."""
+    cohort = made(60)
+    fold = make_folds(cohort, build(RunSettings, {}).folds, seed=0)[0]
+    asked = {
+        "family": family,
+        "model": {"width": 4, "stages": 2, "start": "autoencoder"},
+        "train": {"epochs": 1},
+        "device": {"threads": 1},
+    }
+    rows = np.arange(len(cohort))
+    rows[fold.test], rows[fold.valid] = fold.test[::-1], fold.valid[::-1]
+    samples = cohort.samples.assign(target=cohort.samples["target"].to_numpy()[::-1])
+    other = replace(cohort, inputs=cohort.inputs.take(rows), samples=samples)
+    phases = [event.phase for event in train_folds(family, cohort, [fold], build(RunSettings, asked)) if isinstance(event, Progress)]  # fmt: skip
+    assert phases == ["autoencoder", "network"]
+    ours, theirs = (begun(family, one, fold, asked) for one in (cohort, other))
+    for name, value in ours.items():
+        assert torch.equal(value, theirs[name]), name
+
+
+def begun(family, cohort, fold, asked):
+    """Weights of a network after its first phase alone, trained as in `train_folds`."""
+    settings = build(RunSettings, asked)
+    if family == "cnn":
+        spec, store = ImageSpec.of(family, cohort, settings), PixelStore(cohort, workers=1)
+        member = image_member(spec, store, family, fold, settings, threads=1, device="cpu", head=None)
+    else:
+        member = array_member(family, cohort, fold, settings)
+    job = Job(family, cohort, [fold], settings)
+    assert list(train_members(make_fabric(settings.device, work=1), [member.before], job, work=1, phase="autoencoder"))
+    return member.network.state_dict()
+
+
+@pytest.mark.parametrize(("family", "made"), [("cnn1d", signal_cohort), ("cnn", lambda n: image_cohort(n, size=16))])
+def test_what_is_hidden_is_filled_better_than_by_the_average(family, made):
+    cohort = made(90)
+    fold = make_folds(cohort, build(RunSettings, {}).folds, seed=0)[0]
+    asked = {"family": family, "model": {"width": 8, "stages": 2, "start": "autoencoder"}, "device": {"threads": 1}}
+    asked["train"] = {"epochs": 15, "learning_rate": 0.005, "patience": 14}
+    events = train_folds(family, cohort, [fold], build(RunSettings, asked))
+    first = [event for event in events if isinstance(event, Progress) and event.phase == "autoencoder"]
+    assert first[0].metric == "error_explained"
+    assert float(first[-1].record.valid_metric.max()) > 0.3
+
+
+def test_patches_are_hidden_in_training_only_and_what_lies_behind_the_end_stays_unknown():
+    with own_random_numbers(0):
+        network = build_model("cnn1d", (3, 64), 1, model_settings("cnn1d", {"width": 4, "stages": 2}))
+        whole = UnfoldedSequence(network, (3, 64), width=8).train()
+    seen = []
+    network.stem.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    x = torch.ones(200, 3, 64)
+    x[:, -1, 48:] = 0
+    with torch.no_grad():
+        whole.errors(x)
+        whole.eval().errors(x)
+    trained, used = seen
+    share = float((trained[:, :, :48] == 0).float().mean())
+    assert share == pytest.approx(HIDE, abs=0.03)
+    assert torch.equal(trained[:, 0], trained[:, 1]), "a patch is hidden in all channels"
+    assert (used[:, :, :48] == 1).all()
+    assert (used[:, :, 48:] == 0).all()
 
 
 def test_a_start_needs_a_hidden_layer():

@@ -4,6 +4,8 @@ Sources: He et al. 2016, doi:10.1109/CVPR.2016.90 (residual blocks; section 4.2 
 doi:10.1109/CVPR.2019.00065 (averaging in the shortcut, which throws no pixel away).
 """
 
+from typing import Literal
+
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -24,6 +26,8 @@ class CNNSettings(Settings):
     """Pairs of layers in each stage; more make the network deeper."""
     dropout: float = Field(default=0.2, ge=0, lt=1)
     """Share of the last features switched off at random in each training step, so that the network relies on none of them alone."""
+    start: Literal["random", "autoencoder"] = "random"
+    """Random first weights, or filters that first learned to fill hidden parts of the training samples, without the target."""
 
 
 class Block(nn.Module):

@@ -4,6 +4,8 @@ Sources: Wang, Yan & Oates 2017, doi:10.1109/IJCNN.2017.7966039 (residual networ
 doi:10.1109/CVPR.2016.90 (residual blocks); He et al. 2019, doi:10.1109/CVPR.2019.00065 (averaging in the shortcut).
 """
 
+from typing import Literal
+
 from pydantic import Field, field_validator
 from torch import Tensor, nn
 
@@ -26,6 +28,8 @@ class CNN1dSettings(Settings):
     """Time points that a filter sees, an odd number."""
     dropout: float = Field(default=0.2, ge=0, lt=1)
     """Share of the last features switched off at random in each training step."""
+    start: Literal["random", "autoencoder"] = "random"
+    """Random first weights, or filters that first learned to fill hidden parts of the training samples, without the target."""
 
     @field_validator("kernel")
     @classmethod

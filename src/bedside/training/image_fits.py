@@ -14,6 +14,7 @@ from bedside.training.groups import Job, train_members
 from bedside.training.hardware import SMALL, available_cores, make_fabric, threads_for
 from bedside.training.image_members import Encoders, ImageSpec, PixelStore, head_members, image_member
 from bedside.training.members import Member
+from bedside.training.pretraining import PHASE
 from bedside.training.rehearsal import rehearse
 from bedside.training.vision import FittedHead
 
@@ -99,10 +100,13 @@ def _pixels(spec: ImageSpec, fabric: "Fabric", job: Job, heads: Mapping[str, nn.
         epoch_seconds=rehearsal.epoch_seconds,
         weights=spec.weights.to_dict() if spec.weights else None,
     )
-    phase = "" if heads is None else "network"
+    phase = "" if heads is None and first.before is None else "network"
     for fold in job.folds:  # made one after the other: a large network need not be there fifteen times
         if fold.name not in job.finished:
             one = first if fold is job.folds[0] else member(fold)
+            if one.before is not None:
+                begun = train_members(fabric, [one.before], job, work=LARGE, phase=PHASE)
+                yield from (event for event in begun if isinstance(event, Progress))
             yield from train_members(fabric, [one], job, work=LARGE, phase=phase)
 
 

@@ -23,6 +23,8 @@ from bedside.training.hardware import suits_channels_last
 from bedside.training.isolated import own_random_numbers
 from bedside.training.members import WEIGHTS, Arrays, Images, Member, Target, learned_from, new_network
 from bedside.training.pixels import decoded
+from bedside.training.pretraining import asked as starts_from_autoencoder
+from bedside.training.pretraining import unfolded
 from bedside.training.versions import Versions
 from bedside.training.vision import FittedHead, FittedImageNetwork, FrozenBackbone, PixelReader
 
@@ -234,7 +236,14 @@ def image_member(
             preparation, reader, whole, cohort.task, target.centre, target.scale, threads=threads, device=device
         )
 
-    network = objective.begin(network, preparation, *data.some(data.train))
+    before = None
+    some, some_target = data.some(data.train)
+    if starts_from_autoencoder(family, settings):
+        learner, aim = unfolded(network, preparation, some, fold, settings, cohort.task)
+        before = Member(fold, learner, data, aim, lambda trained: finish(network))
+    network = objective.begin(network, preparation, some, some_target)
     if data.channels_last:
         network.to(memory_format=torch.channels_last)
-    return Member(fold, network, data, objective, finish, trained_before=head is not None)
+        if before is not None:
+            before.network.to(memory_format=torch.channels_last)
+    return Member(fold, network, data, objective, finish, trained_before=head is not None, before=before)

@@ -20,6 +20,7 @@ from bedside.training.batches import Augmented, Batches, TensorBatches, to_devic
 from bedside.training.fitted import Fitted, FittedNetwork, preparation_of
 from bedside.training.image_batches import ImageBatches
 from bedside.training.isolated import own_random_numbers
+from bedside.training.pretraining import asked as starts_from_autoencoder
 from bedside.training.pretraining import unfolded
 from bedside.training.signal_augment import augmentation_of
 
@@ -178,7 +179,7 @@ def array_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings)
         return FittedNetwork(preparation, scoring, cohort.task, shape, target.centre, target.scale, average)
 
     before = None
-    if getattr(model_settings(family, settings.model), "start", "random") == "autoencoder":
+    if starts_from_autoencoder(family, settings):
         learner, aim = unfolded(network, preparation, learned, fold, settings, cohort.task)
         before = Member(fold, learner, data, aim, lambda trained: finish(network))
     return Member(fold, network, data, objective, finish, before=before)
