@@ -243,7 +243,6 @@ def image_member(
         before = Member(fold, learner, data, aim, lambda trained: finish(network))
     network = objective.begin(network, preparation, some, some_target)
     if data.channels_last:
-        network.to(memory_format=torch.channels_last)
-        if before is not None:
-            before.network.to(memory_format=torch.channels_last)
+        for one in [network] if before is None else [network, before.network]:
+            one.to(memory_format=torch.channels_last)
     return Member(fold, network, data, objective, finish, trained_before=head is not None, before=before)

@@ -51,9 +51,10 @@ def unfolded(
 
 def _coder(network: Any, shape: tuple[int, ...]) -> Reconstructor:
     """The network's own layers, and new ones that give samples of this shape back."""
+    head: Any = getattr(network, "head", None)
     if isinstance(network, SequenceClassifier):
-        return UnfoldedSequence(network, shape, width=network.head[-1].in_features)
+        return UnfoldedSequence(network, shape, width=head[-1].in_features)
     if isinstance(network, Classifier):
-        return UnfoldedImage(network, shape, width=network.head[-1].in_features)
+        return UnfoldedImage(network, shape, width=head[-1].in_features)
     width = [layer for layer in network.hidden if isinstance(layer, nn.Linear)][-1].out_features
     return TableCoder(shape[0], width=width, layers=1, code=width, hide=HIDE, encoder=network.hidden)
