@@ -7,6 +7,10 @@ from bedside.evaluation.compare import signed
 from bedside.evaluation.metrics import LABELS
 
 ONE = {"table": "column", "image": "measurement"}  # what distributions are compared of
+ATTACKERS = {  # what each has beside a patient's record, and what is not to be given away if that is enough
+    "model": ("the model", "this model"),
+    "samples": ("only the synthetic cohort", "these samples"),
+}
 USABLE = 0.02  # of AUROC or R2: what training on synthetic samples may cost before it is called worse
 ALIKE = 0.05  # of a distance between distributions or of an association, 0 to 1, beyond what chance makes
 
@@ -14,8 +18,8 @@ ALIKE = 0.05  # of a distance between distributions or of an association, 0 to 1
 def verdicts(record: dict[str, Any]) -> list[dict[str, str]]:
     """One sentence for each test of tests.json, with its level: "danger", "warning" or "fine"; worst first."""
     found = [
-        _model(record["membership"]),
-        _samples(record["membership"]),
+        _attacked(record["membership"], "model"),
+        _attacked(record["membership"], "samples"),
         _copying(record["copying"], "pixel" if record["kind"] == "image" else "cell"),
         _useful(record["usefulness"]),
         _columns(record["columns"], ONE[record["kind"]]),
@@ -29,32 +33,21 @@ def _said(test: str, level: str, sentence: str) -> dict[str, str]:
     return {"test": test, "level": level, "sentence": sentence}
 
 
-def _model(attacks: dict[str, Any] | None) -> dict[str, str] | None:
+def _attacked(attacks: dict[str, Any] | None, test: str) -> dict[str, str] | None:
+    """What an attacker of `ATTACKERS` finds out about who was learned from."""
     if attacks is None:
         return None
-    one = Estimate.from_dict(attacks["model"])
-    who = "An attacker who has the model and a patient's record"
+    one = Estimate.from_dict(attacks[test])
+    has, kept = ATTACKERS[test]
+    who = f"An attacker who has {has} and a patient's record"
+    name = f"membership_{test}"
     if one.low is None:
-        return _said("membership_model", "warning", f"{who} could not be tried: {one.method}.")
+        return _said(name, "warning", f"{who} could not be tried: {one.method}.")
     if one.low > 0.5:
-        told = f"{who} tells training patients from others with AUROC {one.text()}: do not give this model away."
-        return _said("membership_model", "danger", told)
+        told = f"{who} tells training patients from others with AUROC {one.text()}: do not give {kept} away."
+        return _said(name, "danger", told)
     told = f"{who} tells training patients from others no better than guessing: AUROC {one.text()}. This was one attacker; it is no proof."
-    return _said("membership_model", "fine", told)
-
-
-def _samples(attacks: dict[str, Any] | None) -> dict[str, str] | None:
-    if attacks is None:
-        return None
-    one = Estimate.from_dict(attacks["samples"])
-    who = "An attacker who has only the synthetic cohort and a patient's record"
-    if one.low is None:
-        return _said("membership_samples", "warning", f"{who} could not be tried: {one.method}.")
-    if one.low > 0.5:
-        told = f"{who} tells training patients from others with AUROC {one.text()}: do not give these samples away."
-        return _said("membership_samples", "danger", told)
-    told = f"{who} tells training patients from others no better than guessing: AUROC {one.text()}. This was one attacker; it is no proof."
-    return _said("membership_samples", "fine", told)
+    return _said(name, "fine", told)
 
 
 def _copying(copying: dict[str, Any] | None, cell: str) -> dict[str, str] | None:
