@@ -82,14 +82,17 @@ def sample(
     pictures = model.kind == "image"
     if output is not None:
         require_folder_of(Path(output))
-        if pictures:
-            with whole_folder(Path(output), replace=False) as folder:
-                write_table(folder / "samples.csv", table_of(kind, inputs, labels, classes, target, folder))
-        else:
-            write_text(Path(output), csv_text(table_of(kind, inputs, labels, classes, target)))
+    if output is not None and pictures:
+        with whole_folder(Path(output), replace=False) as folder:
+            table = table_of(kind, inputs, labels, classes, target, folder)
+            write_table(folder / "samples.csv", table)
+    else:
+        table = table_of(kind, inputs, labels, classes, target)
+        if output is not None:
+            write_text(Path(output), csv_text(table))
     found = run.synthetic or {"verdicts": []}
     return Sampled(
-        table_of(kind, inputs, labels, classes, target),
+        table,
         tuple(one["sentence"] for one in found["verdicts"] if one["level"] == "danger"),
         kind.pixels_of(inputs) if pictures else None,
     )
