@@ -81,13 +81,11 @@ def synthesis_steps(
     record["verdicts"] = verdicts(record)
     with whole_folder(run.path / FOLDER) as folder:
         write_table(folder / "samples.csv", shown(made, cohort, kind, SHOWN, folder))
-        if cohort.inputs.kind == "image":
-            first = made[0]
-            learned = first.fold.train
-            images.beside_nearest(
-                folder, first.label, first.inputs, cohort.target[learned], cohort.inputs.take(learned),
-                keep=settings.reference.keep not in KEEPS_FEWER,
-            )  # fmt: skip
+        first, learned = made[0], made[0].fold.train
+        kind.beside_nearest(
+            folder, first.label, first.inputs, cohort.target[learned], cohort.inputs.take(learned),
+            keep=settings.reference.keep not in KEEPS_FEWER,
+        )  # fmt: skip
         if distances is not None:
             write_table(folder / "distances.csv", distances)
         write_json(folder / "tests.json", record)

@@ -101,3 +101,9 @@ def _day(year: float) -> str:
     start = pd.Timestamp(int(year), 1, 1)
     length = 366 if start.is_leap_year else 365
     return str((start + pd.Timedelta(days=int((year - int(year)) * length))).date())
+
+
+def beside_nearest(
+    folder: Path, label: np.ndarray, drawn: TableInputs, target: np.ndarray, train: TableInputs, *, keep: bool
+) -> None:
+    """Nothing: rows of a table tell little side by side, and those of patients stay where they are."""
