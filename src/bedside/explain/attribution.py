@@ -92,8 +92,8 @@ def maps(method: str, classifier: Any, x: Tensor, shown: np.ndarray) -> np.ndarr
 def _denoised(classifier: Any, x: Tensor, shown: np.ndarray) -> np.ndarray:
     """Where noise is taken out better as the class that is looked at than as the others.
 
-    Over the whole image that is, but for what speaks for no place, the logit. Errors of single pixels are grainy, so each
-    is averaged with its neighbours.
+    Over the whole image these differences are, but for what speaks for no place, the logit. What is shown no longer adds up to
+    it: errors of single pixels are grainy, so each is averaged with its neighbours, and only what speaks for the class is kept.
     """
     found: Tensor = classifier.by_place(x)
     own = torch.as_tensor(shown) + (1 if found.shape[1] == 2 else 0)  # one output says the second of two classes
