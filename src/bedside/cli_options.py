@@ -89,7 +89,13 @@ SettingsFile = Annotated[Path | None, typer.Option(help="YAML file of settings; 
 Folds = Annotated[
     str | None, typer.Option(help="holdout, crossval, site, time or given; or the number of folds of a crossval.")
 ]
-Repeats = Annotated[int | None, typer.Option(min=1, help="Times that the cross-validation is dealt anew.")]
+Repeats = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Times that patients are dealt anew, by cross-validation or, with --folds given, to training and validation.",
+    ),
+]
 Seeds = Annotated[
     int | None, typer.Option(min=1, help="Trainings of every fold that differ in their random numbers alone.")
 ]

@@ -125,8 +125,8 @@ class FoldSettings(Settings):
     """Which patients test the model; it never learns from them. `holdout`: one split, 60 % of patients to train, 20 % to validate, 20 % to test; `crossval`: every patient tested once per repeat; `site`: each hospital or scanner in turn; `time`: the latest fifth; `given`: the split that comes with the data; `auto`: `given` if there is one, else `holdout`."""
     number: int = Field(default=5, ge=3, le=100, json_schema_extra=only_when(scheme="crossval"))
     """Parts that the patients are dealt into. Each is tested once, by a model that learned from the others; one of those validates."""
-    repeats: int = Field(default=1, ge=1, le=1000, json_schema_extra=only_when(scheme="crossval"))
-    """How often the whole cross-validation is dealt anew; several show how much the deal matters."""
+    repeats: int = Field(default=1, ge=1, le=1000, json_schema_extra=only_when(scheme=("crossval", "given")))
+    """How often patients are dealt anew: with `crossval` all of them, with `given` those who train and validate, if the split that came with the data leaves that open. Several show how much the deal matters. Those of `given` are tested on the same patients, and so is the mean of their models."""
     seeds: int = Field(default=1, ge=1, le=1000)
     """Trainings of every fold that differ by chance alone: first weights, order, dropout. They show how much luck there is; each counts as a repeat."""
     link_duplicates: bool = True

@@ -15,6 +15,7 @@ from bedside.evaluation.curves import Curves, agreement, curves
 from bedside.evaluation.foreign import foreign
 from bedside.evaluation.performance import how_joined, performance, repeats
 from bedside.evaluation.subgroups import by_group
+from bedside.evaluation.together import together
 from bedside.settings import EvaluationSettings
 
 __all__ = ["Curves", "Development", "agreement", "curves", "evaluate", "foreign", "performance", "repeats"]
@@ -51,6 +52,10 @@ def evaluate(
     result, tested = performance(
         predictions, task, settings, seed=seed, baseline=baseline, baseline_family=baseline_family,
         patient_column=patient_column,
+    )  # fmt: skip
+    result["ensemble"] = together(
+        predictions, task, settings, result["thresholds"], seed=seed, baseline=baseline,
+        baseline_family=baseline_family, patient_column=patient_column,
     )  # fmt: skip
     test, n, found = tested.rows, result["n"], [Estimate.from_dict(record) for record in result["estimates"]]
     result["subgroups"] = by_group(tested, settings, seed=seed)

@@ -123,12 +123,12 @@ def confusion(test: pd.DataFrame, task: Task, thresholds: list[dict[str, Any]]) 
     return {"classes": list(task.classes), "counts": np.round(counts, 6).tolist()}
 
 
-def divisions(test: pd.DataFrame) -> dict[int, int]:
-    """The first repeat with the same samples in the same folds, for each repeat: what differs is the random numbers."""
+def divisions(predictions: pd.DataFrame) -> dict[int, int]:
+    """The first repeat with the same samples in the same parts, for each repeat: what differs is the random numbers."""
     found: dict[int, int] = {}
     first: dict[bytes, int] = {}
-    for repeat, rows in test.groupby("repeat", sort=True):
-        dealt = pd.util.hash_pandas_object(rows[["fold", "sample"]], index=False).to_numpy()
+    for repeat, rows in predictions.groupby("repeat", sort=True):
+        dealt = pd.util.hash_pandas_object(rows[["fold", "part", "sample"]], index=False).to_numpy()
         found[int(str(repeat))] = first.setdefault(np.sort(dealt).tobytes(), int(str(repeat)))
     return found
 

@@ -44,7 +44,7 @@ def performance(
     test = panels.tested(predictions)
     _check(predictions, test, task)
     patients = pd.factorize(test["patient"], sort=True)[0]
-    dealt = panels.divisions(test)
+    dealt = panels.divisions(predictions)
     n = panels.sizes(test, task, patient_column=patient_column) | {"divisions": len(set(dealt.values()))}
     frozen = thresholds.per_fold(predictions, task, settings) if task.kind == "binary" else []
     stated = settings.prevalence

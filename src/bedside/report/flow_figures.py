@@ -191,11 +191,11 @@ def _left_out(counts: dict[str, Any]) -> list[str]:
 
 
 def _over_all(counts: dict[str, Any]) -> list[str]:
-    again = (
-        f"{counts['repeats']} times, with new folds"
-        if counts["repeats"] > 1
-        else "each in the one fold that tests them"
-    )
+    again = "each in the one fold that tests them"
+    if not any(fold["fold"] for fold in counts["folds"]):
+        again = f"the same for all {len(counts['folds'])} models"
+    elif counts["repeats"] > 1:
+        again = f"{counts['repeats']} times, with new folds"
     return [*_numbers(counts["tested"], counts), again]
 
 

@@ -84,6 +84,7 @@ def page_context(run: Told, drawings: dict[str, list[Drawing]]) -> dict[str, Any
         "drawings": drawings,
         "numbers": {drawing.name: i for i, drawing in enumerate(ordered, start=1)},
         "point": point(run),
+        "together": tables.ensemble_rows(estimates, [*page.HEADLINES[estimates["task"]["kind"]], "accuracy"]),
         "repeated": tables.repeat_rows(estimates, page.HEADLINES[estimates["task"]["kind"]]),
         "panel": operating,
         "panel_rows": static_rows(operating) if operating else [],

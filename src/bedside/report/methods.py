@@ -41,7 +41,15 @@ def scheme(run: Run) -> str:
         divisions = n.get("divisions", n["repeats"])
         times = f", repeated {divisions} times with new folds" if divisions > 1 else ""
         return f"{folds.get('number', n['folds'])}-fold cross-validation{times}: in each fold one part was tested, the next validated, the others trained.{_scaffolds(run)}{_seeds(run)}"
-    return _SCHEMES.get(str(folds.get("scheme")), "") + _scaffolds(run) + _seeds(run)
+    return _SCHEMES.get(str(folds.get("scheme")), "") + _dealt_anew(run) + _scaffolds(run) + _seeds(run)
+
+
+def _dealt_anew(run: Run) -> str:
+    """That a division that came with the data left open who validates, and several were tried."""
+    times = run.estimates["n"].get("divisions", 1)
+    if run.settings.get("folds", {}).get("scheme") != "given" or times == 1:
+        return ""
+    return f" Who of its training patients validates was dealt {times} times; the tested patients stayed the same."
 
 
 def _scaffolds(run: Run) -> str:
@@ -127,8 +135,11 @@ def summary(run: Run) -> str:
 def kept(run: Run) -> str:
     """Which model came out of the folds, and whether it was the one that was tested."""
     record = model_record(run)
+    tested = "was tested on patients that none of them had seen" if run.estimates.get("ensemble") else ""
+    scored = tested or "whose predictions on patients they had not seen were scored"
+    joined = ", and " if tested else ", "
     return {
-        "ensemble": f"The model that was kept is the mean of the {len(record['members'])} members, whose predictions on patients they had not seen were scored.",
+        "ensemble": f"The model that was kept is the mean of the {len(record['members'])} members{joined}{scored}.",
         "refit": "The model that was kept was trained once more on all patients; this very model was not tested.",
         "tested": "The model that was kept is the one that was tested.",
     }.get(str(record["final"]), "")

@@ -88,6 +88,27 @@ def repeat_rows(estimates: dict[str, Any], metrics: Sequence[str]) -> list[dict[
     ]
 
 
+def ensemble_rows(estimates: dict[str, Any], metrics: Sequence[str]) -> list[dict[str, Any]]:
+    """The named metrics of the mean of the models, beside those of one model and of the baseline; empty if it was not tested."""
+    found = estimates.get("ensemble")
+    if not found:
+        return []
+    simple = (found["baseline"] or {"estimates": []})["estimates"]
+    one, other = (
+        {(r["metric"], r["of"]): Estimate.from_dict(r) for r in rows} for rows in (estimates["estimates"], simple)
+    )
+    return [
+        {
+            "name": metric_name(record["metric"]) + (", macro" if record["of"] == "macro" else ""),
+            "ensemble": Estimate.from_dict(record),
+            "one": one[record["metric"], record["of"]],
+            "baseline": other.get((record["metric"], record["of"])),
+        }
+        for record in found["estimates"]
+        if record["metric"] in metrics and record["of"] in ("", "macro")
+    ]
+
+
 def comparison_rows(estimates: dict[str, Any]) -> list[dict[str, Any]]:
     """Model, baseline and paired difference of each metric that has a difference, overall and macro."""
     baseline = estimates["baseline"]

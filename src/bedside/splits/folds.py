@@ -42,12 +42,12 @@ def make_folds(cohort: Cohort, settings: FoldSettings, *, seed: int) -> list[Fol
         seed: shuffles the groups before they are dealt.
 
     Returns:
-        One fold for `holdout`, `time` and `given`, one per site for `site`, number x repeats for `crossval`; all of
-        them once for each of `settings.seeds`, which count as repeats of their own.
+        One fold for `holdout` and `time`, one per site for `site`, one per repeat for `given`, number x repeats for
+        `crossval`; all of them once for each of `settings.seeds`, which count as repeats of their own.
 
     Raises:
         DataError: if a class has too few patients, or the split that came with the data lacks a part.
-        SettingError: if the role that the scheme needs is missing.
+        SettingError: if the role that the scheme needs is missing, or repeats would be all alike.
 
     Source:
         Varma & Simon 2006, doi:10.1186/1471-2105-7-91 (choices must not see the test fold).
@@ -67,7 +67,7 @@ def make_folds(cohort: Cohort, settings: FoldSettings, *, seed: int) -> list[Fol
         case "time":
             folds = [_past_to_future(cohort, groups)]
         case "given":
-            folds = [_as_given(cohort, groups, strata, seed=seed)]
+            folds = [_as_given(cohort, groups, strata, seed=seed, repeat=repeat) for repeat in range(settings.repeats)]
     for fold in folds:
         _check(fold, cohort, groups, scheme)
     return _again(folds, settings.seeds)
@@ -310,10 +310,11 @@ def _past_to_future(cohort: Cohort, groups: np.ndarray) -> Fold:
     return Fold(0, 0, train, valid, test)
 
 
-def _as_given(cohort: Cohort, groups: np.ndarray, strata: np.ndarray, *, seed: int) -> Fold:
+def _as_given(cohort: Cohort, groups: np.ndarray, strata: np.ndarray, *, seed: int, repeat: int = 0) -> Fold:
     """The split that came with the data, without the samples of which the same group stands in a later part.
 
-    Without a validation part a fifth of the training patients validates.
+    Without a validation part a fifth of the training patients validates, another fifth in each repeat: in five of them
+    everyone validates once.
     """
     if cohort.split is None:
         raise SettingError(
@@ -321,6 +322,11 @@ def _as_given(cohort: Cohort, groups: np.ndarray, strata: np.ndarray, *, seed: i
             "(--split COLUMN), or put images into folders train, valid and test."
         )
     train, valid, test = (np.flatnonzero(cohort.split == part) for part in PARTS)
+    if repeat and len(valid):
+        raise SettingError(
+            "folds.repeats has no effect: the split that came with the data says who validates. Leave it away, or train "
+            "several times with other random numbers (--seeds 5)."
+        )
     for rows, part in ((train, "train"), (test, "test")):
         if not len(rows):
             raise DataError(
@@ -335,18 +341,27 @@ def _as_given(cohort: Cohort, groups: np.ndarray, strata: np.ndarray, *, seed: i
             "with the data. Mend the split, or use --folds holdout."
         )
     if not len(valid):
-        kept_valid = _fifth(cohort, groups, strata, train, " in the train part", seed=seed)
+        deal, fifth = divmod(repeat, 5)
+        kept_valid = _fifth(cohort, groups, strata, train, " in the train part", seed=seed, repeat=deal, part=fifth)
         train = np.setdiff1d(train, kept_valid)
-    return Fold(0, 0, train, kept_valid, test)
+    return Fold(repeat, 0, train, kept_valid, test)
 
 
 def _fifth(
-    cohort: Cohort, groups: np.ndarray, strata: np.ndarray, rows: np.ndarray, where: str, *, seed: int, repeat: int = 0
+    cohort: Cohort,
+    groups: np.ndarray,
+    strata: np.ndarray,
+    rows: np.ndarray,
+    where: str,
+    *,
+    seed: int,
+    repeat: int = 0,
+    part: int = 0,
 ) -> np.ndarray:
-    """A fifth of the groups among `rows`, stratified: row numbers in ascending order."""
+    """A fifth of the groups among `rows`, stratified, the one with number `part`: row numbers in ascending order."""
     used, own = np.unique(groups[rows], return_inverse=True)
     _enough_patients(cohort, groups, 5, where, rows)
-    return rows[_deal(own, strata[used], 5, seed=seed, repeat=repeat)[0]]
+    return rows[_deal(own, strata[used], 5, seed=seed, repeat=repeat)[part]]
 
 
 def _check(fold: Fold, cohort: Cohort, groups: np.ndarray, scheme: str) -> None:
@@ -429,6 +444,7 @@ def _own_split(cohort: Cohort, folds: list[Fold], settings: FoldSettings) -> Ite
         )
     if "valid" not in cohort.split:
         message = (
-            "The split that came with the data has no validation part, so a fifth of its training patients validates."
+            "The split that came with the data has no validation part, so a fifth of its training patients validates"
+            + (", another fifth in each repeat." if settings.repeats > 1 else ".")
         )
         yield Finding("note", "own-split-no-valid", message)

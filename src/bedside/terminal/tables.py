@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bedside.cohort import Estimate, Finding, level_text
+from bedside.evaluation.metrics import HEADLINE, LABELS
 from bedside.evaluation.sample_size import Need
 from bedside.folder import Run
 from bedside.models.family import ALL, Family
@@ -82,6 +83,18 @@ def print_estimates(record: Mapping[str, Any], console: Console) -> None:
         cells = [escape(name), escape(estimate.text())]
         table.add_row(*cells, *([beside.get((entry["metric"], entry["of"]), "")] if baseline else []))
     console.print(table)
+    if record.get("ensemble"):
+        console.print(plain(_of_the_mean(record["ensemble"], record["task"]["kind"])), highlight=False)
+
+
+def _of_the_mean(ensemble: Mapping[str, Any], task: str) -> str:
+    """What the mean of models that were tested on the same patients scores, in a sentence."""
+    found = {
+        entry["metric"]: Estimate.from_dict(entry) for entry in ensemble["estimates"] if entry["of"] in ("", "macro")
+    }
+    wanted = [metric for metric in (HEADLINE[task], "accuracy", "mae") if metric in found]
+    told = ", ".join(f"{LABELS[metric]} {found[metric].text()}" for metric in wanted)
+    return f"The mean of the {ensemble['models']} models, tested as one model on the same patients: {told}."
 
 
 def print_monitoring(record: Mapping[str, Any], console: Console) -> None:
