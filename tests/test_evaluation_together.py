@@ -150,3 +150,14 @@ def test_the_model_that_a_run_keeps_is_the_one_that_was_tested(tmp_path):
     frame = cohort.inputs.frame.iloc[np.flatnonzero(cohort.split == "test")]
     said = predict(run, frame.reset_index(drop=True)).table
     assert np.allclose(said[f"score_{positive}"], kept.to_numpy(), atol=1e-6)
+
+
+def test_repeats_that_are_never_as_sure_as_others_are_judged_among_their_own():
+    table = predicted(repeats=2)
+    vague = table["repeat"] == 1
+    table.loc[vague, "score_ill"] = 0.5 + 0.01 * (table["score_ill"] - 0.5)
+    table["score_well"] = 1 - table["score_ill"]
+    found = evaluate(table, TASK, EvaluationSettings(resamples=200, threshold="fixed", threshold_value=0.5), seed=0)
+    abstention = found["uncertainty"]["abstention"]
+    assert np.isfinite(abstention["area"]["value"])
+    assert [point["answered"] for point in abstention["points"]] == pytest.approx(np.arange(20, 0, -1) / 20, abs=0.02)

@@ -33,11 +33,11 @@ def abstention(tested: Judged, settings: EvaluationSettings, *, seed: int) -> di
     sure, wrong = sureness(tested)
     if np.ptp(sure) < ALIKE:
         return {"why": "the model is equally sure of every sample"}
-    cuts = np.quantile(sure, [1 - part for part in SHARES], method="higher")
     repeats, n_patients = tested.rows["repeat"].to_numpy(), int(tested.units.max()) + 1
     panels = []
     for repeat in np.unique(repeats):
-        here = repeats == repeat
+        here = repeats == repeat  # models of one repeat may be surer of everything than those of another
+        cuts = np.quantile(sure[here], [1 - part for part in SHARES], method="higher")
         metrics = [metric for cut in cuts for metric in _metrics(tested, sure >= cut, wrong, here)]
         panels.append(Panel(metrics, tested.units[here], n_patients))
     joined = averaged(panels)
