@@ -1,6 +1,6 @@
 """Rows of the tables of a report, ready to print: estimates, comparison, features, splits, settings."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bedside import settings as known
@@ -73,13 +73,17 @@ def class_table(estimates: dict[str, Any]) -> dict[str, Any] | None:
     return {"metrics": [metric_name(metric) for metric in metrics], "rows": rows, "records": records}
 
 
+def _row_name(record: Mapping[str, Any]) -> str:
+    return metric_name(record["metric"]) + (", macro" if record["of"] == "macro" else "")
+
+
 def repeat_rows(estimates: dict[str, Any], metrics: Sequence[str]) -> list[dict[str, Any]]:
     """The named metrics with their t interval over repeats beside the interval over patients; empty without repeats."""
     known = {(record["metric"], record["of"]): record for record in estimates.get("over_repeats", [])}
     rows = [record for record in estimates["estimates"] if (record["metric"], record["of"]) in known]
     return [
         {
-            "name": metric_name(record["metric"]) + (", macro" if record["of"] == "macro" else ""),
+            "name": _row_name(record),
             "repeats": Estimate.from_dict(known[record["metric"], record["of"]]),
             "patients": Estimate.from_dict(record),
         }
@@ -99,7 +103,7 @@ def ensemble_rows(estimates: dict[str, Any], metrics: Sequence[str]) -> list[dic
     )
     return [
         {
-            "name": metric_name(record["metric"]) + (", macro" if record["of"] == "macro" else ""),
+            "name": _row_name(record),
             "ensemble": Estimate.from_dict(record),
             "one": one[record["metric"], record["of"]],
             "baseline": other.get((record["metric"], record["of"])),

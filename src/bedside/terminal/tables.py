@@ -93,7 +93,9 @@ def _of_the_mean(ensemble: Mapping[str, Any], task: str) -> str:
         entry["metric"]: Estimate.from_dict(entry) for entry in ensemble["estimates"] if entry["of"] in ("", "macro")
     }
     wanted = [metric for metric in (HEADLINE[task], "accuracy", "mae") if metric in found]
-    told = ", ".join(f"{LABELS[metric]} {found[metric].text()}" for metric in wanted)
+    told = ", ".join(
+        f"{'macro ' if found[metric].of else ''}{LABELS[metric]} {found[metric].text()}" for metric in wanted
+    )
     return f"The mean of the {ensemble['models']} models, tested as one model on the same patients: {told}."
 
 
