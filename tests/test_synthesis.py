@@ -217,6 +217,20 @@ def test_a_run_keeps_what_was_drawn_and_judged(run):
     assert not list(run.path.rglob("*.pkl"))
 
 
+@pytest.mark.parametrize(
+    ("copies", "held", "level"),
+    [(0, 0, "fine"), (3, 0, "warning"), (30, 0, "danger"), (30, 12, "fine"), (40, 1, "danger")],
+)
+def test_equal_rows_are_called_copies_only_beyond_chance(run, copies, held, level):
+    """Of 100 synthetic and 40 held-out samples each; Fisher's p, one-sided: 3 of 100 against 0 of 40 has p = 0.36, 30 against 0 below 0.001."""
+    closer = {**run.synthetic["copying"]["closer"], "value": 0.5, "low": 0.4, "high": 0.6}
+    counts = {"copies": copies, "synthetic": 100, "copies_held_out": held, "held_out": 40}
+    copying = {**run.synthetic["copying"], **counts, "closer": closer}
+    found = {one["test"]: one for one in verdicts({**run.synthetic, "copying": copying})}["copying"]
+    assert found["level"] == level
+    assert ("It copies patients" in found["sentence"]) == (level == "danger")
+
+
 def test_sampling_is_reproducible_marked_and_by_class(run, tmp_path):
     one = bedside.sample(run, n=30, seed=4, output=tmp_path / "drawn.csv").table
     pd.testing.assert_frame_equal(one, bedside.sample(run, n=30, seed=4).table)

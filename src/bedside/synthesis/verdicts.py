@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from scipy.stats import fisher_exact
+
 from bedside.cohort import Estimate, share_text
 from bedside.evaluation.compare import signed
 from bedside.evaluation.metrics import LABELS
@@ -11,6 +13,8 @@ ATTACKERS = {  # what each has beside a patient's record, and what is not to be 
     "model": ("the model", "this model"),
     "samples": ("only the synthetic cohort", "these samples"),
 }
+COPIES = (("copies", "synthetic"), ("copies_held_out", "held_out"))  # that are equal, of how many
+CHANCE = 0.025  # probability of as many copies without copying, below which they are not put down to chance
 USABLE = 0.02  # of AUROC or R2: what training on synthetic samples may cost before it is called worse
 ALIKE = 0.05  # of a distance between distributions or of an association, 0 to 1, beyond what chance makes
 
@@ -60,12 +64,23 @@ def _copying(copying: dict[str, Any] | None, cell: str) -> dict[str, str] | None
     exact += f" ({usual:,} of {copying['held_out']:,} held-out patients do)" if usual else ""
     told = f"{_percent(share)} of the synthetic samples have a training sample as nearest real one, 50\u00a0% would without copying; {exact}."
     if copies and rate > natural + 0.01:
-        return _said("copying", "danger", f"It copies patients: {exact}. Do not give these samples away.")
+        beside = exact if usual else f"{exact} (none of {copying['held_out']:,} held-out patients does)"
+        if _beyond_chance(copying):
+            return _said("copying", "danger", f"It copies patients: {beside}. Do not give these samples away.")
+        if share.low is None or share.low <= 0.5:
+            told = f"{beside}. That may be chance, where few values are possible, or copying: look at them before you give any away."
+            return _said("copying", "warning", f"Some are the same as patients: {told}")
     if share.low is not None and share.low > 0.5:
         return _said("copying", "danger", f"It leans on single training patients: {told}")
     if share.low is None:
         return _said("copying", "warning", f"Too few patients to tell whether it copies. {told}")
     return _said("copying", "fine", f"No copying was seen: {told}")
+
+
+def _beyond_chance(copying: dict[str, Any]) -> bool:
+    """Whether synthetic samples equal training samples more often than held-out patients do (Fisher's exact test, one-sided)."""
+    equal = [(copying[some], copying[every] - copying[some]) for some, every in COPIES]
+    return float(fisher_exact(equal, alternative="greater").pvalue) < CHANCE
 
 
 def _percent(one: Estimate) -> str:
