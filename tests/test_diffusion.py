@@ -1,6 +1,7 @@
 """diffusion: the way into noise and back, what it learns of classes, and a whole run whose drawn images are judged."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -279,6 +280,18 @@ def test_images_are_sampled_into_a_new_folder(run, tmp_path):
 def test_its_pixels_score_alike_in_onnx(run, tmp_path):
     export(run.path, tmp_path / "model.onnx")  # which compares both, and refuses what differs
     assert (tmp_path / "model.onnx").stat().st_size > 0
+
+
+@pytest.mark.parametrize("level", ["danger", "fine"])
+def test_whoever_exports_a_model_that_gives_patients_away_is_told(run, tmp_path, level):
+    copy = tmp_path / "run"
+    shutil.copytree(run.path, copy)
+    record = json.loads((copy / "synthetic" / "tests.json").read_text(encoding="utf-8"))
+    verdicts = [{"test": "membership_model", "level": level, "sentence": "It tells training patients from others."}]
+    (copy / "synthetic" / "tests.json").write_text(json.dumps({**record, "verdicts": verdicts}), encoding="utf-8")
+    done = CliRunner().invoke(app, ["export", str(copy), "--bundle", "-o", str(tmp_path / "m.zip")])
+    assert done.exit_code == 0, done.output
+    assert ("It tells training patients from others." in done.output) == (level == "danger")
 
 
 def test_the_record_is_plain(run):

@@ -231,6 +231,16 @@ def test_equal_rows_are_called_copies_only_beyond_chance(run, copies, held, leve
     assert ("It copies patients" in found["sentence"]) == (level == "danger")
 
 
+def test_the_model_card_says_what_is_given_away_and_what_samples_may_not_be_used_for(run):
+    card = (run.path / "card.md").read_text(encoding="utf-8")
+    use, ethics = (
+        card.split(f"## {heading}")[1].split("\n## ")[0] for heading in ("Intended use", "Ethical considerations")
+    )
+    assert "to judge a model that will be used on patients" in use
+    assert ethics.count("An attacker who has") == 2
+    assert "report.html#synthetic" in ethics
+
+
 def test_sampling_is_reproducible_marked_and_by_class(run, tmp_path):
     one = bedside.sample(run, n=30, seed=4, output=tmp_path / "drawn.csv").table
     pd.testing.assert_frame_equal(one, bedside.sample(run, n=30, seed=4).table)

@@ -39,6 +39,8 @@ def export(
     )
     size = len(exported.content) / 1e6
     say(f"File: {path} ({size:,.1f} MB)", soft_wrap=True, highlight=False, markup=False)
+    for warning in exported.warnings:
+        say(warning, style="yellow", soft_wrap=True, highlight=False, markup=False)
     if bundle and not with_report:
-        say("No patient is in it. The report shows single patients and is left out; --with-report puts it in.")
+        say("No row of a patient is in it. The report shows single patients and is left out; --with-report puts it in.")
     say("Research and teaching only; not a medical device.")

@@ -22,13 +22,14 @@ TOLERANCE = 1e-5  # largest difference from the run's own scores; tables usually
 
 @dataclass(frozen=True)
 class Exported:
-    """An exported model or bundle: its bytes, where they were written, what the file says of itself, and the largest difference from
-    the run's own scores on made-up samples."""
+    """An exported model or bundle: its bytes, where they were written, what the file says of itself, the largest difference from
+    the run's own scores on made-up samples, and what whoever gives the file away must know."""
 
     content: bytes
     path: Path | None
     about: dict[str, Any]
     difference: float
+    warnings: tuple[str, ...] = ()
 
 
 def export(
@@ -62,7 +63,7 @@ def export(
         require_folder_of(Path(output))
     scorer = Scorer(run, recalibration=recalibration)
     scorer.run.require_finished()
-    exported = export_scorer(scorer)
+    exported = replace(export_scorer(scorer), warnings=_leaks(scorer.run))
     if bundle:
         content = make_bundle(scorer, exported.content, exported.about, with_report=with_report)
         exported = replace(exported, content=content)
@@ -70,6 +71,12 @@ def export(
         write_bytes(Path(output), exported.content)
         exported = replace(exported, path=Path(output))
     return exported
+
+
+def _leaks(run: Run) -> tuple[str, ...]:
+    """What the tests of a model that draws samples found whoever has the model to learn of its patients."""
+    found = (run.synthetic or {"verdicts": []})["verdicts"]
+    return tuple(one["sentence"] for one in found if (one["test"], one["level"]) == ("membership_model", "danger"))
 
 
 def export_scorer(scorer: Scorer, *, places: bool = False) -> Exported:

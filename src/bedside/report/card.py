@@ -11,6 +11,7 @@ from bedside.report import methods as words_of
 from bedside.report.answers import at, file
 from bedside.report.document import Ask, Block, Bullets, Document, Heading, Line, Paragraph, text
 from bedside.report.document_parts import class_table, estimate_table, further, made_from, synthetic, title_of
+from bedside.report.synthetic import LEAKS, may_not
 from bedside.report.told import Told
 
 _FORM = "Questions for the authors cannot be answered from the run. The form is that of Mitchell et al. 2019, doi:10.1145/3287560.3287596."
@@ -20,13 +21,13 @@ def card(run: Told) -> Document:
     """All nine sections."""
     sections = {
         "Model details": _details(run),
-        "Intended use": _use(),
+        "Intended use": _use(run),
         "Factors": _factors(run),
         "Metrics": _metrics(run),
         "Evaluation data": _evaluation(run),
         "Training data": _training(run),
         "Quantitative analyses": [],
-        "Ethical considerations": _ethics(),
+        "Ethical considerations": _ethics(run),
         "Caveats and recommendations": _caveats(run),
     }
     blocks: list[Block] = [Paragraph(text(_FORM))]
@@ -51,11 +52,15 @@ def _details(run: Told) -> list[Line]:
     ]  # fmt: skip
 
 
-def _use() -> list[Line]:
+def _use(run: Told) -> list[Line]:
+    drawn = [
+        text(f"It draws synthetic samples. None of them may be used {'; '.join(may_not(run.synthetic))}.", *at(run, "synthetic"))
+    ] if run.synthetic else []  # fmt: skip
     return [
         text(Ask("For which patients, in which setting and at which moment of care is the prediction meant?")),
         text(Ask("Who acts on it, and what happens then?")),
         text(Ask("For what must it not be used?")),
+        *drawn,
         text("It was tested on this cohort only, and it is not a medical device."),
     ]
 
@@ -137,10 +142,13 @@ def _analyses(run: Told) -> list[Block]:
     return [*blocks, Bullets(tuple(lines))]
 
 
-def _ethics() -> list[Line]:
+def _ethics(run: Told) -> list[Line]:
+    tests = (run.synthetic or {"verdicts": []})["verdicts"]
+    leaks = [one["sentence"] for one in tests if one["test"] in LEAKS]
     return [
         text(Ask("Which approval and consent cover the data?")),
         text(Ask("Could a patient be recognised from the model or its files?")),
+        *(text(minus(sentence), *at(run, "synthetic")) for sentence in leaks),
         text(Ask("Who could be harmed by a wrong prediction, or by one that is right and misused?")),
     ]
 

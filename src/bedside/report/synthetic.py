@@ -15,6 +15,7 @@ MAY_NOT = (
     "mixed into test data, or into training data without saying so",
     "shown as real patients: each {one} is marked as synthetic, and the mark must stay",
 )
+LEAKS = ("membership_model", "membership_samples", "copying")  # tests of what is given away of single patients
 
 
 def synthetic(run: Run) -> dict[str, Any] | None:
@@ -31,8 +32,13 @@ def synthetic(run: Run) -> dict[str, Any] | None:
         "fewer": sum(record["drawn"].values()) < record.get("learned_from", 0),
         "pictures": record["kind"] == "image",
         "rows": [*_usefulness(record), *_patients(record), *_likeness(record)],
-        "may_not": [text.format(one="image" if record["kind"] == "image" else "row") for text in MAY_NOT],
+        "may_not": may_not(record),
     }
+
+
+def may_not(record: dict[str, Any]) -> list[str]:
+    """What these samples may not be used for; `record` is tests.json."""
+    return [text.format(one="image" if record["kind"] == "image" else "row") for text in MAY_NOT]
 
 
 def _row(what: str, found: str, reference: str, meaning: str) -> dict[str, str]:
