@@ -75,7 +75,7 @@ def _columns(histograms: list[dict[str, Any]], kind: str) -> Drawing:
         place.spines["left"].set_visible(False)
     for place in axes.flat[len(histograms) :]:
         place.set_visible(False)
-    axes[0, 0].legend(loc="upper right")
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper right", ncols=2)
     caption = (
         f"The {COLUMNS[kind]} that differ most, the worst first: shares of synthetic samples (blue) over those of test patients (grey), all folds "
         "together. Where both agree, the line runs along the grey."
@@ -117,20 +117,21 @@ def _distances(sides: dict[str, np.ndarray]) -> Drawing:
         axes.stairs(share, edges, color=colour, alpha=0.12, fill=True, linewidth=0)
     fifth = float(np.quantile(sides["held out"], 0.05))
     axes.axvline(fifth, **DOTTED)
+    left = fifth > 0.3 * edges[-1]
     axes.annotate(
         "5 % of held-out patients are nearer",
         (fifth, 1),
         xycoords=("data", "axes fraction"),
-        xytext=(-4, -4),
+        xytext=(-4 if left else 4, -4),
         textcoords="offset points",
-        ha="right" if fifth > 0.3 * edges[-1] else "left",
+        ha="right" if left else "left",
         va="top",
         fontsize=7,
         color=MUTED,
     )
-    axes.plot([0], [0], marker="^", color=EVENT, clip_on=False, markersize=7, linestyle="none", label="a copy")
+    axes.plot([0], [0], marker="^", color=EVENT, clip_on=False, markersize=7, linestyle="none", label="copies would lie here")
     axes.set(xlim=(0, edges[-1]), xlabel="distance to the nearest training sample of the same class", ylabel="share")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.12 * axes.get_ylim()[1])  # room for words above
     axes.legend(loc="upper right")
     grid(axes, axis="y")
     caption = (
