@@ -317,6 +317,20 @@ def test_guesses_beat_the_median_where_columns_depend_on_each_other(run):
     assert "How well it fills gaps" in (run.path / "report.html").read_text(encoding="utf-8")
 
 
+def test_a_level_that_no_training_patient_of_a_fold_has_told_is_left_out_and_the_rest_is_judged(tmp_path):
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame(rng.normal(size=(90, 3)).round(3), columns=list("abc"))
+    for k in range(6):
+        frame[f"told{k}"] = pd.Series(np.nan, dtype=object)
+        frame.loc[[7 * k, 7 * k + 1], f"told{k}"] = ["x", "y"]
+    frame["ill"] = np.where(rng.random(90) < 0.4, "yes", "no")
+    cohort = read_table(frame, target="ill", positive="yes")
+    run = train(cohort, {**LEARNS, **FIVE}, folder=tmp_path / "run", family="autoencoder", model=QUICK)
+    assert run.gaps is not None
+    assert run.gaps["numbers"] is not None
+    assert run.latent_facts is not None
+
+
 def test_guesses_do_not_beat_the_median_where_they_do_not(tmp_path):
     rng = np.random.default_rng(1)
     frame = pd.DataFrame(rng.normal(size=(120, 4)).round(3), columns=list("abcd"))

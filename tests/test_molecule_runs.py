@@ -13,14 +13,15 @@ from bedside.cohort import Estimate
 from bedside.data import read_cohort
 from bedside.data.molecules.inputs import GraphInputs
 from bedside.data.molecules.structure import read_molecule
-from bedside.errors import SettingError
+from bedside.errors import DataError, SettingError
 from bedside.explain.atoms import AtomSight, atoms_in, integrate, occlude, without
 from bedside.models import build_model, model_settings
 from bedside.random_split import gap, shared_scaffolds
+from bedside.report.random_split import sentences
 from bedside.robustness.molecules import changes
 from bedside.scoring import Scorer
 from bedside.settings import DataSettings, FoldSettings, PreparationSettings
-from bedside.splits.folds import folds_table, make_folds
+from bedside.splits.folds import fold_findings, folds_table, make_folds
 from bedside.splits.graphs import FingerprintPreparation, GraphPreparation
 from molecule_tables import table
 
@@ -89,6 +90,49 @@ def test_scaffolds_stay_on_one_side_and_a_random_split_shares_them(cohort):
     assert shared_scaffolds(cohort, folds_table(cohort, loose)) > 0.9
     folds = make_folds(cohort, FoldSettings(scheme="crossval", number=3), seed=0)
     assert sorted(np.concatenate([fold.test for fold in folds])) == list(range(len(cohort)))
+
+
+def test_a_scaffold_that_is_too_large_for_a_part_is_learned_from_and_told(tmp_path):
+    """116 of 160 molecules without a ring: whatever the seed, a holdout learns from them."""
+    rows = table()
+    chains = ["C" * k + group for k in range(2, 60) for group in ("C(=O)O", "N")]
+    large = pd.DataFrame({"smiles": chains, "kind": ["acid", "other"] * 58})
+    pd.concat([large, rows[rows["smiles"].str.contains("1")].iloc[::3]]).to_csv(tmp_path / "chains.csv", index=False)
+    cohort = read_cohort(str(tmp_path / "chains.csv"), ROLES)
+    for seed in range(8):
+        (fold,) = make_folds(cohort, FoldSettings(), seed=seed)
+        assert (cohort.scaffolds[fold.train] == "").sum() == 116
+        assert fold.number == 0
+    (found,) = [one for one in fold_findings(cohort, [fold], FoldSettings()) if one.code == "one-group-fills-a-part"]
+    assert found.message.startswith("116 of")
+    loose = FoldSettings(link_scaffolds=False)
+    assert not list(fold_findings(cohort, make_folds(cohort, loose, seed=0), loose))
+
+
+def test_too_few_scaffolds_are_told_as_such(tmp_path):
+    rows = table()
+    rows[rows["smiles"].str.startswith(("c1ccccc1", "CCCC", "C1CCCCC1"))].to_csv(tmp_path / "three.csv", index=False)
+    cohort = read_cohort(str(tmp_path / "three.csv"), ROLES)
+    with pytest.raises(DataError, match=r"molecules of class 'other' have 3 scaffolds.*folds.link_scaffolds=false"):
+        make_folds(cohort, FoldSettings(), seed=0)
+
+
+def test_the_words_on_a_gap_say_no_more_than_its_interval():
+    row = {"family": "gin", "scaffold": {}, "random": {}}
+
+    def said(value, low, high):
+        found = Estimate("auroc", value, low, high, 0.95, 50, 50, "").to_dict()
+        return sentences(
+            {"rows": [{**row, "gap": found}], "shared": {"random": 0.5, "scaffold": 0.2}, "scaffolds_tested": 3}
+        )
+
+    assert "too good for new chemistry" in said(0.1, 0.02, 0.2)[0]
+    assert "the easier one" in said(-0.1, -0.2, -0.02)[0]
+    assert "about the same" in said(0.001, -0.02, 0.03)[0]
+    assert "leaves room for a gap" in said(-0.19, -0.42, 0.0)[0]
+    assert "Too few molecules" in said(-0.19, None, None)[0]
+    assert "here 20\u00a0% do" in said(0.1, 0.02, 0.2)[1]
+    assert "3 scaffolds" in said(0.1, 0.02, 0.2)[1]
 
 
 def test_what_decides_is_learned_and_found_by_its_atoms(run, cohort):

@@ -67,6 +67,17 @@ def test_a_scaffold_is_the_rings_and_what_joins_them():
     assert found.tolist() == ["c1ccccc1", "c1ccccc1", "c1ccc(CCc2ccncc2)cc1", ""]
 
 
+def test_a_salt_has_the_scaffold_of_its_largest_part_whatever_its_charges():
+    salts = inputs_of(
+        "CCCN1CCCCC1",
+        "CCC[NH+]1CCCCC1.[Cl-]",
+        "CCCCCCN1CCCCC1.OC(=O)c1ccccc1",
+        "CCCC(=O)[O-].[Na+]",
+        "CCO.CCCCCCc1ccccc1",
+    )
+    assert scaffolds(salts).tolist() == ["C1CCNCC1", "C1CCNCC1", "C1CCNCC1", "", "c1ccccc1"]
+
+
 def test_measured_numbers_are_those_of_aspirin():
     names, numbers = measured(inputs_of("CC(=O)Oc1ccccc1C(=O)O"))
     found = dict(zip(names, numbers[0], strict=True))

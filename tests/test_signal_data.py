@@ -274,6 +274,41 @@ def long(values: np.ndarray, rate: float = 20.0) -> pd.DataFrame:
 LONG = {"target": "target", "patient": "patient", "recording": "who", "signal": ("ii",)}
 
 
+def test_one_recording_with_times_in_milliseconds_does_not_bring_all_down_to_its_rate(tmp_path):
+    table = long(traces())
+    table.loc[table["who"] == "r3", "seconds"] *= 1000
+    table.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(DataError, match=r"1 recording of 24 has 0.02 Hz, where half .* 20 .* number 4.*milliseconds"):
+        read(tmp_path / "t.csv", **LONG, at="seconds")
+    asked = read(tmp_path / "t.csv", **LONG, at="seconds", resample=20.0)
+    assert asked.inputs.rate == 20
+
+
+def test_a_rate_at_which_nothing_is_left_is_refused(tmp_path):
+    long(traces()).to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(SettingError, match=r"At 0.01 Hz the longest recording has 1 time point left of 60"):
+        read(tmp_path / "t.csv", **LONG, at="seconds", resample=0.01)
+
+
+def test_rows_of_a_recording_that_stand_apart_are_told_unless_a_column_says_the_times(tmp_path):
+    mixed = long(traces()).sample(frac=1, random_state=0)
+    mixed.to_csv(tmp_path / "t.csv", index=False)
+    assert "rows-apart" in {one.code for one in read(tmp_path / "t.csv", **LONG).findings}
+    assert "rows-apart" not in {one.code for one in read(tmp_path / "t.csv", **LONG, at="seconds").findings}
+
+
+def test_dates_are_no_seconds(tmp_path):
+    table = long(traces())
+    start = pd.Timestamp("2024-01-05 10:00")
+    table.assign(seconds=[start + pd.Timedelta(seconds=s) for s in table["seconds"]]).to_csv(
+        tmp_path / "t.csv", index=False
+    )
+    with pytest.raises(
+        DataError, match=r"holds dates or times of day, such as '2024-01-05 10:00:00.*--at needs seconds"
+    ):
+        read(tmp_path / "t.csv", **LONG, at="seconds")
+
+
 def test_rows_that_are_time_points_may_come_in_any_order(tmp_path):
     values = traces()
     table = long(values)
@@ -753,5 +788,7 @@ def test_new_rows_keep_their_names_patients_and_outcomes(tmp_path):
     aligned = new(tmp_path / "n.csv", known, signal=("t[0-9]*",), patient="patient")
     assert aligned.samples.index[3] == "visit-3"
     assert aligned.samples["patient"].tolist() == [str(k // 2) for k in range(24)]
+    as_trained = new(tmp_path / "n.csv", known, patient="patient")
+    assert as_trained.inputs.fingerprint() == aligned.inputs.fingerprint(), "columns are those of training"
     with pytest.raises(DataError, match="does not say where its recordings are"):
-        new(tmp_path / "n.csv", known)
+        new(tmp_path / "n.csv", {**known, "columns": {}})

@@ -6,6 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import numpy as np
 import pytest
 import torch
+from scipy.spatial.distance import cdist
 from torch import nn
 
 import bedside
@@ -21,6 +22,7 @@ from bedside.models.sequence import SequenceClassifier
 from bedside.robustness import signals as poor
 from bedside.settings import AugmentSettings, PreparationSettings, RunSettings, build
 from bedside.splits.signals import SignalPreparation
+from bedside.training.fitted import preparation_of, rows_of
 from bedside.training.signal_augment import SignalAugmentation, augmentation_of, resolve
 from made_once import made_once
 from small_signals import signal_cohort
@@ -114,6 +116,47 @@ def test_a_shift_moves_all_channels_together_and_changes_no_value():
     assert len({int((row[1] > 0).sum()) for row in moved}) > 3
 
 
+def test_a_short_recording_moves_by_a_share_of_its_own_length():
+    recordings = torch.zeros(200, 2, 400)
+    recordings[:, :, :40] = 1
+    moved = SignalAugmentation(noise=0.0, scaling=0.0, shift=0.25)(recordings, torch.Generator().manual_seed(0))
+    left = moved[:, -1].sum(dim=1)
+    assert int(left.min()) >= 30, "a quarter of 40 points at most is lost"
+    starts = moved[:, -1].argmax(dim=1)
+    assert int(starts.max()) <= 10
+    assert int(starts.max()) >= 8
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_noise_is_a_share_of_the_channels_own_spread_in_any_unit(unit):
+    """Noise of 0.1 on channels of which one varies ten times as much as the other, as they are."""
+    recordings = torch.randn(64, 3, 500, generator=torch.Generator().manual_seed(1))
+    recordings[:, 0] *= unit
+    recordings[:, 1] *= 10 * unit
+    recordings[:, -1] = 1
+    asked = {"augment": {"noise": 0.1, "scaling": 0, "shift": 0}, "preparation": {"scale": "none"}}
+    change = augmentation_of(signal_cohort(20), build(RunSettings, asked), recordings)
+    added = (change(recordings, torch.Generator().manual_seed(2)) - recordings)[:, :-1].std(dim=(0, 2))
+    torch.testing.assert_close(added, torch.tensor([0.1, 1.0]) * unit, rtol=0.03, atol=0)
+
+
+@pytest.mark.parametrize("scale", ["standard", "none"])
+def test_the_nearest_recording_is_the_same_in_any_unit(scale):
+    """Lengths differ, and whether something was recorded is in no unit: it is not compared."""
+    rng = np.random.default_rng(0)
+    traces = [rng.normal(size=(1, int(n))).astype(np.float32) for n in rng.integers(20, 60, 30)]
+    asked = PreparationSettings(scale=scale)
+    found = []
+    for unit in (1.0, 1e-3):
+        preparation = preparation_of("nearest-signal").fit(inputs_of(*[trace * unit for trace in traces]), asked)
+        rows = rows_of(preparation(inputs_of(*[trace * unit for trace in traces])))
+        assert rows.shape[1] == max(trace.shape[1] for trace in traces)
+        far = cdist(rows, rows)
+        np.fill_diagonal(far, np.inf)
+        found.append(far.argmin(axis=1))
+    assert found[0].tolist() == found[1].tolist()
+
+
 def test_one_setting_does_not_shift_the_numbers_of_another():
     recordings = torch.randn(4, 2, 50, generator=torch.Generator().manual_seed(3))
     recordings[:, -1] = 1
@@ -127,8 +170,9 @@ def test_settings_say_what_is_augmented():
     cohort = signal_cohort(20)
     assert resolve(AugmentSettings(noise=0.3)).model_dump(exclude_none=True)["noise"] == 0.3
     none = build(RunSettings, {"augment": {"noise": 0, "scaling": 0, "shift": 0}})
-    assert augmentation_of(cohort, none) is None
-    assert augmentation_of(cohort, RunSettings()) is not None
+    learned = torch.zeros(4, 2, 8)
+    assert augmentation_of(cohort, none, learned) is None
+    assert augmentation_of(cohort, RunSettings(), learned) is not None
 
 
 # Explanations

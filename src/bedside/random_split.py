@@ -23,7 +23,9 @@ from bedside.splits.folds import folds_table, joins_scaffolds, make_folds
 
 RANDOM = "random_split.json"
 HOME = f"{PARTS}/random"  # in the folder of the run, while it is made
-METHOD = "difference of two estimates on different test patients, by their intervals (MOVER; Zou and Donner 2008, doi:10.1002/sim.3095)"
+MOVER = "by their intervals (MOVER; Zou and Donner 2008, doi:10.1002/sim.3095)"
+OTHERS = f"difference of two estimates on different test molecules, {MOVER}"
+SAME = f"difference of two estimates on the same molecules, tested in other folds, {MOVER} as if they were different ones, which makes it rather too wide"
 
 
 def wanted(cohort: Cohort, settings: RunSettings) -> bool:
@@ -41,15 +43,20 @@ def random_steps(run: Run, cohort: Cohort, settings: RunSettings, way: Way) -> E
     for family, judged, asked in _asked(run, cohort, loose):
         task = FitTask(family, cohort, tuple(folds), asked, members=False)
         yield from fit_folds(home, task, f"{family}.csv", way)
-        new, known = (_headline(table, cohort, settings) for table in (judged, run.part(f"{HOME}/{family}.csv")))
-        rows.append(
-            {"family": family, "scaffold": new.to_dict(), "random": known.to_dict(), "gap": gap(new, known).to_dict()}
-        )
+        tables = judged, run.part(f"{HOME}/{family}.csv")
+        new, known = (_headline(table, cohort, settings) for table in tables)
+        same = set(tables[0]["sample"]) == set(tables[1]["sample"])
+        found = gap(new, known, same=same).to_dict()
+        rows.append({"family": family, "scaffold": new.to_dict(), "random": known.to_dict(), "gap": found})
     shared = {
         "scaffold": shared_scaffolds(cohort, run.folds),
         "random": shared_scaffolds(cohort, folds_table(cohort, folds)),
     }
-    write_json(run.path / RANDOM, {"rows": rows, "shared": shared})
+    assert cohort.scaffolds is not None
+    tested = run.folds.loc[run.folds["part"] == "test", "sample"].astype(str)
+    scaffold = pd.Series(cohort.scaffolds, index=cohort.samples.index.astype(str))
+    record = {"rows": rows, "shared": shared, "scaffolds_tested": int(scaffold[tested].nunique())}
+    write_json(run.path / RANDOM, record)
     shutil.rmtree(home.path)
 
 
@@ -77,15 +84,19 @@ def _headline(predictions: pd.DataFrame, cohort: Cohort, settings: RunSettings) 
     return next(one for one in map(Estimate.from_dict, found["estimates"]) if (one.metric, one.of) == wanted)
 
 
-def gap(new: Estimate, known: Estimate) -> Estimate:
+def gap(new: Estimate, known: Estimate, *, same: bool = False) -> Estimate:
     """How much better the same training looks on a random split: `known` minus `new`.
 
-    The test patients are not the same, and the interval is made of the two intervals.
+    The interval is made of the two intervals, as if the test molecules were others, as they are in a holdout.
+
+    Args:
+        same: whether the same molecules were tested, as in a cross-validation. Their two scores agree more than those of others, so the
+            interval is rather too wide.
     """
     unknown = replace(new, value=None, low=None, high=None, method="not defined on one of the splits")
     if new.value is None or known.value is None:
         return unknown
-    found = replace(unknown, value=known.value - new.value, method=METHOD)
+    found = replace(unknown, value=known.value - new.value, method=SAME if same else OTHERS)
     if new.low is None or new.high is None or known.low is None or known.high is None:
         return found
     below = hypot(known.value - known.low, new.high - new.value)

@@ -75,6 +75,7 @@ CODES = {
     "not-images": "Files or arrays beside the images were not used.",
     "not-signals": "Arrays or files beside the recordings were not used.",
     "signal-columns": "Columns that were taken as time points do not count up in their names.",
+    "rows-apart": "Rows of one recording do not stand together, and no column says the times.",
     "lacking-times": "Recordings lack rows between their first and last time.",
     "uneven-times": "Times of a recording are not evenly spaced.",
     "missing-channels": "Some records lack channels that others have.",

@@ -66,6 +66,8 @@ def _hidden(scene: TableScene, number: int, seed: int) -> pd.DataFrame:
             if not spread > 0:
                 continue
             scores = {"model": ((guess - own) / spread) ** 2, "usual": ((known.median() - own) / spread) ** 2}
+        elif known.empty:
+            continue
         else:
             guess = guess if feature.kind == "category" else (guess > 0.5).astype(float)
             scores = {"model": guess != own, "usual": known.mode().iloc[0] != own}

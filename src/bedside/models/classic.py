@@ -118,6 +118,8 @@ def prevalence(task: Task, settings: PrevalenceSettings, seed: int) -> Any:
 def nearest_signal(task: Task, settings: NearestSettings, seed: int) -> Any:
     """The training recordings at the smallest Euclidean distance, all points and channels alike; its file holds them all.
 
+    A recording that ended before the longest one counts as 0 from there on, which is the mean of its channel if it was scaled.
+
     Source: Dau et al. 2019, doi:10.1109/JAS.2019.1911747 (what results on recordings are usually compared with).
     """
     from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor

@@ -129,7 +129,9 @@ def _distances(sides: dict[str, np.ndarray]) -> Drawing:
         fontsize=7,
         color=MUTED,
     )
-    axes.plot([0], [0], marker="^", color=EVENT, clip_on=False, markersize=7, linestyle="none", label="copies would lie here")
+    axes.plot(
+        [0], [0], marker="^", color=EVENT, clip_on=False, markersize=7, linestyle="none", label="copies would lie here"
+    )
     axes.set(xlim=(0, edges[-1]), xlabel="distance to the nearest training sample of the same class", ylabel="share")
     axes.set_ylim(0, 1.12 * axes.get_ylim()[1])  # room for words above
     axes.legend(loc="upper right")

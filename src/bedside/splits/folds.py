@@ -27,6 +27,7 @@ CODES = {
     "left-out-of-folds": "Samples left out of training because their patient, or a duplicate, is tested in that fold.",
     "duplicates-not-joined": "Duplicates may stand on both sides of a split because joining was switched off.",
     "site-one-class": "A held-out site has samples of one class only.",
+    "one-group-fills-a-part": "One patient, or a group that must stay together, has so many samples that parts are of very different sizes.",
     "own-split-leaks": "Samples were left out because the split that came with the data has their patient, or a duplicate, in two parts.",
     "own-split-no-valid": "The split that came with the data has no validation part; a fifth of the training patients validates.",
     "own-split-ignored": "The data came with a split, but another scheme was asked for.",
@@ -59,7 +60,7 @@ def make_folds(cohort: Cohort, settings: FoldSettings, *, seed: int) -> list[Fol
     strata = group_strata(cohort, groups)
     match scheme:
         case "holdout":
-            folds = _crossval(cohort, groups, strata, number=5, repeats=1, seed=seed)[:1]
+            folds = [_holdout(_crossval(cohort, groups, strata, number=5, repeats=1, seed=seed), groups)]
         case "crossval":
             folds = _crossval(cohort, groups, strata, number=settings.number, repeats=settings.repeats, seed=seed)
         case "site":
@@ -207,6 +208,14 @@ def everything(cohort: Cohort, *, repeat: int) -> Fold:
     return Fold(repeat, 0, rows, rows, rows[:0])
 
 
+def _holdout(folds: list[Fold], groups: np.ndarray) -> Fold:
+    """The first of five folds; if a single group has more than a fifth of all samples, the first that learns from it."""
+    sizes = np.bincount(groups)
+    if sizes.max() <= len(groups) / len(folds):
+        return folds[0]
+    return next(replace(fold, number=0) for fold in folds if sizes.argmax() in groups[fold.train])
+
+
 def _crossval(
     cohort: Cohort, groups: np.ndarray, strata: np.ndarray, *, number: int, repeats: int, seed: int
 ) -> list[Fold]:
@@ -259,6 +268,13 @@ def _enough_patients(
         if count < needed:
             merge = ", merge this class with another, or leave it out" if cohort.task.kind == "multiclass" else ""
             fewer = f", or use --folds crossval --set folds.number={count}" if count >= 3 and not where else ""
+            if cohort.scaffolds is not None and groups.max() < join_groups(cohort).max():
+                found = int((target[rows] == code).sum())
+                raise DataError(
+                    f"The {found:,} molecules of class '{name}' have {count} {'scaffold' if count == 1 else 'scaffolds'}{where}, which stay "
+                    f"whole, but {needed} parts need at least {needed}. Set folds.link_scaffolds=false to deal molecule by molecule, on "
+                    f"chemistry that is known{fewer}."
+                )
             raise DataError(
                 f"Class '{name}' has {count} {'patient' if count == 1 else 'patients'}{where}, but {needed} parts need "
                 f"at least {needed}. Collect more patients of it{merge}{fewer}."
@@ -413,6 +429,7 @@ def fold_findings(cohort: Cohort, folds: list[Fold], settings: FoldSettings) -> 
             "Leave folds.link_duplicates on.",
         )
     yield from _own_split(cohort, folds, settings)
+    yield from _uneven(cohort, folds, settings)
     if settings.scheme == "site" and cohort.task.kind != "regression":
         for fold in folds:
             if len(np.unique(cohort.target[fold.test])) < 2:
@@ -420,6 +437,27 @@ def fold_findings(cohort: Cohort, folds: list[Fold], settings: FoldSettings) -> 
                 yield Finding(
                     "warning", "site-one-class", f"Site {site!r} has samples of one class only: no AUROC there."
                 )
+
+
+def _uneven(cohort: Cohort, folds: list[Fold], settings: FoldSettings) -> Iterator[Finding]:
+    """One group that is larger than a part should be, where parts are dealt by chance."""
+    if chosen_scheme(cohort, settings) not in ("holdout", "crossval"):
+        return
+    scaffolds = joins_scaffolds(cohort, settings)
+    groups = join_groups(cohort, link_duplicates=settings.link_duplicates, link_scaffolds=scaffolds)
+    n, number = int(np.bincount(groups).max()), settings.number if settings.scheme == "crossval" else 5
+    if n <= len(cohort) / number:
+        return
+    sizes = [f"{min(found):,} to {max(found):,}" if min(found) < max(found) else f"{found[0]:,}" for found in
+             ([len(getattr(fold, part)) for fold in folds] for part in PARTS)]  # fmt: skip
+    who = "have one scaffold and" if scaffolds else "belong to one patient, or to patients who share copies, and"
+    yield Finding(
+        "warning",
+        "one-group-fills-a-part",
+        f"{n:,} of {len(cohort):,} samples {who} stay together, more than a part of {number} should hold: {sizes[0]} train, {sizes[1]} "
+        f"validate, {sizes[2]} are tested.",
+        "Set folds.link_scaffolds=false to deal molecule by molecule, on chemistry that is known." if scaffolds else "",
+    )
 
 
 def _own_split(cohort: Cohort, folds: list[Fold], settings: FoldSettings) -> Iterator[Finding]:

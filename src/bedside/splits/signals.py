@@ -105,3 +105,12 @@ class SignalPreparation:
             return cls(**{**record, **lists})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise RunError(f"{path} cannot be read ({error}); the model is damaged.") from None
+
+
+class TracePreparation(SignalPreparation):
+    """The same without the row that says what was recorded, for estimators that compare points with points: there it would
+    count as a channel more, in another unit than theirs."""
+
+    def __call__(self, inputs: SignalInputs) -> np.ndarray:
+        """Recordings -> arrays (n, channels, length), 32-bit floats; 0 behind the end."""
+        return super().__call__(inputs)[:, :-1]

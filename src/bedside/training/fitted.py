@@ -23,7 +23,7 @@ from bedside.models.losses import Supervised
 from bedside.splits.graphs import FingerprintPreparation, GraphPreparation
 from bedside.splits.image_statistics import StatisticsPreparation
 from bedside.splits.preparation import NoPreparation, TablePreparation, load_skops
-from bedside.splits.signals import SignalPreparation
+from bedside.splits.signals import SignalPreparation, TracePreparation
 from bedside.training.features import ahead
 
 ROWS_AT_ONCE = {"table": 65_536, "image": 256, "signal": 1024, "graph": 1024}  # bounds the memory of scoring
@@ -212,7 +212,10 @@ PREPARATIONS: dict[str, Any] = {
     "graph": GraphPreparation,
     "any": NoPreparation,
 }
-_FOR_ESTIMATORS: dict[str, Any] = {"graph": FingerprintPreparation}  # where they read something else than networks
+_FOR_ESTIMATORS: dict[str, Any] = {
+    "graph": FingerprintPreparation,
+    "signal": TracePreparation,
+}  # where they read something else than networks
 
 
 def preparation_of(name: str, data: str | None = None) -> Any:

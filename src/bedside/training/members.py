@@ -166,7 +166,7 @@ def array_member(family: str, cohort: Cohort, fold: Fold, settings: RunSettings)
     data = Arrays(
         (given[0], *target.tensors(train, cohort.task, settings.train)),
         (given[1], *target.tensors(valid, cohort.task, settings.train, judged=True)),
-        augmentation_of(cohort, settings),
+        augmentation_of(cohort, settings, learned),
     )
     network = objective.begin(network, preparation, learned, data.train[1])
     keeps = kind == "table" and settings.reference.keep != "nothing"

@@ -28,7 +28,8 @@ class SignalAugmentation:
 
     noise: float  # standard deviation of what is added to each point, in that of the channel
     scaling: float  # share by which amplitudes grow or shrink, all channels alike
-    shift: float  # share of the length by which a recording moves, either way
+    shift: float  # share of its own length by which a recording moves, either way
+    spread: tuple[float, ...] = ()  # standard deviation of each channel as it is prepared; 1 each for none
 
     def __call__(self, recordings: Tensor, generator: torch.Generator) -> Tensor:
         """One random version of each recording.
@@ -39,11 +40,12 @@ class SignalAugmentation:
         """
         n, rows, time = recordings.shape
         numbers = torch.rand(n, 2, generator=generator) * 2 - 1
-        noise = torch.randn(n, rows - 1, time, generator=generator) * self.noise
+        spread = torch.tensor(self.spread or [1.0] * (rows - 1), dtype=recordings.dtype)
+        noise = torch.randn(n, rows - 1, time, generator=generator) * self.noise * spread[:, None]
         factor = (1 + self.scaling * numbers[:, 0]).to(recordings.device)
         recorded = recordings[:, -1:]
         changed = (recordings[:, :-1] * factor[:, None, None] + noise.to(recordings.device)) * recorded
-        moves = (numbers[:, 1] * self.shift * time).round().long().to(recordings.device)
+        moves = (numbers[:, 1].to(recordings.device) * self.shift * recorded.sum(dim=(1, 2))).round().long()
         return _moved(torch.cat([changed, recorded], dim=1), moves)
 
 
@@ -56,10 +58,23 @@ def _moved(recordings: Tensor, moves: Tensor) -> Tensor:
     return recordings.gather(2, place) * there
 
 
-def augmentation_of(cohort: Cohort, settings: RunSettings) -> Callable[[Tensor, torch.Generator], Tensor] | None:
-    """What changes recordings of a training; None for samples that are not recordings, or if everything is switched off."""
+def augmentation_of(
+    cohort: Cohort, settings: RunSettings, learned: Tensor
+) -> Callable[[Tensor, torch.Generator], Tensor] | None:
+    """What changes recordings of a training; None for samples that are not recordings, or if everything is switched off.
+
+    Args:
+        learned: the training recordings as they are prepared, (n, channels + 1, time).
+    """
     if cohort.inputs.kind != "signal":
         return None
     asked = resolve(settings.augment)
-    found = SignalAugmentation(asked.noise or 0.0, asked.scaling or 0.0, asked.shift or 0.0)
+    spread = _spread(learned) if settings.preparation.scale == "none" else ()
+    found = SignalAugmentation(asked.noise or 0.0, asked.scaling or 0.0, asked.shift or 0.0, spread)
     return found if any((found.noise, found.scaling, found.shift)) else None
+
+
+def _spread(recordings: Tensor) -> tuple[float, ...]:
+    """Standard deviation of each channel over what was recorded, in its own unit."""
+    recorded = recordings[:, -1] > 0
+    return tuple(float(channel[recorded].double().std(correction=0)) for channel in recordings[:, :-1].unbind(1))

@@ -9,7 +9,7 @@ from bedside.data.signals.inputs import SignalInputs
 
 def describe_signals(inputs: SignalInputs) -> dict[str, Any]:
     """Channels, their units, lowest and highest value; rate in Hz; time points of the shortest, median and longest
-    recording; and how many recordings have gaps. A channel that was never recorded has None for its values."""
+    recording; how many recordings have gaps; and the settings that named the columns of a table. A channel that was never recorded has None for its values."""
     lows, highs = (np.full(len(inputs.channels), start) for start in (np.inf, -np.inf))
     with_gaps = 0
     for trace in inputs.traces:
@@ -29,4 +29,5 @@ def describe_signals(inputs: SignalInputs) -> dict[str, Any]:
         "low": [float(low) if np.isfinite(low) else None for low in lows],
         "high": [float(high) if np.isfinite(high) else None for high in highs],
         "with_gaps": int(with_gaps),
+        "columns": dict(inputs.columns),
     }

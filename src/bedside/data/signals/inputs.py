@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,7 +15,8 @@ class SignalInputs:
 
     Each trace is (channels, time) in 32-bit floats, NaN where nothing was recorded: a lead that fell off, a channel that a
     recording lacks. Traces may differ in length. `rate` is in Hz, None if nobody knows it; recordings that were taken
-    at other rates have been brought to it while reading. `units` has one word per channel, empty if unknown.
+    at other rates have been brought to it while reading. `units` has one word per channel, empty if unknown. `columns` are the
+    settings that named the columns of a table (`signal`, `recording`, `at`), empty where there was none.
     """
 
     traces: tuple[np.ndarray, ...]
@@ -23,6 +24,7 @@ class SignalInputs:
     rate: float | None = None
     units: tuple[str, ...] = ()
     kind: str = "signal"
+    columns: dict[str, Any] = field(default_factory=dict)
     features: tuple[Any, ...] = ()  # recordings have no columns
 
     def __len__(self) -> int:
@@ -30,7 +32,7 @@ class SignalInputs:
 
     def take(self, rows: np.ndarray) -> "SignalInputs":
         """The given rows, shape (k,), in that order; the recordings themselves are not copied."""
-        return SignalInputs(tuple(self.traces[row] for row in rows), self.channels, self.rate, self.units)
+        return replace(self, traces=tuple(self.traces[row] for row in rows))
 
     @cached_property
     def lengths(self) -> np.ndarray:

@@ -10,6 +10,7 @@ import pandas as pd
 from bedside.cohort import Finding
 from bedside.data.align import Aligned, new_samples
 from bedside.data.codes import count, finding, listing, plural
+from bedside.data.files import SUFFIXES
 from bedside.data.samples import COHORTS
 from bedside.data.signals.arrays import numbered
 from bedside.data.signals.gathered import Gathered
@@ -34,7 +35,8 @@ def read_new_signals(source: str | Path, known: Mapping[str, Any], settings: Dat
     Args:
         source: where the recordings are.
         known: what training saw, as `describe_signals` says it.
-        settings: as in training: `signal`, `recording`, `at`, `rate`, `patient`, `target`, and how tables are read.
+        settings: `signal`, `recording` and `at` name the columns of a table, by default those of training; `rate`, `patient`, `target`,
+            and how tables are read.
 
     Raises:
         DataError: if recordings cannot be read, lack a channel, or do not say their rate while those of training did.
@@ -42,6 +44,8 @@ def read_new_signals(source: str | Path, known: Mapping[str, Any], settings: Dat
     path = Path(source)
     if str(source) in COHORTS and not path.exists():
         raise DataError(f"'{source}' is a built-in cohort, not new recordings; name a file, a table or a folder.")
+    if path.suffix.lower() in SUFFIXES and not is_signals(path, settings):
+        settings = settings.model_copy(update=_columns_of_training(known))
     if path.exists() and not is_signals(path, settings) and path.suffix.lower() != ".npz":
         raise DataError(
             f"{path} does not say where its recordings are. Name an .npz file, a file in UCR layout, a folder of WFDB records, or a table "
@@ -57,6 +61,12 @@ def read_new_signals(source: str | Path, known: Mapping[str, Any], settings: Dat
     inputs, found = _as_trained(gathered.inputs, known)
     samples = _samples(gathered, settings)
     return Aligned(inputs, samples, (*gathered.findings, *found, *_differences(inputs, samples.index.tolist(), known)))
+
+
+def _columns_of_training(known: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that named the columns of the table of training; empty if it was none."""
+    columns = dict(known.get("columns") or {})
+    return columns if "signal" not in columns else {**columns, "signal": tuple(columns["signal"])}
 
 
 def _samples(gathered: Gathered, settings: DataSettings) -> pd.DataFrame:

@@ -51,7 +51,7 @@ def gather_points(frame: pd.DataFrame, settings: DataSettings) -> Gathered:
     frame_of = _steady(frame, codes, ids, settings)
     order = np.argsort(codes, kind="stable")
     parts = np.split(order, np.cumsum(np.bincount(codes))[:-1])
-    times = None if settings.at is None else read_numbers(frame, [settings.at], settings)[:, 0]
+    times = None if settings.at is None else _times(frame, settings.at, settings)
     timed = [
         _timed(values[part].T, None if times is None else times[part], str(name), settings)
         for part, name in zip(parts, ids, strict=True)
@@ -64,7 +64,29 @@ def gather_points(frame: pd.DataFrame, settings: DataSettings) -> Gathered:
         )
     traces, rate, about_rate = one_rate(traces, [one.rate for one in timed], settings)
     inputs = SignalInputs(tuple(traces), tuple(channels), rate)
-    return Gathered(inputs, frame_of, own_names=False, findings=(*_told(timed), *about_rate))
+    apart = _apart(codes) if times is None else []
+    return Gathered(inputs, frame_of, own_names=False, findings=(*apart, *_told(timed), *about_rate))
+
+
+def _times(frame: pd.DataFrame, at: str, settings: DataSettings) -> np.ndarray:
+    """The times in seconds, (rows,)."""
+    cells = frame[at].dropna().astype(str)
+    if len(cells) and cells.head(100).str.contains(r"\d[-/:]\d").all():
+        raise DataError(
+            f"Column '{at}' holds dates or times of day, such as {cells.iloc[0]!r}; --at needs seconds since any moment, as numbers, such "
+            "as 0.004. Add such a column, or leave --at away and say --rate HZ if the rows are in order."
+        )
+    return read_numbers(frame, [at], settings)[:, 0]
+
+
+def _apart(codes: np.ndarray) -> list[Finding]:
+    """A warning if rows of one recording do not stand together: then they may not be in order either."""
+    begins = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]])
+    n = int((np.bincount(codes[begins]) > 1).sum())
+    if not n:
+        return []
+    message = f"The rows of {count(n, 'recording')} do not stand together; they were read in the order of the file."
+    return [finding("warning", "rows-apart", message, "If a column says the times, name it: --at COLUMN.")]
 
 
 def _channels(frame: pd.DataFrame, settings: DataSettings) -> list[str]:

@@ -13,10 +13,12 @@ from scipy.signal import resample_poly
 
 from bedside.cohort import Finding
 from bedside.data.codes import count, finding, plural
-from bedside.errors import SettingError
+from bedside.errors import DataError, SettingError
 from bedside.settings import DataSettings
 
 _FINEST = 2000  # largest denominator of the ratio of two rates
+FAR = 20  # times that a recording may be slower than half of the others
+FEWEST = 8  # time points that must be left of the longest recording
 _EQUAL = 1e-3  # relative difference up to which two rates are one, as when times were rounded
 
 
@@ -36,6 +38,8 @@ def one_rate(
 
     Raises:
         UnknownRate: if another rate is wanted and theirs is not known.
+        DataError: if no rate is wanted and a recording is so much slower than others that its rate must be wrong.
+        SettingError: if nothing is left of the recordings at that rate.
     """
     known = sorted({rate for rate in rates if rate is not None})
     if not known:
@@ -46,8 +50,29 @@ def one_rate(
             )
         return list(traces), None, []
     wanted = settings.resample or known[0]
+    if settings.resample is None:
+        _refuse_far(rates)
     resampled = [resample(trace, rate or wanted, wanted) for trace, rate in zip(traces, rates, strict=True)]
+    before, after = (max((trace.shape[1] for trace in some), default=0) for some in (traces, resampled))
+    if after < min(FEWEST, before):
+        raise SettingError(
+            f"At {wanted:g} Hz the longest recording has {count(after, 'time point')} left of {before:,}. Set data.resample to more "
+            f"points per second; these recordings have {known[0]:g}{f' to {known[-1]:g}' if len(known) > 1 else ''} Hz."
+        )
     return resampled, wanted, _told(rates, wanted)
+
+
+def _refuse_far(rates: Sequence[float | None]) -> None:
+    """A recording that is so much slower than the others has a mistake in its rate, and would bring all of them down to it."""
+    told = np.array([np.nan if rate is None else rate for rate in rates])
+    usual = float(np.nanmedian(told))
+    slow = np.flatnonzero(told * FAR < usual)
+    if len(slow):
+        raise DataError(
+            f"{count(len(slow), 'recording')} of {len(rates):,} {plural(len(slow), 'has', 'have')} {told[slow[0]]:g} Hz, where half of all have "
+            f"{usual:g} or more; the first is number {slow[0] + 1:,}. Are its times in other units, such as milliseconds? Mend "
+            f"or remove it, or ask for that rate: --set data.resample={told[slow].min():g}."
+        )
 
 
 def _told(rates: Sequence[float | None], wanted: float) -> list[Finding]:

@@ -1,6 +1,9 @@
 """Recordings from wherever they lie: which reader a source needs, and the cohort that comes of it."""
 
+from dataclasses import replace
 from pathlib import Path
+
+import pandas as pd
 
 from bedside.cohort import Cohort
 from bedside.data.assemble import ONLY_FILES, ONLY_TABLES, class_roles
@@ -92,6 +95,13 @@ def _gather_table(path: Path, settings: DataSettings) -> Gathered:
     """A table with a row per recording, a row per time point, or a row per record that it names."""
     refuse_idle(settings, (*_OF_IMAGES, "label_pattern"), "a table with --signal")
     frame = read_file(path, settings)
+    gathered = _gather_frame(frame, path, settings)
+    columns = {"signal": list(settings.signal), "recording": settings.recording, "at": settings.at}
+    named = {name: value for name, value in columns.items() if value}
+    return replace(gathered, inputs=replace(gathered.inputs, columns=named))
+
+
+def _gather_frame(frame: pd.DataFrame, path: Path, settings: DataSettings) -> Gathered:
     if settings.recording is not None:
         return gather_points(frame, settings)
     first = columns_of(settings.signal[0], list(frame.columns), settings)
