@@ -193,7 +193,14 @@ class Scorer:
         """What `unusual` (n,) says of samples that came together; None from a model that cannot tell."""
         if unusual is None:
             message = "This model keeps nothing to tell usual from unusual samples, so none is flagged."
-            return [finding("note", "no-reference", message, "Runs keep it unless reference.keep=nothing.")]
+            return [
+                finding(
+                    "note",
+                    "no-reference",
+                    message,
+                    "Runs keep it unless reference.keep=nothing, or a fold had fewer than ten held-out patients.",
+                )
+            ]
         flagged, n = int(unusual.sum()), len(unusual)
         if not flagged:
             return []

@@ -174,7 +174,7 @@ class AugmentSettings(Settings):
     scaling: float | None = Field(default=None, ge=0, lt=1)
     """Make the waves of a recording larger or smaller at random, at most by this share."""
     shift: float | None = Field(default=None, ge=0, lt=1)
-    """Move a recording in time at random, at most by this share of its length, either way."""
+    """Move a recording in time at random, at most by this share of its own length, either way."""
     views: int = Field(default=1, ge=1, le=64)
     """With a frozen backbone, which looks at each training image only once: how many versions of it are kept, the original and changed ones."""
     test_time: int = Field(default=1, ge=1, le=64)
