@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 import torch
 from rdkit import Chem
+from typer.testing import CliRunner
 
 import bedside
+from bedside.cli import app
 from bedside.cohort import Estimate
 from bedside.data import read_cohort
 from bedside.data.molecules.inputs import GraphInputs
@@ -90,6 +92,15 @@ def test_scaffolds_stay_on_one_side_and_a_random_split_shares_them(cohort):
     assert shared_scaffolds(cohort, folds_table(cohort, loose)) > 0.9
     folds = make_folds(cohort, FoldSettings(scheme="crossval", number=3), seed=0)
     assert sorted(np.concatenate([fold.test for fold in folds])) == list(range(len(cohort)))
+
+
+def test_check_says_what_the_molecules_are(source):
+    done = CliRunner().invoke(app, ["check", str(source), "--smiles", "smiles", "--target", "kind"])
+    assert done.exit_code == 0, done.output
+    words = " ".join(done.output.split())
+    assert "Molecules: 5 to 16 atoms without hydrogen; 10 scaffolds, the commonest" in words
+    assert "With the element: C 160, N 96," in words
+    assert "Features" not in words
 
 
 def test_a_scaffold_that_is_too_large_for_a_part_is_learned_from_and_told(tmp_path):

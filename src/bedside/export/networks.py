@@ -39,6 +39,11 @@ def network_outputs(graph: Graph, network: nn.Module, x: str) -> str:
     if isinstance(network, (nn.Dropout, nn.Identity)):
         return x
     if type(network) not in _LAYERS:
+        if type(network).__module__.startswith("bedside."):
+            raise ExportError(
+                "The networks of this family cannot be exported yet: they are more than a chain of layers. `bedside predict` and "
+                "`bedside serve` score with them."
+            )
         raise ExportError(
             f"A layer of the kind {type(network).__name__} cannot be exported; bedside translates "
             f"{', '.join(kind.__name__ for kind in _LAYERS)}. `bedside predict` and `bedside serve` work with every family."

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bedside.cohort import Estimate, Finding, level_text
+from bedside.data.codes import count
 from bedside.evaluation.metrics import HEADLINE, LABELS
 from bedside.evaluation.sample_size import Need
 from bedside.folder import Run
@@ -154,7 +155,7 @@ def print_cohort(description: Mapping[str, Any], console: Console) -> None:
         counts = [f"{entry['class']} {entry['samples']}" for entry in description["target"]]
         positive = f"; to detect: {task['positive']}" if task["positive"] else ""
         console.print(escape(f"Classes: {', '.join(counts)}{positive}."), highlight=False)
-    for kind, told in (("images", _images), ("signals", _signals)):
+    for kind, told in (("images", _images), ("signals", _signals), ("molecules", _molecules)):
         if kind in description:
             console.print(escape(told(description[kind])), highlight=False)
             console.print()
@@ -190,6 +191,18 @@ def _signals(signals: Mapping[str, Any]) -> str:
     gaps = f"; {signals['with_gaps']:,} have gaps" if signals["with_gaps"] else ""
     synthetic = f"\n{signals['synthetic']}" if signals["synthetic"] else ""
     return f"Recordings: {names}; {length}, {speed}{gaps}.{synthetic}"
+
+
+def _molecules(molecules: Mapping[str, Any]) -> str:
+    """Sizes, elements, scaffolds and what could not be read, in a line or two."""
+    low, high = molecules["smallest"], molecules["largest"]
+    size = f"{low:,} atoms" if low == high else f"{low:,} to {high:,} atoms"
+    elements = ", ".join(f"{name} {n:,}" for name, n in molecules["elements"].items())
+    most = molecules["scaffolds"][0] if molecules["scaffolds"] else None
+    commonest = f", the commonest {most['smiles'] or 'no ring'} ({most['samples']:,})" if most else ""
+    salts = f"; {molecules['parts']:,} of several parts, such as salts" if molecules["parts"] else ""
+    left_out = f"; {len(molecules['unreadable']):,} could not be read" if molecules["unreadable"] else ""
+    return f"Molecules: {size} without hydrogen; {count(molecules['n_scaffolds'], 'scaffold')}{commonest}{salts}{left_out}.\nWith the element: {elements}."
 
 
 def _values(feature: Mapping[str, Any]) -> str:
