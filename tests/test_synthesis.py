@@ -256,6 +256,8 @@ def test_sampling_is_reproducible_marked_and_by_class(run, tmp_path):
 def test_what_cannot_be_drawn_is_refused_in_words(run, tmp_path):
     with pytest.raises(SettingError, match=r"no class 'sic'.*Did you mean 'sick'"):
         bedside.sample(run, label="sic")
+    with pytest.raises(SettingError, match="seed=-1 is negative"):
+        bedside.sample(run, seed=-1)
     with pytest.raises(SettingError, match="cannot be drawn"):
         bedside.sample(run, n=0)
     with pytest.raises(SettingError, match="name another file"):
@@ -269,6 +271,22 @@ def test_what_cannot_be_drawn_is_refused_in_words(run, tmp_path):
     )
     with pytest.raises(SettingError, match="draws no samples"):
         bedside.sample(other)
+
+
+def test_a_table_of_levels_alone_is_learned_drawn_and_judged(tmp_path):
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.choice(list("xyz"), (90, 3)), columns=list("abc"))
+    frame["ill"] = np.where(rng.random(90) < 0.5, "yes", "no")
+    run = bedside.train(
+        read_table(frame, target="ill", positive="yes"),
+        folder=tmp_path / "run",
+        family="tvae",
+        train={"epochs": 5},
+        evaluation={"resamples": 100},
+        explain={"samples": 0},
+    )
+    assert run.synthetic["copying"]["synthetic"] > 0
+    assert set(bedside.sample(run, n=40).table["a"]) <= set("xyz")
 
 
 def test_the_command_says_what_was_drawn(run, tmp_path):

@@ -55,6 +55,8 @@ def sample(
         StorageError: if the file cannot be written.
     """
     run = open_run(run.path if isinstance(run, Run) else run)
+    if seed < 0:
+        raise SettingError(f"seed={seed} is negative; take a whole number from 0.")
     if not 1 <= n <= MOST:
         raise SettingError(f"n={n} samples cannot be drawn at once; ask for 1 to {MOST:,}.")
     model = load_model(run.path / "model", known=run.environment.get("model_sha256"))

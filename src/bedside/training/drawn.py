@@ -83,7 +83,7 @@ def _drawn_rows(member: FittedNetwork, label: np.ndarray, seed: int, features: A
         prepared = network.draw(torch.from_numpy(label), torch.Generator().manual_seed(seed)).numpy()
     preparation: Any = member.preparation
     table = numbers_of(preparation, prepared)
-    for name, scores in zip(preparation.numbers, preparation.normal, strict=True):
+    for name, scores in zip(preparation.numbers, preparation.normal or (), strict=True):
         table[name] = table[name].round(_decimals(scores.values))
     rng = np.random.default_rng(seed)
     for name, shares in shares_of(preparation, prepared).items():
